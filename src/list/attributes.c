@@ -14,7 +14,7 @@
 enum { SHOWN_MAX = 60 };
 
 static const char bad_job_name[] =
-    "a name has only letters, digits and _ - . : /";
+    "a name may contain only letters, digits and _ - . : /";
 
 /* The state of one reading, of a list or of a line of defaults. */
 struct reader {
@@ -86,18 +86,14 @@ static int shown_len(const char *bytes, size_t len)
     return (int)shown;
 }
 
-static const char *dots(size_t len)
-{
-    return len > SHOWN_MAX ? "..." : "";
-}
-
 static int refuse_value(struct reader *reader, const struct row *row,
                         const char *why)
 {
     const char *value = reader->text + reader->value_at;
     size_t len = reader->at - reader->value_at;
     return js_err_set(error_at(reader, reader->value_at), "%s=%.*s%s: %s",
-                      row->name, shown_len(value, len), value, dots(len), why);
+                      row->name, shown_len(value, len), value,
+                      len > SHOWN_MAX ? "..." : "", why);
 }
 
 /* ------------------------------------------------- strings in a row */
@@ -219,7 +215,7 @@ static size_t name_length(const char *text)
 static int take_job_name(struct reader *reader, const struct row *row)
 {
     if (!*reader->value)
-        return refuse_value(reader, row, "needs a name for the job");
+        return refuse_value(reader, row, "must be a name for the job");
     if (reader->value[name_length(reader->value)])
         return refuse_value(reader, row, bad_job_name);
     return take_string(reader, row);
@@ -328,15 +324,10 @@ static int attributes_refuse_unknown(struct reader *reader, size_t at,
     return js_err_set(err,
                       "unknown attribute \"%.*s%s\"; `man 5 jobsched` lists "
                       "all",
-                      shown, name, dots(len));
+                      shown, name, len > SHOWN_MAX ? "..." : "");
 }
 
 /* ------------------------------------------------- pairs */
-
-static bool attributes_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 static bool is_quote(char c)
 {
@@ -345,12 +336,12 @@ static bool is_quote(char c)
 
 static bool ends_value(char c)
 {
-    return attributes_is_blank(c) || c == ']';
+    return c == ' ' || c == '\t' || c == ']';
 }
 
 static size_t skip_blanks(const char *text, size_t len, size_t at)
 {
-    while (at < len && attributes_is_blank(text[at]))
+    while (at < len && (text[at] == ' ' || text[at] == '\t'))
         at++;
     return at;
 }
@@ -370,17 +361,17 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
     size_t len = end - at;
     if (end < reader->len && is_quote(reader->text[end]))
         return js_err_set(error_at(reader, end),
-                          "the name of an attribute takes no quotes");
+                          "the name of an attribute must not be quoted");
     if (!reader->braced && (len == 0 || *word == '['))
         return js_err_set(error_at(reader, at),
-                          "a line of defaults takes no brackets");
+                          "a line of defaults must not have brackets");
     /* Without a ']' this is more likely the command than an attribute. */
     if (reader->braced && !memchr(word, ']', reader->len - at))
         return refuse_unclosed(reader);
     return js_err_set(error_at(reader, at),
-                      "\"%.*s%s\" is no NAME=VALUE (values with blanks are "
-                      "quoted)",
-                      shown_len(word, len), word, dots(len));
+                      "\"%.*s%s\" is not of the form NAME=VALUE (quote a "
+                      "value that has blanks)",
+                      shown_len(word, len), word, len > SHOWN_MAX ? "..." : "");
 }
 
 /* Checks that this attribute, with its name at `at`, is allowed here. */
@@ -389,19 +380,12 @@ static int check_row(struct reader *reader, const struct row *row, size_t at)
     uint32_t bit = UINT32_C(1) << (row - rows);
     if (row->job_only && !reader->braced)
         return js_err_set(error_at(reader, at),
-                          "%s= is for a single job, not for defaults",
+                          "%s= is for a single job and cannot be a default",
                           row->name);
     if (reader->seen & bit && !row->repeatable)
         return js_err_set(error_at(reader, at), "%s= is given twice",
                           row->name);
     reader->seen |= bit;
-    return 0;
-}
-
-static int add_to_value(struct reader *reader, size_t at, size_t len)
-{
-    if (js_buf_append(&reader->value_buf, reader->text + at, len) < 0)
-        return fail_memory(reader, reader->value_at);
     return 0;
 }
 
@@ -417,11 +401,11 @@ static int read_quoted(struct reader *reader)
         bool is_escape = text[open] == '"' && text[reader->at] == '\\' &&
                          (next == '"' || next == '\\');
         reader->at += is_escape ? 2 : 1;
-        if (add_to_value(reader, reader->at - 1, 1) < 0)
-            return -1;
+        if (js_buf_append(&reader->value_buf, text + reader->at - 1, 1) < 0)
+            return fail_memory(reader, reader->value_at);
     }
     if (reader->at == reader->len)
-        return js_err_set(error_at(reader, open), "this %s has no closing one",
+        return js_err_set(error_at(reader, open), "this %s is not closed",
                           text[open] == '"' ? "double quote" : "single quote");
     reader->at++;
     return 0;
@@ -443,8 +427,9 @@ static int read_value(struct reader *reader)
                !ends_value(reader->text[reader->at]) &&
                !is_quote(reader->text[reader->at]))
             reader->at++;
-        if (add_to_value(reader, at, reader->at - at) < 0)
-            return -1;
+        if (js_buf_append(&reader->value_buf, reader->text + at,
+                          reader->at - at) < 0)
+            return fail_memory(reader, reader->value_at);
     }
     reader->value = js_buf_string(&reader->value_buf);
     if (!reader->value)
@@ -452,7 +437,7 @@ static int read_value(struct reader *reader)
     /* A value is passed on as a string, so a NUL would cut it silently. */
     if (strlen(reader->value) < reader->value_buf.len)
         return js_err_set(error_at(reader, reader->value_at),
-                          "NUL byte in a value");
+                          "this value contains a NUL byte");
     return 0;
 }
 
@@ -489,7 +474,7 @@ static int read_pair(struct reader *reader)
         return refuse_no_pair(reader, at, end);
     if (end == at)
         return js_err_set(error_at(reader, at),
-                          "a \"=\" without the name of an attribute");
+                          "there is no attribute name before this \"=\"");
     const struct row *row = find_row(text + at, end - at);
     if (!row)
         return attributes_refuse_unknown(reader, at, end - at);

@@ -574,35 +574,28 @@ int js_graph_mark_before(const struct js_graph *graph,
 
 /* ------------------------------------------------------------ a job's end */
 
-/* One of the jobs that the child waits for has ended. */
-static void meet(struct js_graph *graph, const struct node *parent,
-                 struct node *child, bool any)
-{
-    graph->steps++;
-    child->unmet--;
-    if (child->state == WAITING && !any && parent->state != SUCCEEDED)
-        skip(graph, child, parent->id);
-    if (child->unmet)
-        return;
-    free(child->edges);
-    child->edges = NULL;
-    if (child->state == WAITING && !child->is_held) {
-        child->state = READY;
-        push_node(&graph->ready, child);
-    }
-    drop_if_done(graph, child);
-}
-
 /* Passes the end of a job on to its children. */
 static void graph_settle(struct js_graph *graph, struct node *parent)
 {
     struct edge *edge = parent->children.first;
     parent->children = (struct edge_list){NULL, NULL};
     while (edge) {
-        /* The edge may be freed with its child. */
-        struct edge *next = edge->next;
-        meet(graph, parent, edge->child, edge->any);
-        edge = next;
+        struct node *child = edge->child;
+        bool is_met = edge->any || parent->state == SUCCEEDED;
+        edge = edge->next; /* this one may be freed with its child */
+        graph->steps++;
+        child->unmet--;
+        if (child->state == WAITING && !is_met)
+            skip(graph, child, parent->id);
+        if (child->unmet)
+            continue;
+        free(child->edges);
+        child->edges = NULL;
+        if (child->state == WAITING && !child->is_held) {
+            child->state = READY;
+            push_node(&graph->ready, child);
+        }
+        drop_if_done(graph, child);
     }
 }
 

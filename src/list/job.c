@@ -82,7 +82,7 @@ struct js_job *js_job_copy(const struct js_job *job)
     if (!copy)
         return NULL;
     memcpy(copy, job, size);
-    copy->next = NULL;
+    copy->next = NULL; /* a copy is in no queue */
     copy->command = copy->text + copy->details_len;
     return copy;
 }
@@ -205,20 +205,6 @@ static int bad(void)
     return -1;
 }
 
-static const char **job_spec_field_of(struct js_job_spec *details, char letter)
-{
-    switch (letter) {
-#define JOB_SPEC_CASE(letter, field)                                           \
-    case letter:                                                               \
-        return &details->field;
-        JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
-#undef JOB_SPEC_CASE
-    case ENV_LETTER: /* no attribute may have this letter */
-        break;
-    }
-    return NULL;
-}
-
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
 {
     *ret = (struct js_job_spec){.bytes = bytes, .len = len};
@@ -232,9 +218,19 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
                 return bad();
             continue;
         }
+        const char **field = NULL;
+        switch (entry[0]) {
+#define JOB_SPEC_CASE(letter, name)                                            \
+    case letter:                                                               \
+        field = &ret->name;                                                    \
+        break;
+            JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
+#undef JOB_SPEC_CASE
+        case ENV_LETTER: /* taken above: no attribute may have this letter */
+            break;
+        }
         /* Each attribute comes at most once and is not empty: anything else was
          * not packed here. */
-        const char **field = job_spec_field_of(ret, entry[0]);
         if (!field || *field || !entry[1])
             return bad();
         *field = entry + 1;

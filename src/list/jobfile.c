@@ -425,21 +425,12 @@ static int finish_job(struct js_jobfile *file, struct js_job *job,
 {
     if (!job)
         return jobfile_fail_errno(file);
-    file->jobs++;
     int rc = admit(file, job, attributes);
     if (rc > 0)
         *ret = job;
     else
         js_job_free(job);
     return rc;
-}
-
-/* The line would have been a job, so the jobs after it keep their numbers. */
-static int refuse_job(struct js_jobfile *file, size_t at,
-                      const struct js_err *why)
-{
-    file->jobs++;
-    return refuse_at(file, at, why);
 }
 
 /* Makes a job of a line with an attribute list, or with defaults. */
@@ -454,16 +445,16 @@ static int job_with_attributes(struct js_jobfile *file,
         js_attributes_read(text->data, text->len, attributes, &at, &err);
     if (start < 0)
         return errno == ENOMEM ? jobfile_fail_errno(file)
-                               : refuse_job(file, at, &err);
+                               : refuse_at(file, at, &err);
     size_t begin = (size_t)start;
     if (begin == text->len) {
         js_err_set(&err, "this line has attributes but no command");
-        return refuse_job(file, begin - 1, &err);
+        return refuse_at(file, begin - 1, &err);
     }
     if (file->is_checked)
         check_command(file, begin);
     return finish_job(file,
-                      js_job_new_with(file->jobs + 1, attributes,
+                      js_job_new_with(file->jobs, attributes,
                                       text->data + begin, text->len - begin),
                       attributes, ret);
 }
@@ -472,11 +463,14 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
 {
     const struct js_buf *text = &file->text;
     struct js_attributes attributes;
+    /* A line that is refused counts as well, so the jobs after it keep their
+     * numbers. */
+    file->jobs++;
     if (!file->has_defaults && !js_attributes_present(text->data, text->len)) {
         if (file->is_checked)
             check_command(file, 0);
-        return finish_job(
-            file, js_job_new(file->jobs + 1, text->data, text->len), NULL, ret);
+        return finish_job(file, js_job_new(file->jobs, text->data, text->len),
+                          NULL, ret);
     }
     if (js_attributes_copy(&attributes, &file->defaults) < 0)
         return jobfile_fail_errno(file);
@@ -510,15 +504,10 @@ static int job_of_text(struct js_jobfile *file, struct js_job **ret)
     return 0;
 }
 
-static bool jobfile_is_over(const struct js_jobfile *file, int rc)
-{
-    return rc >= 0 || file->errnum == EINVAL;
-}
-
 static int end_command(struct js_jobfile *file, struct js_job **ret)
 {
     int rc = job_of_text(file, ret);
-    if (jobfile_is_over(file, rc))
+    if (rc >= 0 || file->errnum == EINVAL)
         begin_line(file);
     return rc;
 }
@@ -565,7 +554,7 @@ static int end_defaults(struct js_jobfile *file)
                                  : refuse_at(file, from + at, &err);
         }
     }
-    if (jobfile_is_over(file, rc))
+    if (rc >= 0 || file->errnum == EINVAL)
         begin_line(file);
     return rc;
 }
@@ -592,19 +581,6 @@ static size_t text_window(const struct js_jobfile *file)
 {
     size_t room = TEXT_MAX + 1 - file->text.len;
     return unread(file) < room ? unread(file) : room;
-}
-
-/* Reads the blanks at the front of a line, and what follows them. */
-static int read_blank(struct js_jobfile *file)
-{
-    const char *bytes = file->input.data + file->at;
-    size_t window = text_window(file);
-    size_t len = 0;
-    while (len < window && jobfile_is_blank(bytes[len]))
-        len++;
-    if (len < window)
-        file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
-    return jobfile_take_text(file, len);
 }
 
 static int read_comment(struct js_jobfile *file)
@@ -677,9 +653,17 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
  * blanks. */
 static int read_some(struct js_jobfile *file, struct js_job **ret)
 {
+    const char *bytes = file->input.data + file->at;
+    size_t window = text_window(file);
+    size_t len = 0;
     switch (file->kind) {
     case LINE_BLANK:
-        return read_blank(file);
+        while (len < window && jobfile_is_blank(bytes[len]))
+            len++;
+        /* The first byte that is not blank says what kind of line it is. */
+        if (len < window)
+            file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
+        return jobfile_take_text(file, len);
     case LINE_COMMENT:
         return read_comment(file);
     case LINE_DEFAULTS:

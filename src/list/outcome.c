@@ -13,9 +13,9 @@ static const struct {
     const char *what;
     const char *hint; /* or NULL */
 } steps[] = {
-    [JS_STEP_FORK] = {"no process to be had for it", "run fewer slots"},
+    [JS_STEP_FORK] = {"no process could be created for it", "run fewer slots"},
     [JS_STEP_OUTPUT] = {"its output files cannot be opened",
-                        "give another folder with --tmpdir or --output"},
+                        "name another folder with --tmpdir or --output"},
     [JS_STEP_STDIN] = {"its standard input cannot be opened",
                        "it must exist on this host and be readable"},
     [JS_STEP_GROUP] = {"it cannot be given a process group", NULL},
@@ -31,14 +31,14 @@ static const struct {
                          "run fewer slots"},
     [JS_STEP_RUNNER] = {"each time that it ran, its slave or the process that "
                         "starts jobs there was lost",
-                        "it must not kill or stop its parent process, nor all "
-                        "processes of yours; the system log of the host says "
-                        "whether it ran out of memory"},
+                        "it must not kill or stop its parent process, or all "
+                        "processes of its user; the system log of the host "
+                        "says whether the host ran out of memory"},
     [JS_STEP_LIMIT] = {"its memory cannot be limited",
                        "leave out --strict-mem, or ask for no more than "
                        "`ulimit -d` allows"},
     [JS_STEP_HOSTFILE] = {"the file that names its hosts cannot be written",
-                          "give another folder with --tmpdir"},
+                          "name another folder with --tmpdir"},
     [JS_STEP_STDERR] = {"the file for its standard error cannot be opened",
                         "its folder must exist on every host, and you must be "
                         "allowed to write there"},
@@ -55,25 +55,27 @@ static const struct {
     {JS_STEP_FORK, EAGAIN,
      "too many processes: raise `ulimit -u`, or run fewer slots"},
     {JS_STEP_OUTPUT, ENOSPC,
-     "free space in --tmpdir or give another (with --output, in its folder)"},
+     "free some space in the folder of --tmpdir (or --output), or name another "
+     "folder"},
     {JS_STEP_OUTPUT, EDQUOT,
-     "free space in --tmpdir or give another (with --output, in its folder)"},
+     "free some space in the folder of --tmpdir (or --output), or name another "
+     "folder"},
     {JS_STEP_OUTPUT, EACCES,
-     "give a folder you may write to with --output or --tmpdir"},
+     "name a folder that you may write to with --output or --tmpdir"},
     {JS_STEP_OUTPUT, EPERM,
-     "give a folder you may write to with --output or --tmpdir"},
+     "name a folder that you may write to with --output or --tmpdir"},
     {JS_STEP_OUTPUT, EROFS,
-     "give a folder you may write to with --output or --tmpdir"},
+     "name a folder that you may write to with --output or --tmpdir"},
     {JS_STEP_OUTPUT, ENOENT,
      "the folder of stdout=, --output or --tmpdir must exist on every host"},
     {JS_STEP_OUTPUT, ENOTDIR,
      "what --output or --tmpdir names must be a folder on every host"},
     {JS_STEP_OUTPUT, EISDIR,
-     "in the folder of --output a folder has the name of an output file: "
-     "remove it"},
-    {JS_STEP_OUTPUT, ELOOP,
-     "in the folder of --output a symbolic link has the name of an output "
+     "the folder of --output contains a folder with the name of an output "
      "file: remove it"},
+    {JS_STEP_OUTPUT, ELOOP,
+     "the folder of --output contains a symbolic link with the name of an "
+     "output file: remove it"},
     {JS_STEP_CHDIR, EACCES,
      "you must be allowed to enter it on every host: start jobsched in "
      "another folder"},
@@ -83,10 +85,11 @@ static const struct {
     {JS_STEP_EXEC, ENOENT, "/bin/sh is missing on this host"},
     {JS_STEP_EXEC, EACCES, "/bin/sh may not be executed on this host"},
     {JS_STEP_COLLECT, EHOSTDOWN,
-     "its slave was lost with it: --output DIR, in a folder that all hosts "
-     "share, keeps what jobs write"},
+     "its slave was lost, and the output with it: --output DIR, in a folder "
+     "that all hosts share, keeps the output of jobs"},
     {JS_STEP_COLLECT, ENOSPC,
-     "free space in --tmpdir or give another (with --output, in its folder)"},
+     "free some space in the folder of --tmpdir (or --output), or name another "
+     "folder"},
     {JS_STEP_NONE, EMFILE, "raise `ulimit -n`, or run fewer slots"},
     {JS_STEP_NONE, ENFILE,
      "the host has too many files open: run fewer slots, or have its limit "
@@ -209,10 +212,19 @@ static int describe_step(const struct js_outcome *outcome, const char *path,
                          hint ? hint : "");
 }
 
-static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
+int js_outcome_describe(const struct js_outcome *outcome, const char *path,
+                        struct js_buf *buf)
 {
+    const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
     const double seconds = (double)outcome->run_ns / 1e9;
+    uint32_t number = outcome->signal;
+    if (outcome->step != JS_STEP_NONE)
+        return describe_step(outcome, path, buf);
+    /* The reason comes before the signal: a job that was ended because of its
+     * timeout was not "killed by SIGTERM" to its user. */
     switch (outcome->cause) {
+    case JS_STOP_REASON_NONE:
+        break;
     case JS_STOP_REASON_TIMEOUT:
         return js_buf_printf(buf, "timed out after %.1f s", seconds);
     case JS_STOP_REASON_STOPPED:
@@ -220,22 +232,10 @@ static int describe_cause(const struct js_outcome *outcome, struct js_buf *buf)
     case JS_STOP_REASON_MEMORY:
         return js_buf_puts(buf, "killed for lack of memory: ask for more with "
                                 "mem=, or run fewer jobs on a node");
-    case JS_STOP_REASON_NONE:
-    case JS_STOP_REASON_COUNT:
-        break;
+    default:
+        return js_buf_printf(buf, "ended by cause %u",
+                             (unsigned)outcome->cause);
     }
-    return js_buf_printf(buf, "ended by cause %u", (unsigned)outcome->cause);
-}
-
-int js_outcome_describe(const struct js_outcome *outcome, const char *path,
-                        struct js_buf *buf)
-{
-    const size_t known = sizeof(signal_names) / sizeof(signal_names[0]);
-    uint32_t number = outcome->signal;
-    if (outcome->step != JS_STEP_NONE)
-        return describe_step(outcome, path, buf);
-    if (outcome->cause != JS_STOP_REASON_NONE)
-        return describe_cause(outcome, buf);
     if (!number)
         return js_buf_printf(buf, "exit %u", outcome->exit_code);
     /* The number is printed as well, because other programs show only that. */

@@ -99,6 +99,7 @@ uint32_t js_resources_find(const struct js_resources *resources,
     return UINT32_MAX;
 }
 
+/* Cache and NUMA node share a word: a node may have hundreds of cores. */
 static int pack_core(struct js_buf *buf, const struct js_resources *resources,
                      const struct js_core *core)
 {

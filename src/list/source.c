@@ -307,27 +307,6 @@ struct js_source *js_source_new_list(const struct js_list *list,
     return NULL;
 }
 
-/* During the check `resume` learns what there is. Only then are jobs given
- * out. */
-static struct js_source *source_new_read(int fd, off_t size_bytes,
-                                         const struct js_list_config *config,
-                                         struct js_err *err)
-{
-    if (config->resume)
-        config->resume->is_stream = false;
-    struct js_list *list = js_list_read_fd(fd, size_bytes, config, err);
-    struct js_source *source =
-        list ? js_source_new_list(list, config->resume) : NULL;
-    if (source) {
-        source->own_list = list;
-        return source;
-    }
-    if (list)
-        js_err_errno(err, "cannot read the job list %s", js_list_name(list));
-    js_list_free(list);
-    return NULL;
-}
-
 /* Takes a descriptor other than standard input, also on failure. */
 static struct js_source *
 source_new_stream(const char *path, const struct js_input_config *input,
@@ -387,7 +366,21 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
         return source_new_stream(path, &input, true, resume, sink, err);
     const struct js_list_config config = {
         .path = path, .resume = resume, .sink = sink};
-    return source_new_read(input.fd, info.st_size, &config, err);
+    /* The check asks `resume` about every job. Only then are jobs given out. */
+    if (resume)
+        resume->is_stream = false;
+    struct js_list *list =
+        js_list_read_fd(input.fd, info.st_size, &config, err);
+    if (!list)
+        return NULL;
+    struct js_source *source = js_source_new_list(list, resume);
+    if (source) {
+        source->own_list = list;
+        return source;
+    }
+    js_err_errno(err, "cannot read the job list %s", js_list_name(list));
+    js_list_free(list);
+    return NULL;
 }
 
 const char *js_source_name(const struct js_source *source)

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* An end of a job takes about a hundred bytes, so one read takes the ends of a
+ * whole round. */
 enum { HEAD_BYTES = 6, READ_BYTES = 16 * 1024 };
 
 /* Descriptors and the part of the stream they belong to: when sent, that of
@@ -23,7 +25,8 @@ union control {
     char bytes[CMSG_SPACE(JS_CHANNEL_FDS * sizeof(int))];
 };
 
-/* The first descriptors, by value because a js_buf promises no alignment. */
+/* The first descriptors of the queue, by value because a js_buf promises no
+ * alignment. */
 static bool first_outgoing(const struct js_channel_queue *queue,
                            struct outgoing *ret)
 {
@@ -154,6 +157,8 @@ int js_channel_flush(struct js_channel *channel)
             continue;
         if (errno == EAGAIN)
             return 0;
+        /* The kernel limits what a user may have under way. No event tells when
+         * there is room again. */
         if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
             channel->is_stalled = true;
             return 0;
@@ -193,6 +198,8 @@ int js_channel_receive(struct js_channel *channel)
                          .msg_control = control.bytes,
                          .msg_controllen = sizeof(control.bytes)};
     do
+        /* CLOEXEC from the first moment on, because a job that is just being
+         * started must not inherit the output of another. */
         n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)

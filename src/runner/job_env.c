@@ -85,6 +85,8 @@ int js_job_env_init(struct js_job_env *env,
         js_mark_format(&mark, env->mark);
     for (size_t i = 0; i < count; i++) {
         const char *variable = config->env[i];
+        /* Those of a job that this run is in would be taken for ours. PWD is
+         * that of the master, and may be another folder here. */
         if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
             continue;
         env->sets_omp &= !begins(variable, "OMP_NUM_THREADS=");
@@ -242,6 +244,7 @@ static size_t take_own(const char **list, size_t at,
         size_t i = first;
         while (i < at && !has_same_name(list[i], entry))
             i++;
+        /* What jobsched says of a job is true, whatever env= says. */
         if (begins(entry, "JOBSCHED_"))
             continue;
         list[i] = entry;
@@ -294,7 +297,8 @@ const char *const *js_job_env_of(struct js_job_env *env,
         entries[count++] = env->pwd;
     if (details->env_count > 0 || job->gpus)
         return merge(env, entries, count, details);
-    /* They end where the configuration's begin. */
+    /* Most jobs have nothing of their own, and the environment of a user may be
+     * long, so it is not copied: ours end where the configuration's begin. */
     const char **list = env->list + OWN_MAX - count;
     memcpy(list, entries, count * sizeof(*entries));
     return list;

@@ -50,6 +50,8 @@ js_job_folder_restore(const struct js_job_folder *folder)
         return JS_JOB_FOLDER_FINE;
     if (errno != ENOENT)
         return JS_JOB_FOLDER_GONE;
+    /* EEXIST: another slave, here or on a host with the same share, was
+     * faster. */
     if (mkdir(folder->path, folder->mode) < 0)
         return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
                                                            : JS_JOB_FOLDER_GONE;
@@ -100,6 +102,8 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
 static bool has_no_room(int fd)
 {
     struct statvfs st;
+    /* What has no blocks, as /dev/full, is no file system that could be full.
+     */
     if (fd < 0 || fstatvfs(fd, &st) < 0 || st.f_blocks == 0)
         return false;
     return (geteuid() == 0 ? st.f_bfree : st.f_bavail) == 0;
@@ -159,7 +163,7 @@ int js_job_output_open(struct js_job_output *output,
     }
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
-        if (file->fd >= 0)
+        if (file->fd >= 0) /* the job before has left it as it was */
             continue;
         int rc =
             config->settings.capture == JS_CAPTURE_DIR
@@ -167,6 +171,7 @@ int js_job_output_open(struct js_job_output *output,
                 : open_spooled(file, config->settings.tmpdir);
         if (rc < 0)
             return -1;
+        /* A job may change them, and the next one would share them. */
         file->flags = fcntl(file->fd, F_GETFL);
     }
     return 0;
@@ -240,6 +245,9 @@ void js_job_output_finish(struct js_job_output *output,
         if (file->fd >= 0 && fstat(file->fd, &st) < 0)
             st = (struct stat){0};
         ret->bytes[i] = (uint64_t)st.st_size;
+        /* Beyond what was reserved a write may have failed, and only a disk
+         * that still has room shows that none did. It is asked once for both.
+         */
         bool is_sure = file->fd < 0 || ret->bytes[i] < file->sure_bytes;
         if (!is_sure && !is_known) {
             output->was_full = has_no_room(file->fd);
@@ -363,6 +371,7 @@ char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
     if (fd < 0)
         goto out;
     if (js_file_write(fd, lines.data, lines.len) == 0)
+        /* The job may run in another folder than the runner. */
         absolute = realpath(path.data, NULL);
     saved = errno;
     if (!absolute)

@@ -83,11 +83,13 @@ int js_messages_put_config(struct js_buf *buf,
 static int read_config(struct js_cursor *cursor, const char **env, size_t count,
                        struct js_runner_config *ret)
 {
-    js_unpack_u64(cursor);
+    js_unpack_u64(cursor); /* the number, by which `env` was made */
     js_settings_unpack(cursor, &ret->settings);
     js_fields_unpack(cursor, JS_FIELDS(config_fields), ret);
     for (size_t i = 0; i < count; i++)
         env[i] = get_string(cursor);
+    /* A number of slots that the message has no room for would allocate without
+     * end. */
     if (ret->slots < 1 || ret->slots > cursor->left / sizeof(struct js_cpuset))
         cursor->bad = true;
     struct js_cpuset *cpus =
@@ -139,6 +141,8 @@ void js_messages_release_config(struct js_runner_config *config)
 
 int js_messages_put_job(struct js_buf *buf, const struct js_runner_job *job)
 {
+    /* Written out rather than by a table, because each job sends one
+     * (base/fields.h). */
     if (js_pack_u32(buf, job->slot) < 0 || js_pack_u64(buf, job->id) < 0 ||
         js_pack_u32(buf, job->attempt) < 0 ||
         js_pack_u32(buf, job->cores) < 0 ||

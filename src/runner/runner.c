@@ -16,10 +16,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How long to wait for processes that were killed. One that waits for a disk in
+ * the kernel ends only when that answers. */
 static const int64_t last_kill_ns = 10 * JS_NS_PER_S;
 
+/* Two looks that are further apart, in units of JS_RUNNER_STOPPED_NS, do not
+ * belong together. */
 enum { STOPPED_MOST = 25 };
 
+/* Invariants: while it is lost there is no process of ours left, and nothing is
+ * sent. `scratch` has the body of one message, and is free between two calls.
+ */
 struct js_runner {
     pid_t pid;
     bool lost;
@@ -39,6 +46,7 @@ static int runner_begin(struct js_runner *runner)
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
+        /* The rank has raised this for itself. Jobs get what the user set. */
         setrlimit(RLIMIT_NOFILE, &runner->files);
         js_runner_main(ends[1]);
     }
@@ -170,6 +178,7 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     if (check_not_lost(runner) < 0 ||
         js_messages_put_job(&runner->scratch, job) < 0)
         return -1;
+    /* Not flushed, so that several jobs leave in one system call. */
     return js_channel_send(&runner->channel, JS_MESSAGE_RUN,
                            runner->scratch.data, runner->scratch.len, NULL);
 }

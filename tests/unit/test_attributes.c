@@ -189,9 +189,9 @@ static void test_lists_on_top_of_defaults(void)
 /* ---------------------------------------------------------------- bad ones */
 
 #define RANGE(least, most) "must be a whole number from " least " to " most
-#define BAD_NAME "a name has only letters, digits and _ - . : /"
+#define BAD_NAME "a name may contain only letters, digits and _ - . : /"
 #define LISTED "; `man 5 jobsched` lists all"
-#define NO_PAIR " is no NAME=VALUE (values with blanks are quoted)"
+#define NO_PAIR " is not of the form NAME=VALUE (quote a value that has blanks)"
 
 struct bad {
     const char *marked; /* a list */
@@ -263,8 +263,8 @@ static void test_bad_sizes_and_durations(void)
 static void test_bad_strings(void)
 {
     static const struct bad bad[] = {
-        {"[name=^] x", "name=: needs a name for the job"},
-        {"[name=^''] x", "name='': needs a name for the job"},
+        {"[name=^] x", "name=: must be a name for the job"},
+        {"[name=^''] x", "name='': must be a name for the job"},
         {"[cores=1 name=^\"a b\"] x", "name=\"a b\": " BAD_NAME},
         {"[name=^a,b] x", "name=a,b: " BAD_NAME},
         {"[name=^\xc3\xa4] x", "name=\xc3\xa4: " BAD_NAME},
@@ -304,14 +304,16 @@ static void test_bad_lists(void)
         {"[cores=4 ^gpus] x", "\"gpus\"" NO_PAIR},
         {"[env=A=a ^b] x", "\"b\"" NO_PAIR},
         {"[cores=4 ^gpus =1] x", "\"gpus\"" NO_PAIR},
-        {"[cores=4 ^=1] x", "a \"=\" without the name of an attribute"},
-        {"[cores=4 ^'gpus'=1] x", "the name of an attribute takes no quotes"},
-        {"[cores=4 gp^\"us\"=1] x", "the name of an attribute takes no quotes"},
-        {"[dir=a^\"b] x", "this double quote has no closing one"},
-        {"[dir=^\"b\\\"] x", "this double quote has no closing one"},
-        {"[dir=^\"b\\", "this double quote has no closing one"},
-        {"[dir=\"b\"^'] x", "this single quote has no closing one"},
-        {"[name=it^'s] x", "this single quote has no closing one"},
+        {"[cores=4 ^=1] x", "there is no attribute name before this \"=\""},
+        {"[cores=4 ^'gpus'=1] x",
+         "the name of an attribute must not be quoted"},
+        {"[cores=4 gp^\"us\"=1] x",
+         "the name of an attribute must not be quoted"},
+        {"[dir=a^\"b] x", "this double quote is not closed"},
+        {"[dir=^\"b\\\"] x", "this double quote is not closed"},
+        {"[dir=^\"b\\", "this double quote is not closed"},
+        {"[dir=\"b\"^'] x", "this single quote is not closed"},
+        {"[name=it^'s] x", "this single quote is not closed"},
         {"[^a=b]*.sh", "unknown attribute \"a\"" LISTED},
         {"[cores=1 ^CORES=2] x", "unknown attribute \"CORES\"" LISTED},
         {"[cores=1 ^[gpus=2] x",
@@ -325,12 +327,12 @@ static void test_bad_lists(void)
 
 static void test_bad_defaults(void)
 {
-    static const char brackets[] = "a line of defaults takes no brackets";
+    static const char brackets[] = "a line of defaults must not have brackets";
     static const struct bad bad[] = {
-        {" ^name=a", "name= is for a single job, not for defaults"},
-        {" ^after=a", "after= is for a single job, not for defaults"},
+        {" ^name=a", "name= is for a single job and cannot be a default"},
+        {" ^after=a", "after= is for a single job and cannot be a default"},
         {"cores=1 ^after-any=a",
-         "after-any= is for a single job, not for defaults"},
+         "after-any= is for a single job and cannot be a default"},
         {"^nam=a", "unknown attribute \"nam\" (did you mean \"mem\"?)"},
         {" ^[cores=4]", brackets},
         {" ^[ cores=4 ]", brackets},
@@ -339,9 +341,9 @@ static void test_bad_defaults(void)
         {" cores=^0", "cores=0: " RANGE("1", "1000000")},
         {" cores=4 ^./x", "\"./x\"" NO_PAIR},
         {" cores=4 ^cores=4", "cores= is given twice"},
-        {" dir=^'a", "this single quote has no closing one"},
-        {" ^= 4", "a \"=\" without the name of an attribute"},
-        {" ^'dir'=x", "the name of an attribute takes no quotes"},
+        {" dir=^'a", "this single quote is not closed"},
+        {" ^= 4", "there is no attribute name before this \"=\""},
+        {" ^'dir'=x", "the name of an attribute must not be quoted"},
         {NULL, NULL},
     };
     for (const struct bad *each = bad; each->marked; each++)
@@ -455,7 +457,7 @@ static void test_nul_bytes(void)
     read_text(inside, sizeof(inside) - 1, true, &result);
     CU_ASSERT_EQUAL(result.rc, -1);
     CU_ASSERT_EQUAL(result.at, 5);
-    CU_ASSERT_STRING_EQUAL(result.err.text, "NUL byte in a value");
+    CU_ASSERT_STRING_EQUAL(result.err.text, "this value contains a NUL byte");
     js_attributes_release(&result.attributes);
     read_text(name, sizeof(name) - 1, true, &result);
     CU_ASSERT_EQUAL(result.rc, -1);

@@ -45,7 +45,7 @@ static const char *plain_job_names(const char *value)
         if (!*name)
             return names_wanted;
         if (!matches("^" PLAIN_NAME "$", name))
-            return "has only letters";
+            return "may contain only letters";
     }
     return NULL;
 }
@@ -89,9 +89,10 @@ static const char *plain_string(int name, const char *value)
 {
     switch (name) {
     case NAME:
-        return !*value                              ? "needs a name for"
-               : matches("^" PLAIN_NAME "$", value) ? NULL
-                                                    : "has only letters";
+        return !*value ? "must be a name for"
+               : matches("^" PLAIN_NAME "$", value)
+                   ? NULL
+                   : "may contain only letters";
     case ENV:
         return matches("^[^=]+=", value) ? NULL
                : matches("^=", value)    ? "needs a name before"
@@ -159,12 +160,12 @@ static int plain_no_pair(struct plain *plain, const char *text, size_t at,
 {
     size_t n = strcspn(text + at, "]= \t\"'");
     if (text[at + n] == '"' || text[at + n] == '\'')
-        return plain_fail(plain, at + n, "takes no quotes");
+        return plain_fail(plain, at + n, "must not be quoted");
     if (!is_list && (n == 0 || text[at] == '['))
-        return plain_fail(plain, at, "takes no brackets");
+        return plain_fail(plain, at, "must not have brackets");
     if (is_list && !strchr(text + at, ']'))
         return plain_fail(plain, open, "no closing \"]\"");
-    return plain_fail(plain, at, "is no NAME=VALUE");
+    return plain_fail(plain, at, "is not of the form NAME=VALUE");
 }
 
 static int plain_name(struct plain *plain, const char *text, size_t at,
@@ -199,7 +200,7 @@ static ptrdiff_t plain_pair(struct plain *plain, regex_t *pair,
         return -1;
     size_t end = at + (size_t)part[2].rm_eo;
     if (text[end] && !strchr("] \t", text[end]))
-        return plain_fail(plain, end, "has no closing one");
+        return plain_fail(plain, end, "is not closed");
     size_t value_at = at + (size_t)part[2].rm_so;
     plain_unquote(text + value_at, end - value_at, value);
     const char *error = plain_value(plain, name, value);

@@ -689,8 +689,8 @@ static void test_mistakes_and_their_places(void)
         {"[name=a] x\n[after=a,c after-any=d] y",
          "1:a:x;!f:2:10: after=c: no job before this one has that name;"},
         {"[after=\"two words\"] x",
-         "!f:1:8: after=\"two words\": a name has only letters, digits and _ - "
-         ". : /;"},
+         "!f:1:8: after=\"two words\": a name may contain only letters, digits "
+         "and _ - . : /;"},
         {"[cores=0] x", "!f:1:8: cores=0: must be a whole number from 1 to "
                         "1000000;"},
         {"[timeout=1e9x] x",
@@ -711,7 +711,7 @@ static void test_defaults(void)
 {
     static const struct line_case cases[] = {
         {"#JOBSCHED name=a\nx",
-         "!f:1:11: name= is for a single job, not for defaults;"
+         "!f:1:11: name= is for a single job and cannot be a default;"
          "1::x;"},
         {"#JOBSCHED\nx", "1::x;"},
         {"#JOBSCHED", ""},

@@ -77,14 +77,16 @@ static void check_step(enum js_step step, int error, const char *expected)
 
 static void test_steps_say_what_to_do(void)
 {
-    check_step(JS_STEP_FORK, EAGAIN,
-               "could not be started: no process to be had for it: Resource "
-               "temporarily unavailable: too many processes: raise `ulimit "
-               "-u`, or run fewer slots");
-    check_step(JS_STEP_OUTPUT, ENOSPC,
-               "could not be started: its output files cannot be opened: No "
-               "space left on device: free space in --tmpdir or give another "
-               "(with --output, in its folder)");
+    check_step(
+        JS_STEP_FORK, EAGAIN,
+        "could not be started: no process could be created for it: Resource "
+        "temporarily unavailable: too many processes: raise `ulimit "
+        "-u`, or run fewer slots");
+    check_step(
+        JS_STEP_OUTPUT, ENOSPC,
+        "could not be started: its output files cannot be opened: No "
+        "space left on device: free some space in the folder of --tmpdir "
+        "(or --output), or name another folder");
     check_step(JS_STEP_EXEC, E2BIG,
                "could not be started: it cannot be executed: Argument list "
                "too long: the command and the environment are longer than the "
@@ -92,8 +94,8 @@ static void test_steps_say_what_to_do(void)
     check_step(JS_STEP_RUNNER, 0,
                "each time that it ran, its slave or the process that starts "
                "jobs there was lost: it must not kill or stop its parent "
-               "process, nor all processes of yours; the system log of the "
-               "host says whether it ran out of memory");
+               "process, or all processes of its user; the system log of the "
+               "host says whether the host ran out of memory");
     check_step(JS_STEP_GROUP, EPERM,
                "could not be started: it cannot be given a process group: "
                "Operation not permitted");
