@@ -21,18 +21,16 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
         string = NULL;
     va_end(args);
     /* The NULL behind the last string needs room as well. */
-    if (string && argv->count + 2 > argv->capacity) {
-        size_t capacity = argv->capacity ? 2 * argv->capacity : 16;
-        char **items = realloc(argv->items, capacity * sizeof(*items));
-        argv->items = items ? items : argv->items;
-        argv->capacity = items ? capacity : argv->capacity;
-    }
+    char **items = string ? js_buf_grow(argv->items, &argv->capacity,
+                                        argv->count + 2, sizeof(*items))
+                          : NULL;
     /* Remembered, so that a caller checks once, when the list is complete. */
-    if (!string || argv->count + 2 > argv->capacity) {
+    if (!items) {
         argv->has_failed = true;
         free(string);
         return;
     }
+    argv->items = items;
     argv->items[argv->count++] = string;
     argv->items[argv->count] = NULL;
 }

@@ -128,3 +128,22 @@ void js_buf_consume(struct js_buf *buf, size_t count)
     memmove(buf->data, buf->data + count, buf->len - count);
     buf->len -= count;
 }
+
+void *js_buf_grow(void *array, size_t *capacity, size_t needed, size_t size)
+{
+    enum { LEAST = 16 };
+    if (needed <= *capacity)
+        return array;
+    if (needed > SIZE_MAX / 4 / size) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    /* Doubling keeps the time of many small steps linear. */
+    size_t larger = *capacity ? 2 * *capacity : LEAST;
+    if (larger < needed)
+        larger = needed;
+    void *grown = realloc(array, larger * size);
+    if (grown)
+        *capacity = larger;
+    return grown;
+}

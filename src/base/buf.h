@@ -55,6 +55,13 @@ int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len);
  * with errno ENOMEM. They belong to the buf and are valid until it changes. */
 const char *js_buf_string(struct js_buf *buf);
 
+/*
+ * For arrays of anything else: makes room for `needed` elements (1 or more) of
+ * `size` bytes, of which *capacity have room. Returns the array, which may have
+ * moved, or NULL with errno ENOMEM and the array unchanged.
+ */
+void *js_buf_grow(void *array, size_t *capacity, size_t needed, size_t size);
+
 /* Removes the first `count` bytes (at most len). */
 void js_buf_consume(struct js_buf *buf, size_t count);
 

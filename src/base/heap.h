@@ -9,11 +9,11 @@
 #ifndef JS_BASE_HEAP_H
 #define JS_BASE_HEAP_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { JS_HEAP_FIRST = 64 };
 
 /* All zero is empty. Every parent goes before its children: element i before
  * elements 2 * i + 1 and 2 * i + 2, or neither before the other. */
@@ -38,12 +38,11 @@ static inline int js_heap_put(struct js_heap *heap, size_t size,
                               const void *arg)
 {
     if (heap->count == heap->capacity) {
-        size_t capacity = heap->capacity ? 2 * heap->capacity : JS_HEAP_FIRST;
-        char *elements = realloc(heap->elements, capacity * size);
+        char *elements =
+            js_buf_grow(heap->elements, &heap->capacity, heap->count + 1, size);
         if (!elements)
             return -1;
         heap->elements = elements;
-        heap->capacity = capacity;
     }
     size_t at = heap->count++;
     for (; at > 0; at = (at - 1) / 2) {

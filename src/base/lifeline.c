@@ -409,17 +409,14 @@ void js_lifeline_reset(struct js_lifeline_host *host)
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count)
 {
-    /* One array for poll(2): the caller's descriptors, the listener, the ranks.
-     * Twice as large as needed, so that ranks that come one after another do
-     * not move it each time. */
+    /* One array for poll(2): the caller's descriptors, the listener, the
+     * ranks. */
     size_t needed = before + 1 + host->count;
-    if (needed > host->fds_capacity) {
-        struct pollfd *fds = realloc(host->fds, 2 * needed * sizeof(*fds));
-        if (!fds)
-            return NULL;
-        host->fds = fds;
-        host->fds_capacity = 2 * needed;
-    }
+    struct pollfd *fds =
+        js_buf_grow(host->fds, &host->fds_capacity, needed, sizeof(*fds));
+    if (!fds)
+        return NULL;
+    host->fds = fds;
     struct pollfd *next = host->fds + before;
     *next++ = (struct pollfd){.fd = host->listener, .events = POLLIN};
     for (size_t i = 0; i < host->count; i++)
@@ -473,17 +470,13 @@ static void accept_ranks(struct js_lifeline_host *host)
                          SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         struct ucred peer = {.pid = 0};
         socklen_t len = sizeof(peer);
-        if (host->count == host->capacity) {
-            size_t capacity = 2 * host->capacity + 8;
-            struct rank_end *ends =
-                realloc(host->ends, capacity * sizeof(*ends));
-            host->ends = ends ? ends : host->ends;
-            host->capacity = ends ? capacity : host->capacity;
-        }
+        struct rank_end *ends = js_buf_grow(host->ends, &host->capacity,
+                                            host->count + 1, sizeof(*ends));
+        if (ends)
+            host->ends = ends;
         /* Only this user and root can reach the socket. A connection that is
          * not this user's is refused. */
-        if (host->count == host->capacity ||
-            getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+        if (!ends || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
             peer.uid != geteuid())
             js_fd_close(&fd);
         else

@@ -7,8 +7,6 @@
 #include "launch/mpirun.h"
 #include "launch/subprocess.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,15 +39,11 @@ int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
         host->slots += (host->slots == 0) + (slots == 0 ? 1 : slots);
         return 0;
     }
-    if (hosts->count == hosts->capacity) {
-        size_t capacity = hosts->capacity ? 2 * hosts->capacity : 16;
-        struct js_host *items =
-            realloc(hosts->items, capacity * sizeof(*items));
-        if (!items)
-            return -1;
-        hosts->items = items;
-        hosts->capacity = capacity;
-    }
+    struct js_host *items = js_buf_grow(hosts->items, &hosts->capacity,
+                                        hosts->count + 1, sizeof(*items));
+    if (!items)
+        return -1;
+    hosts->items = items;
     char *copy = strdup(name);
     if (!copy)
         return -1;

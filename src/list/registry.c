@@ -9,7 +9,7 @@
 /* 2^64 divided by the golden ratio: spreads similar values. */
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
 
-enum { PLACES_MIN = 64, ENTRIES_MIN = 64 };
+enum { PLACES_MIN = 64 };
 
 /* Ids of 32 bits keep a list of millions small. The entries with one identity
  * form a list by id. Only the first of them knows the last, and the first one
@@ -30,7 +30,7 @@ struct entry {
  * are FAILED. */
 struct js_registry {
     struct entry *entries; /* indexed by id - 1 */
-    uint64_t count, capacity;
+    size_t count, capacity;
     uint64_t settled; /* how many jobs are settled */
     uint32_t *places; /* the first id of each identity, or 0; a table with open
                          addressing */
@@ -120,16 +120,11 @@ uint64_t js_registry_add(struct js_registry *registry,
      * unchanged. */
     if (grow_places(registry) < 0)
         return 0;
-    if (registry->count == registry->capacity) {
-        uint64_t capacity =
-            registry->capacity ? 2 * registry->capacity : ENTRIES_MIN;
-        struct entry *entries =
-            realloc(registry->entries, (size_t)capacity * sizeof(*entries));
-        if (!entries)
-            return 0;
-        registry->entries = entries;
-        registry->capacity = capacity;
-    }
+    struct entry *entries = js_buf_grow(registry->entries, &registry->capacity,
+                                        registry->count + 1, sizeof(*entries));
+    if (!entries)
+        return 0;
+    registry->entries = entries;
     uint32_t *first = registry_find_place(registry, registry->places,
                                           registry->place_count, identity);
     uint32_t id = (uint32_t)++registry->count;

@@ -1,6 +1,7 @@
 #include "node/direct_exec.h"
 
-#include <stdint.h>
+#include "base/buf.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,19 +60,6 @@ bool js_direct_exec_is_plain(const char *line)
     return word[0] != '%'; /* bash takes %1 for fg %1 */
 }
 
-/* `old` with room for `need` elements, or NULL with errno ENOMEM. */
-static void *direct_exec_grow(void *old, size_t *capacity, size_t need,
-                              size_t size)
-{
-    if (need <= *capacity)
-        return old;
-    void *array =
-        need <= SIZE_MAX / 2 / size ? realloc(old, need * size * 2) : NULL;
-    if (array)
-        *capacity = need * 2;
-    return array;
-}
-
 /* Copies the words to `text` and points argv at them. Returns what follows. */
 static char *direct_exec_split(struct js_direct_exec *command, const char *line)
 {
@@ -114,19 +102,18 @@ static void direct_exec_list_programs(struct js_direct_exec *command, char *to,
 static int direct_exec_make_room(struct js_direct_exec *command, size_t words,
                                  size_t candidates, size_t bytes)
 {
-    const char **argv = direct_exec_grow(
-        command->argv, &command->capacity_words, words + 1, sizeof(*argv));
+    const char **argv = js_buf_grow(command->argv, &command->capacity_words,
+                                    words + 1, sizeof(*argv));
     if (!argv)
         return -1;
     command->argv = argv;
     const char **programs =
-        direct_exec_grow(command->programs, &command->capacity_programs,
-                         candidates + 1, sizeof(*programs));
+        js_buf_grow(command->programs, &command->capacity_programs,
+                    candidates + 1, sizeof(*programs));
     if (!programs)
         return -1;
     command->programs = programs;
-    char *text =
-        direct_exec_grow(command->text, &command->capacity_text, bytes, 1);
+    char *text = js_buf_grow(command->text, &command->capacity_text, bytes, 1);
     if (!text)
         return -1;
     command->text = text;

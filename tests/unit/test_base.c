@@ -56,6 +56,26 @@ static void test_buf_grows_escapes_and_consumes(void)
     js_buf_release(NULL);
 }
 
+static void test_arrays_grow(void)
+{
+    size_t capacity = 0;
+    uint32_t *array = NULL;
+    for (uint32_t i = 0; i < 1000; i++) {
+        array = js_buf_grow(array, &capacity, i + 1, sizeof(*array));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(array);
+        CU_ASSERT_TRUE(capacity > i && capacity <= 2 * i + 16);
+        array[i] = i;
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        CU_ASSERT_EQUAL(array[i], i);
+    size_t before = capacity;
+    CU_ASSERT_PTR_NULL(
+        js_buf_grow(array, &capacity, SIZE_MAX / 2, sizeof(*array)));
+    CU_ASSERT_EQUAL(errno, ENOMEM);
+    CU_ASSERT_EQUAL(capacity, before);
+    free(array);
+}
+
 static void test_pack_refuses_every_truncation(void)
 {
     struct js_buf buf = JS_BUF_INIT;
@@ -791,6 +811,7 @@ static const struct unit_test tests[] = {
     {"syncer", test_syncer},
     {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
     {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
+    {"arrays grow", test_arrays_grow},
     {"pack refuses every truncation", test_pack_refuses_every_truncation},
     {"pack refuses bad strings", test_pack_refuses_bad_strings_and_rests},
     {"durations", test_units_durations},
