@@ -51,8 +51,8 @@ add_attribute() {
     in_front_of src/list/attributes.c 'static int take_env(' <<'CODE'
 static int take_nice(struct reader *reader, const struct row *row)
 {
-    int32_t nice;
-    if (read_number(reader->value, row->least, row->most, &nice) < 0)
+    uint64_t nice;
+    if (js_parse_count(reader->value, &nice) < 0 || nice > (uint64_t)row->most)
         return refuse_value(reader, row, "must be a whole number from 0 to 19");
     return take_string(reader, row);
 }
@@ -82,7 +82,7 @@ CODE
     sed -i 's/^    X(bool, bind, true) /    X(uint32_t, nice, 0) X(bool, bind, true) /' src/list/settings.h
     sed -i 's/^    if (rc == 0 && nice)$/    if (rc == 0 \&\& !nice)\
         setpriority(PRIO_PROCESS, (id_t)slot->pid,\
-                    (int)jobs->means.config->settings.nice);\
+                    (int)config->settings.nice);\
 &/' "$(runner_file)"
 }
 
