@@ -22,6 +22,7 @@ bool js_output_tail_begin(struct js_output_tail *tail,
     return true;
 }
 
+/* What comes in pieces of any size ends up as the last bytes of all of them. */
 void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
                         size_t len)
 {
@@ -41,6 +42,8 @@ void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
     tail->len += len;
 }
 
+/* Half a line or half a character at the front would puzzle a reader more than
+ * its absence. A single long line is kept all the same. */
 void js_output_tail_trim(struct js_output_tail *tail)
 {
     size_t count = 0;
@@ -58,6 +61,9 @@ void js_output_tail_trim(struct js_output_tail *tail)
     memmove(tail->bytes, tail->bytes + count, tail->len);
 }
 
+/* A job may have replaced its own output file by anything. The size says
+ * whether it is still what the job has written: if not, no tail is better than
+ * somebody else's. */
 bool js_output_tail_read(struct js_output_tail *tail, const char *path,
                          uint64_t size)
 {
@@ -86,6 +92,8 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
 /* As much of a command as a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
+/* A job counts once, with its last attempt; the time that slots were busy and
+ * the processes left behind are those of all attempts. */
 void js_summary_add(struct js_summary *summary,
                     const struct js_completion *completion)
 {
@@ -109,7 +117,8 @@ void js_summary_add(struct js_summary *summary,
         summary->busy_ns += outcome->run_ns;
 }
 
-/* Escaped, and cut to a readable length. */
+/* Escaped, since a command may hold any byte and the line goes to a terminal;
+ * and cut to a readable length. */
 static int append_command(struct js_buf *buf, const struct js_job *job)
 {
     const char *text = job->command;
@@ -174,6 +183,8 @@ int js_summary_describe(const struct js_completion *completion,
     return append_command(buf, job);
 }
 
+/* The outcome's own words are "exit 3", "killed by SIGSEGV", or a sentence with
+ * its verb: the first two get one here. */
 int js_summary_mishap(const struct js_completion *completion,
                       struct js_buf *buf)
 {
@@ -191,6 +202,7 @@ int js_summary_mishap(const struct js_completion *completion,
         outcome, js_job_path(completion->job, outcome->step), buf);
 }
 
+/* A stream that was not read to its end has an unknown number of jobs. */
 static int append_counts(struct js_buf *buf, const struct js_summary *summary,
                          uint64_t left)
 {
@@ -235,6 +247,8 @@ int js_summary_text(const struct js_summary *summary, uint64_t left,
     return rc;
 }
 
+/* Clocks of slaves and master differ a little, so the sum may come to more than
+ * all slots had. */
 double js_summary_busy(const struct js_summary *summary, int64_t wall_ns,
                        uint64_t slots)
 {

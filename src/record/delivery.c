@@ -87,7 +87,8 @@ struct lane {
     uint64_t mark;  /* `taken` behind the last byte of ours */
 };
 
-/* To be sent to the holder of an output that is no longer needed. */
+/* To be sent to the holder of an output that is no longer needed: until then it
+ * takes room on the holder's disk. */
 struct release {
     struct release *next;
     unsigned slave;
@@ -187,7 +188,7 @@ static int lane_write(struct lane *lane, const void *bytes, size_t len)
 
 /* Both output queues may lead to one file, where a job is whole only if what
  * went to the one is written before anything goes to the other. */
-static bool may_write(struct js_delivery *delivery, unsigned stream)
+static bool lane_may_write(struct js_delivery *delivery, unsigned stream)
 {
     struct lane *other = &delivery->lane[1 - stream];
     return (lane_is_gone(other) || lane_written(other) >= other->mark) &&
@@ -289,7 +290,7 @@ static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
         return false;
     if (!entry->is_given_up) {
         if (is_held(entry) || lane_is_gone(lane) ||
-            !may_write(delivery, stream))
+            !lane_may_write(delivery, stream))
             return false;
         /* No memory: tried again at the next step. */
         if (lane_write(lane, entry->at, left) < 0)
@@ -310,7 +311,7 @@ static void release_output(struct js_delivery *delivery, struct entry *entry)
 }
 
 /* What it has written cannot be brought out, so it is as if it had not run. */
-static void withhold(struct js_delivery *delivery, struct entry *entry)
+static void withhold_entry(struct js_delivery *delivery, struct entry *entry)
 {
     const struct js_completion *completion = &entry->completion;
     delivery->waiting--;
@@ -361,7 +362,7 @@ static void finish_written(struct js_delivery *delivery)
             return;
         list_pop(&delivery->handed);
         if (written == WRITTEN_NEVER) {
-            withhold(delivery, head);
+            withhold_entry(delivery, head);
             continue;
         }
         delivery->waiting--;
@@ -386,7 +387,7 @@ static void delivery_settle(struct js_delivery *delivery)
         if (!is_cut_off)
             break;
         list_pop(&delivery->queue);
-        withhold(delivery, head);
+        withhold_entry(delivery, head);
         delivery_hand_over(delivery);
     }
     finish_written(delivery);
@@ -475,7 +476,8 @@ bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret)
         return false;
     unsigned stream = head->left[0] > 0 ? 0 : 1;
     uint64_t left = head->left[stream];
-    if (lane_is_gone(&delivery->lane[stream]) || !may_write(delivery, stream))
+    if (lane_is_gone(&delivery->lane[stream]) ||
+        !lane_may_write(delivery, stream))
         return false;
     delivery->asked = (struct js_fetch){
         .slave = head->completion.slave,

@@ -24,6 +24,11 @@ enum { LAST_WAIT_MS = 5000 };
 /* As timeout(1) has it. */
 enum { TIMEOUT_EXIT = 124 };
 
+/*
+ * Lines gather in `lines`; those before `start` are written. has_begun keeps a
+ * run that ended before its first job from emptying the joblog of the run
+ * before: only a flush empties the file, and only the first one.
+ */
 struct js_joblog {
     int fd;
     char *path;
@@ -51,6 +56,7 @@ static void joblog_free(struct js_joblog *joblog)
     errno = saved;
 }
 
+/* What to do about it, where the system's message does not say. */
 static const char *open_hint(int error)
 {
     switch (error) {
@@ -135,6 +141,7 @@ fail:
     return NULL;
 }
 
+/* Milliseconds are what GNU parallel writes, and its readers expect. */
 static int add_seconds(struct js_buf *buf, int64_t ns)
 {
     int64_t ms = ns > 0 ? ns / JS_NS_PER_MS : 0;
@@ -147,6 +154,8 @@ static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
     return joblog->lines.len - joblog->start;
 }
 
+/* A line is added whole or not at all, and what is not is counted. If nobody
+ * reads the joblog, memory must not grow without end. */
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion)
 {
@@ -276,9 +285,11 @@ int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
 
 enum { COLUMN_RUNTIME = 3, COLUMN_EXIT = 6, COLUMN_SIGNAL = 7, COLUMN_COMMAND };
 
+/* What our joblogs and GNU parallel's have in common. */
 static const char header_begin[] = "Seq\tHost\tStarttime\tJobRuntime\tSend\t"
                                    "Receive\tExitval\tSignal\tCommand";
 
+/* The best that is known of a command. */
 struct entry {
     int64_t run_ns;
     bool is_success;
@@ -314,7 +325,7 @@ static int joblog_reader_hex_digit(char c)
 
 /* In place: what js_buf_escape() has made of the text. What it cannot have made
  * stays as it is. */
-static void unescape(char *text)
+static void unescape_command(char *text)
 {
     static const char letters[] = "\\nrt", bytes[] = "\\\n\r\t";
     char *to = text;
@@ -337,7 +348,9 @@ static void unescape(char *text)
     *to = '\0';
 }
 
-/* Cuts the line at its tabs; false if there are too few. */
+/* Cuts the line at its tabs; false if there are too few: it was cut off by a
+ * full disk, or edited. In GNU parallel's joblog the command is the last column
+ * and may hold tabs itself. */
 static bool cut_columns(char *line, char *columns[COLUMN_COMMAND + 1],
                         bool has_more)
 {
@@ -369,7 +382,7 @@ static int joblog_reader_take_line(struct js_joblog_reader *reader, char *line)
                        strcmp(columns[COLUMN_SIGNAL], "0") == 0;
     char *command = columns[COLUMN_COMMAND];
     if (reader->is_ours)
-        unescape(command);
+        unescape_command(command);
     struct entry *known = js_strmap_get(&reader->map, command);
     if (known) {
         if (entry.is_success || !known->is_success)
@@ -422,6 +435,7 @@ fail:
     return NULL;
 }
 
+/* A command with a NUL in it cannot be in a line of text. */
 int64_t js_joblog_reader_find(const struct js_joblog_reader *reader,
                               const char *command, size_t len)
 {

@@ -18,6 +18,7 @@ enum {
     RETRIES = 10, /* of opening a file that is being replaced */
 };
 
+/* Records may be added from OPENED on; from BEGUN on they are written. */
 enum phase { OPENED = 0, BEGUN, FINISHED };
 
 /*
@@ -63,6 +64,8 @@ static int journal_refuse_in_use(const char *path,
     return JS_JOURNAL_REFUSED;
 }
 
+/* Whoever starts a run again (a batch system, a launcher) knows that the start
+ * before is over, or about to be. */
 static bool is_earlier_start(const struct js_journal_config *config,
                              const struct js_journal_holder *holder)
 {
@@ -145,7 +148,8 @@ static int journal_wait_for_lock(const struct js_journal *journal,
     return rc;
 }
 
-/* Until the file that is locked is the one of that name. */
+/* Until the file that is locked is the one of that name: between opening and
+ * locking another run may have put a new file in its place (--fresh). */
 static int journal_open_locked(const struct js_journal *journal,
                                struct js_err *err)
 {
@@ -234,6 +238,8 @@ static void journal_note_dead_runs(struct js_journal *journal)
     }
 }
 
+/* The longest that is left of any lease: only then can a job of this run not
+ * run twice at once. */
 static void journal_find_quiet(struct js_journal *journal)
 {
     const struct js_journal_contents *old = &journal->old;
@@ -310,6 +316,7 @@ fail:
     return rc;
 }
 
+/* A stream cannot be read a second time, so there is nothing to go on with. */
 int js_journal_name(const char *job_file, char **ret)
 {
     struct stat st;
@@ -439,6 +446,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
     return rc;
 }
 
+/* What was added before the run began (new jobs, mostly) follows the records of
+ * its beginning: they are put in front. */
 int js_journal_begin(struct js_journal *journal, struct js_err *err)
 {
     struct js_buf *waiting = js_journal_file_waiting(journal->file);

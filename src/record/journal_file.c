@@ -28,6 +28,7 @@ enum {
 /* How soon to look again at a sync that is late. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
+/* See HOLDING and SYNC in the header. */
 enum holding { HELD = 0, GONE, TAKEN };
 
 enum sync_state {
@@ -178,7 +179,7 @@ int js_journal_file_lock(struct js_journal_file *file)
 
 /* If this run stood still or was cut off for so long that another one was told
  * to go on, the file is no longer ours. Returns 0, or -1 with errno. */
-static int check_ours(struct js_journal_file *file)
+static int journal_check_ours(struct js_journal_file *file)
 {
     struct stat st;
     if (file->holding != TAKEN && fstat(file->fd, &st) < 0)
@@ -411,7 +412,7 @@ static int journal_write_anew(struct js_journal_file *file)
 
 /* What is in the file is of use only under its name. What another run has taken
  * stays as it is. 0, or -1 with errno. */
-static int keep_name(struct js_journal_file *file)
+static int journal_keep_name(struct js_journal_file *file)
 {
     if (file->holding == TAKEN) {
         errno = EBUSY;
@@ -474,7 +475,7 @@ static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
         file->sync_due_ns > now_ns)
         return 0;
     /* A sync of a file without its name would be of no use to anybody. */
-    if (keep_name(file) < 0 ||
+    if (journal_keep_name(file) < 0 ||
         (!is_without && js_bgsync_start(&file->bgsync, file->fd) < 0))
         return -1;
     sync_step(file, BEGUN);
@@ -486,7 +487,8 @@ static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
     return 0;
 }
 
-static int write_error(const struct js_journal_file *file, struct js_err *err)
+static int journal_write_error(const struct js_journal_file *file,
+                               struct js_err *err)
 {
     if (file->holding == TAKEN)
         return js_err_set(err,
@@ -519,7 +521,7 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
     if (lease_ns > 0 && now_ns - file->touched_ns >= lease_ns / HEARTBEATS) {
         /* The heartbeat: a run that finds the file learns how long ago we were
          * there. Where it cannot be written, that run waits longer. */
-        is_well = check_ours(file) == 0;
+        is_well = journal_check_ours(file) == 0;
         if (is_well) {
             file->touched_ns = now_ns;
             futimens(file->fd, NULL);
@@ -528,7 +530,7 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
     is_well = is_well && journal_write_waiting(file) == 0 &&
               reserve_room(file) == 0 && sync_if_due(file, now_ns) == 0;
     note_recorded(file);
-    return is_well ? 0 : write_error(file, err);
+    return is_well ? 0 : journal_write_error(file, err);
 }
 
 void js_journal_file_sync_soon(struct js_journal_file *file)
@@ -616,24 +618,24 @@ js_journal_file_look(const struct js_journal_file *file)
 }
 
 /* Writes what is left, and waits until all is on disk, under its name. */
-static int make_safe(struct js_journal_file *file, struct js_err *err)
+static int journal_make_safe(struct js_journal_file *file, struct js_err *err)
 {
-    bool is_written = check_ours(file) == 0 &&
+    bool is_written = journal_check_ours(file) == 0 &&
                       journal_write_waiting(file) == 0 &&
                       end_sync(file, true) == 0;
     int error = errno;
-    if (keep_name(file) < 0)
-        return write_error(file, err);
+    if (journal_keep_name(file) < 0)
+        return journal_write_error(file, err);
     errno = error;
     if (!is_written ||
         (file->config.sync_ns != JS_JOURNAL_NO_SYNC && fdatasync(file->fd) < 0))
-        return write_error(file, err);
+        return journal_write_error(file, err);
     return 0;
 }
 
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err)
 {
-    if (make_safe(file, err) < 0)
+    if (journal_make_safe(file, err) < 0)
         return -1;
     file->on_disk = file->in_file;
     note_recorded(file);
@@ -642,11 +644,11 @@ int js_journal_file_settle(struct js_journal_file *file, struct js_err *err)
 
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err)
 {
-    int rc = make_safe(file, err);
+    int rc = journal_make_safe(file, err);
     /* Gives back the room behind the end. */
     if (rc == 0 && file->room_end > file->size &&
         ftruncate(file->fd, file->size) < 0)
-        rc = write_error(file, err);
+        rc = journal_write_error(file, err);
     file->has_ended = true;
     note_recorded(file);
     return rc;

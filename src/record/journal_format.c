@@ -9,6 +9,10 @@
 
 enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
+/* The first word of each kind of record. Words and their fields are for good: a
+ * journal outlives the program that wrote it. What is new gets a new word,
+ * which older versions skip; only a change of a word that exists needs another
+ * version of the format. */
 static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_HEAD] = "jobsched-journal",
     [JS_JOURNAL_LINE_RUN] = "run",
@@ -44,6 +48,9 @@ enum { WORDS = sizeof(kind_words) / sizeof(kind_words[0]) };
 
 enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
 
+/* Of fixed width, so that a checksum can be filled in once the rest of the line
+ * is there, and an identity is cut from the line without looking for its end.
+ */
 static void put_hex(char *to, uint64_t number, int digits)
 {
     static const char hex[] = "0123456789abcdef";
@@ -51,12 +58,15 @@ static void put_hex(char *to, uint64_t number, int digits)
         to[i] = hex[number & 0xf];
 }
 
+/* A clock that was put back can make a time negative; there are no signs in a
+ * journal. */
 static uint64_t us_of(int64_t ns)
 {
     return ns > 0 ? (uint64_t)(ns / JS_NS_PER_US) : 0;
 }
 
-/* Numbers are most of a journal, and printf is slow at them. */
+/* Numbers are most of a journal, and printf is slow at them: here two digits
+ * are looked up at a time. */
 static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
                        size_t count)
 {
@@ -109,7 +119,8 @@ static int put_mark(struct js_buf *buf, uint64_t mark)
     return js_buf_append(buf, text, sizeof(text));
 }
 
-/* Of a record about a job. */
+/* Of a record about a job. These two functions and their counterparts below are
+ * the format: what is put here is got there, in the same order. */
 static int put_job_fields(struct js_buf *buf,
                           const struct js_journal_line *line)
 {
@@ -188,7 +199,8 @@ static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
     }
 }
 
-/* Whether the rest of such a line is a text, which may contain blanks. */
+/* Whether the rest of such a line is a text. It comes last because it may
+ * contain blanks, and is escaped because it may contain newlines. */
 static bool has_text(enum js_journal_line_kind kind)
 {
     return kind == JS_JOURNAL_LINE_RUN || kind == JS_JOURNAL_LINE_NAME ||
@@ -199,6 +211,8 @@ static bool has_text(enum js_journal_line_kind kind)
 int js_journal_format_write(struct js_buf *buf,
                             const struct js_journal_line *line)
 {
+    /* A record is whole or not there at all: without memory, what was begun is
+     * taken back. */
     size_t start = buf->len;
     int rc = js_buf_append(buf, "???????? ", CRC_DIGITS + 1);
     if (rc == 0)
@@ -224,7 +238,8 @@ int js_journal_format_write(struct js_buf *buf,
 
 /* ---------------------------------------------------------------- reading */
 
-/* What is left of a line. A bad one yields zeros from then on. */
+/* What is left of a line. A bad one yields zeros from then on, so that fields
+ * are read one after the other and only the whole line is judged. */
 struct reader {
     const char *at, *end;
     bool is_bad;
@@ -306,7 +321,8 @@ static char get_escaped(struct reader *reader)
     return found ? meant[found - codes] : 0;
 }
 
-/* A blank and the rest of the line. */
+/* A blank and the rest of the line. A text with a NUL was not written by us: it
+ * would look shorter than it is. */
 static void get_text(struct reader *reader, char *to, size_t size)
 {
     size_t len = 0;
@@ -323,6 +339,8 @@ static void get_text(struct reader *reader, char *to, size_t size)
     to[len] = '\0';
 }
 
+/* Numbers of enumerations are checked here, once: whoever gets the record may
+ * use them as an index. */
 static void get_attempt(struct reader *reader, struct js_journal_line *ret)
 {
     struct js_outcome *outcome = &ret->outcome;
@@ -485,6 +503,8 @@ static void get_fields(struct reader *reader, struct js_journal_line *ret)
     }
 }
 
+/* A word that is not known is no damage, if the checksum holds: a later version
+ * has written it. */
 static enum js_journal_line_kind get_word(struct reader *reader)
 {
     const char *first = reader->at;
@@ -508,7 +528,7 @@ int js_journal_format_parse(const char *bytes, size_t len,
     if (!reader.is_bad && crc32_z(0, (const unsigned char *)reader.at,
                                   (size_t)(reader.end - reader.at)) == crc) {
         enum js_journal_line_kind kind = get_word(&reader);
-        /* Not the lists, which are long. */
+        /* Not the lists, which are long: only what `count` covers is read. */
         memset(ret, 0, offsetof(struct js_journal_line, ids));
         ret->text[0] = '\0';
         ret->kind = kind;
@@ -524,6 +544,7 @@ int js_journal_format_parse(const char *bytes, size_t len,
     return -1;
 }
 
+/* Most times are limited as they are read; those of runs come as they are. */
 int64_t js_journal_format_ns(uint64_t us)
 {
     const uint64_t most = INT64_MAX / JS_NS_PER_US;

@@ -54,6 +54,8 @@ static int journal_load_refuse(const struct loading *loading, const char *what)
         loading->name, loading->contents->valid, what, loading->name);
 }
 
+/* Without memory nothing fails: a run whose processes are not all known cannot
+ * be known to be gone, and so its lease is waited for. */
 static void journal_load_add_process(struct loading *loading, uint64_t pid,
                                      uint64_t started)
 {
@@ -62,6 +64,8 @@ static void journal_load_add_process(struct loading *loading, uint64_t pid,
                                               &process, sizeof(process)) < 0;
 }
 
+/* A process id says something only within one boot and one pid namespace. 0 is
+ * what could not be found out, and never the same as ours. */
 static bool is_in_this_space(const struct loading *loading, uint64_t boot,
                              uint64_t space)
 {
@@ -83,6 +87,8 @@ static bool is_earlier_of_batch(const struct js_journal_part *earlier,
            earlier->batch_restarts < part->batch_restarts;
 }
 
+/* If there are too many the oldest goes, whose lease is the most likely to be
+ * over. */
 static void add_dead(struct js_journal_contents *contents,
                      const struct js_journal_dead *run)
 {
@@ -104,7 +110,8 @@ static void journal_load_end_run(struct loading *loading, int64_t until_unix_ns)
     if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
         !is_earlier_of_command(&holder->part, part))
         js_registry_unsettle(loading->registry);
-    /* All of its processes are on record, and would be here. */
+    /* All of its processes are on record, and would be here: then it can be
+     * known to be gone. */
     bool is_here = !loading->lacks_processes &&
                    loading->slaves_here == holder->slaves &&
                    strcmp(holder->host, loading->reader->host) == 0 &&
@@ -328,7 +335,8 @@ static int journal_load_take_line(struct loading *loading)
 
 /* ---------------------------------------------------------------- the tail */
 
-/* Whether a valid record begins at `at`. */
+/* Whether a valid record begins at `at`. That is asked of every byte behind the
+ * last one, and these may be many. */
 static bool has_record(struct loading *loading, const char *at, size_t left)
 {
     /* Most places are told from a record at a glance. */
@@ -341,7 +349,10 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
                                               loading->line) == 0;
 }
 
-/* Bytes that are no record, up to the end of the file. */
+/* Bytes that are no record, up to the end of the file. If a record stands
+ * behind them, something within the file was lost, and nobody knows what: the
+ * user has to decide. If none does, a write was cut off, and the records before
+ * it are all that was ever promised. */
 static int judge_tail(struct loading *loading, const struct js_buf *tail)
 {
     uint64_t offset = loading->contents->valid;
@@ -359,7 +370,8 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
     if (loading->has_head)
         return 0;
     /* Bytes that are not what is left of the first record of a journal are
-     * somebody else's, and not to be cut. */
+     * somebody else's, and not to be cut. Zeros are what some file systems
+     * leave where a machine went down before the data was on disk. */
     struct js_buf head = JS_BUF_INIT;
     struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
     size_t zeros = 0;
@@ -403,8 +415,9 @@ static int journal_load_read_tail(struct loading *loading, int fd)
 
 /* ---------------------------------------------------------------- the file */
 
-/* The whole records at the front of the piece. Returns how many bytes they
- * are, and -1 when they are refused. */
+/* The whole records at the front of the piece. `valid` moves record by record:
+ * messages about the next one name the place where it begins. Returns how many
+ * bytes they are, and -1 when they are refused. */
 static ssize_t take_piece(struct loading *loading, const char *bytes,
                           size_t len)
 {
@@ -426,7 +439,9 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
     return (ssize_t)at;
 }
 
-/* The records, and what is behind them; 1 if there are more by now. */
+/* The records, and what is behind them; 1 if there are more by now: a run may
+ * be writing, and a record that is half written when it is read is neither
+ * damage nor a torn tail. */
 static int journal_load_all(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
@@ -440,6 +455,7 @@ static int journal_load_all(struct loading *loading, int fd, char *piece)
     } while (taken > 0);
     if (taken < 0)
         return -1;
+    /* What did not fit into one piece counts as well. */
     off_t end = lseek(fd, 0, SEEK_END);
     if (end <= 0 || (uint64_t)end <= contents->valid)
         return 0;
@@ -469,6 +485,7 @@ int js_journal_load(int fd, const char *name,
     if (!piece || !loading.line)
         js_err_errno(err, "cannot read %s", name);
     else
+        /* It ends: each turn has read at least one more record. */
         while ((rc = journal_load_all(&loading, fd, piece)) > 0)
             continue;
     journal_load_end_run(&loading, 0);

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Nearly every record names a slave, by its rank: looking through all of them
+ * each time would be slow with thousands. */
 enum { CACHED_SLAVES = 4096 };
 
 /* Indices are one more than the number that they are about; 0 is none. */
@@ -36,12 +38,15 @@ struct attempt {
     uint8_t kind, exit_code, signal, cause, step;
 };
 
+/* A job that has begun. They are few at a time, whatever the run, so the list
+ * has no holes: the last takes the place of one that has ended. */
 struct begun {
     uint32_t id, attempt;
     uint32_t slave;
     int64_t start_unix_ns;
 };
 
+/* A slave of one run: the same rank of the next run is another. */
 struct slave {
     uint64_t rank, slots;
     size_t host; /* where it begins in the texts */
@@ -64,6 +69,7 @@ struct loss {
     int64_t unix_ns;
 };
 
+/* In a list of their own, since few attempts fail. */
 struct tail {
     uint32_t attempt; /* its number */
     uint32_t stream;
@@ -144,6 +150,7 @@ static struct job *find_job(const struct js_journal_model *model, uint64_t id)
 
 /* ---------------------------------------------------------------- runs */
 
+/* The run that the records being read belong to. NULL: none has begun. */
 static struct run *last_run(const struct js_journal_model *model)
 {
     size_t count = run_count(model);
@@ -234,6 +241,7 @@ static void drop_begun(struct js_journal_model *model, struct job *job)
     job->begun = 0;
 }
 
+/* The jobs that it had begun run again elsewhere; they do not run any more. */
 static void take_left(struct js_journal_model *model, uint64_t rank)
 {
     size_t number = journal_model_find_slave(model, rank);
@@ -249,6 +257,8 @@ static void take_left(struct js_journal_model *model, uint64_t rank)
 
 /* ---------------------------------------------------------------- attempts */
 
+/* A job points to its latest attempt, and each attempt to the one before: that
+ * is all the history that is asked for, and costs four bytes an attempt. */
 static int take_attempt(struct js_journal_model *model, struct job *job,
                         const struct js_journal_line *line)
 {
@@ -399,6 +409,8 @@ static int journal_model_take_line(void *arg,
 
 /* ---------------------------------------------------------------- life */
 
+/* In the order of what is certain: the journal's own word, the process, the
+ * lock, and at last how long nothing was heard. */
 static enum js_journal_model_life
 journal_model_life_of(const struct js_journal_model *model, int fd)
 {
@@ -449,6 +461,8 @@ void js_journal_model_free(struct js_journal_model *model)
     errno = saved;
 }
 
+/* An empty file is an error here: whoever asks for the state of a run should
+ * hear that there is none. */
 static struct js_journal_model *load_once(int fd, const char *name,
                                           struct js_err *err)
 {
@@ -493,6 +507,8 @@ struct js_journal_model *js_journal_model_read(int fd, const char *name,
     return load_once(fd, name, err);
 }
 
+/* The path may come from a user, so it may be anything: no link is followed,
+ * and no FIFO waited for. */
 struct js_journal_model *js_journal_model_load(const char *path,
                                                struct js_err *err)
 {

@@ -19,6 +19,8 @@ static const char stream_name[] = "standard input";
 
 enum { MARKER_MAX = 64 * 1024 };
 
+/* The lock on the marker is what says that a run is on; it goes with the
+ * process, however that ends. */
 struct js_outdir {
     int fd; /* of the marker, locked */
 };
@@ -35,6 +37,7 @@ static void owner_release(struct owner *owner)
     js_buf_release(&owner->journal);
 }
 
+/* What is not known is never the same. */
 static bool is_same_text(const struct js_buf *a, const struct js_buf *b)
 {
     return a->len > 0 && a->len == b->len &&
@@ -84,6 +87,8 @@ static int put_from(const char *folder, const char *to, struct js_buf *ret)
     return js_buf_escape(ret, to + same, strlen(to + same));
 }
 
+/* By several names, as any of them may change: a project that is moved with its
+ * folder keeps the path from the one to the other. */
 static int outdir_describe(const struct js_outdir_config *config,
                            struct owner *ret)
 {
@@ -118,6 +123,8 @@ static void outdir_take_line(const char *line, size_t len, const char *word,
     js_buf_append(ret, line + begin, len - begin);
 }
 
+/* Of a marker that cannot be read, or that a later version has written, less is
+ * known: the folder may then count as nobody's. */
 static void read_owner(int fd, struct owner *ret)
 {
     char text[MARKER_MAX];
@@ -149,6 +156,8 @@ static int open_marker(const char *dir, bool *ret_own)
 {
     struct stat st;
     const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    /* The folder may be another user's, who could put a link in the place of
+     * the marker: it is never followed, and only our own file is written. */
     int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return -1;
@@ -167,6 +176,7 @@ static int open_marker(const char *dir, bool *ret_own)
 /* ---------------------------------------------------------------- its folder
  */
 
+/* A folder whose output was removed is free for the next list. */
 static bool has_output(const char *dir)
 {
     DIR *folder = opendir(dir);

@@ -41,6 +41,7 @@ static int64_t progress_divide_rounded(int64_t count, int64_t by)
     return count / by + (count % by >= by / 2 + by % 2);
 }
 
+/* In the unit in which it is at least one: long jobs end a few an hour. */
 static int print_rate(char *text, double a_second)
 {
     static const struct {
@@ -163,6 +164,7 @@ static int print_field(const struct js_progress *progress, enum field field,
 
 /* ---------------------------------------------------------------- the line */
 
+/* The fields as they are printed, before it is known how many of them fit. */
 struct line {
     char text[FIELDS][FIELD_SIZE];
     enum field shown; /* so many are */
@@ -266,12 +268,12 @@ enum { RUN_TIMES_MOST = 4 };
 /* So many ends say something, whatever the slots. */
 enum { ENDED_ENOUGH = 3 };
 
-static double seconds(int64_t ns)
+static double eta_seconds(int64_t ns)
 {
     return (double)ns / (double)JS_NS_PER_S;
 }
 
-static double at_most(double value, double most)
+static double eta_at_most(double value, double most)
 {
     return value < most ? value : most;
 }
@@ -281,8 +283,8 @@ void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
 {
     if (eta->now_ns > 0) {
         double jobs = (double)(ended - eta->ended);
-        double run_s = seconds(run_ns - eta->run_ns);
-        double wall_s = seconds(now_ns - eta->now_ns);
+        double run_s = eta_seconds(run_ns - eta->run_ns);
+        double wall_s = eta_seconds(now_ns - eta->now_ns);
         double slot_s = wall_s * (double)eta->running;
         eta->unended_s += slot_s - run_s;
         /* Sums fade only as others end: while nothing ends, nothing is
@@ -319,14 +321,15 @@ struct js_eta_estimate js_eta_estimate(const struct js_eta *eta, uint64_t slots,
     /* What a job takes of a slot: its run time, and what goes by until the
      * next. */
     double between_s =
-        at_most(eta->slot_s - eta->run_s, RUN_TIMES_MOST * running_s);
+        eta_at_most(eta->slot_s - eta->run_s, RUN_TIMES_MOST * running_s);
     double cost_s = (eta->slot_s - between_s) / eta->jobs;
     double work_s = (double)to_come * cost_s + running_s -
-                    at_most(eta->unended_s, running_s);
-    double slots_in_use = at_most(eta->slot_s / eta->wall_s, (double)left);
+                    eta_at_most(eta->unended_s, running_s);
+    double slots_in_use = eta_at_most(eta->slot_s / eta->wall_s, (double)left);
     if (left != UINT64_MAX && work_s > 0 && slots_in_use > 0)
-        estimate.left_ns = (int64_t)(at_most(work_s / slots_in_use, most_s) *
-                                     (double)JS_NS_PER_S);
+        estimate.left_ns =
+            (int64_t)(eta_at_most(work_s / slots_in_use, most_s) *
+                      (double)JS_NS_PER_S);
     return estimate;
 }
 

@@ -106,6 +106,8 @@ void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
         note_journal(recorder, js_journal_add_left(recorder->journal, slave));
 }
 
+/* A line of the trace, and nothing else: a round is no fact that a later run
+ * needs. */
 void js_recorder_dispatched(struct js_recorder *recorder,
                             const struct js_job *job)
 {
@@ -214,6 +216,8 @@ static void show_failure(struct js_recorder *recorder,
     js_buf_release(&text);
 }
 
+/* The first few by name: a list of thousands would hide the summary above it.
+ */
 int js_recorder_describe_failed(const struct js_recorder *recorder,
                                 struct js_buf *ret)
 {
@@ -343,6 +347,8 @@ void js_recorder_finished(struct js_recorder *recorder,
     js_job_free(completion->job);
 }
 
+/* In the order in which they finished, as far as the journal has come. With
+ * --sync 0 that is what a sync has brought to disk. */
 void js_recorder_report(struct js_recorder *recorder)
 {
     uint64_t recorded =
@@ -395,6 +401,8 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
            (!journal || js_journal_look(journal).is_settled);
 }
 
+/* A batch system that is about to kill us gives a warning: what it leaves time
+ * for is one sync. */
 void js_recorder_hurry(struct js_recorder *recorder)
 {
     if (recorder->journal)
@@ -422,6 +430,8 @@ bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
     return js_display_is_due(&recorder->display, now_ns);
 }
 
+/* The counts are of what has finished, not of what is on record: a slow disk
+ * should not look like slow jobs. */
 void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
                       struct js_progress progress, uint64_t total)
 {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Written and read by the same version: a launcher starts its own program. */
 static const char begun[] = "begun lease_us %" PRId64 " out %" PRIu64 "\n";
 static const char ended[] = "ended %d lost %u late %d ran %d\n";
 
@@ -32,7 +33,8 @@ int js_run_status_beside(const char *path, const char *suffix, char *ret,
     return -1;
 }
 
-/* As a whole: who reads never sees half. */
+/* As a whole: who reads never sees half. It is not synced: with the machine,
+ * its reader is gone as well. */
 static int replace_file(const char *path, const char *text)
 {
     char next[PATH_MAX];
@@ -57,6 +59,9 @@ int js_run_status_write(const char *path, const struct js_run_status *status)
     return replace_file(path, text);
 }
 
+/* Whatever is wrong with it, the answer is that nothing is known: the launcher
+ * then goes by what it sees of mpirun. The time is the file's, as the clocks of
+ * two hosts may differ. */
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];
@@ -93,6 +98,7 @@ int js_run_status_write_note(const char *path, enum js_run_note note,
                : replace_file(name, text);
 }
 
+/* A note that is not there, or is no number, says 0: nothing. */
 uint64_t js_run_status_read_note(const char *path, enum js_run_note note)
 {
     char name[PATH_MAX], text[64] = "";

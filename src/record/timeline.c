@@ -24,6 +24,8 @@ struct place {
     size_t first_row;
 };
 
+/* first_ns and last_ns are of the attempts that ended, which carry times of the
+ * slave's clock; a slave without any has first_ns > last_ns. */
 struct slave {
     uint32_t place; /* its number */
     uint32_t slots;
@@ -31,6 +33,11 @@ struct slave {
     int64_t shift_ns;          /* what its clock is behind */
 };
 
+/*
+ * Made in steps, each of which needs the one before: places, bars as they were
+ * recorded, the axis, bars as they lie within their run, lanes, rows. Arrays
+ * have one element more than needed, so that none is empty.
+ */
 struct js_timeline {
     const struct js_journal_model *model;
     struct js_timeline_run *runs;
@@ -146,6 +153,7 @@ static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
     return run.begin_unix_ns;
 }
 
+/* Times are from the begin of the run, by whatever clock the record has. */
 static void collect_bars(struct js_timeline *timeline)
 {
     for (size_t i = 0; i < timeline->attempts; i++) {
@@ -194,6 +202,8 @@ static int64_t last_end(const struct js_timeline *timeline,
     return last_ns < most_ns ? last_ns : most_ns;
 }
 
+/* Runs follow each other without a pause: nights and weekends between them
+ * would leave no room for the jobs. */
 static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
 {
     size_t count = js_journal_model_look(timeline->model).runs;
@@ -218,7 +228,7 @@ static void lay_axis(struct js_timeline *timeline, int64_t now_unix_ns)
     }
 }
 
-static int64_t clip(int64_t ns, int64_t most_ns)
+static int64_t timeline_clip(int64_t ns, int64_t most_ns)
 {
     return ns < 0 ? 0 : ns > most_ns ? most_ns : ns;
 }
@@ -248,9 +258,10 @@ static void fit_bars(struct js_timeline *timeline)
             has_ended ? timeline->slaves[bar->slave].shift_ns : 0;
         int64_t most_ns =
             timeline->runs[timeline_run_of(timeline, bar->slave)].length_ns;
-        bar->start_ns = clip(add_ns(bar->start_ns, shift_ns), most_ns);
+        bar->start_ns = timeline_clip(add_ns(bar->start_ns, shift_ns), most_ns);
         bar->end_ns =
-            has_ended ? clip(add_ns(bar->end_ns, shift_ns), most_ns) : most_ns;
+            has_ended ? timeline_clip(add_ns(bar->end_ns, shift_ns), most_ns)
+                      : most_ns;
     }
 }
 
@@ -296,6 +307,7 @@ static uint32_t take_lane(struct lanes *lanes, const struct bar *bar,
     return lanes->count++;
 }
 
+/* The bars are sorted by slave and start by now. */
 static int lay_lanes(struct js_timeline *timeline)
 {
     struct lanes lanes = {.count = 0};
@@ -323,6 +335,8 @@ static int compare_places(const void *a, const void *b)
     return (one->number > other->number) - (one->number < other->number);
 }
 
+/* By rank, so that slaves of one rank are together, whatever host they were
+ * on. */
 static int lay_rows(struct js_timeline *timeline)
 {
     size_t count = place_count(timeline);
