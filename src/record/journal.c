@@ -238,8 +238,8 @@ static void journal_note_dead_runs(struct js_journal *journal)
     }
 }
 
-/* The longest that is left of any lease: only then can a job of this run not
- * run twice at once. */
+/* The longest that is left of any lease: before it is over, a job that is
+ * started could run twice at once. */
 static void journal_find_quiet(struct js_journal *journal)
 {
     const struct js_journal_contents *old = &journal->old;
