@@ -74,7 +74,7 @@ enum { STREAMS = 2, MANY_JOBS = 64 };
 
 /*
  * One of the two output queues, and how far our bytes in it have come. Others
- * write to the same output queue and it does not tell how much, so their bytes
+ * write to the same output queue and it does not say how much, so their bytes
  * are counted only as far as they are seen to have made it fuller. Thus `taken`
  * may grow too slowly, never too fast, and no byte is thought to be written
  * before it is.
@@ -551,7 +551,7 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
 {
     const struct entry *first = NULL;
-    /* Nobody is left to be told that an output is no longer needed. */
+    /* Nobody is left who could forget an output that is no longer needed. */
     for (struct release **at = &delivery->releases; *at;) {
         struct release *release = *at;
         if (release->slave != slave) {

@@ -97,7 +97,7 @@ void js_delivery_free(struct js_delivery *delivery);
  * completion->slave under `ticket`. `captured` is false if the output went
  * elsewhere (a folder, nowhere): then there is nothing to write. The hook may
  * be called before this returns. Returns 0, or -1 with errno ENOMEM: then the
- * job is gone and the hook is never told.
+ * job is gone and the hook is never called.
  */
 int js_delivery_add(struct js_delivery *delivery,
                     const struct js_completion *completion, uint64_t ticket,

@@ -249,8 +249,8 @@ static int write_last_lines(struct js_joblog *joblog)
 static int joblog_report_lost(const struct js_joblog *joblog, int error,
                               struct js_err *err)
 {
-    const char *why =
-        error ? js_errno_text(error) : "too many lines waited to be written";
+    const char *why = error ? js_errno_text(error)
+                            : "too many lines were waiting to be written";
     /* A line that was written in part is lost as a line. */
     uint64_t lost = joblog->refused;
     for (size_t i = joblog->start; i < joblog->lines.len; i++)
@@ -258,7 +258,7 @@ static int joblog_report_lost(const struct js_joblog *joblog, int error,
     if (lost == 0)
         return js_err_set(err, "cannot write to the joblog %s: %s",
                           joblog->path, why);
-    return js_err_set(err, "the joblog %s lacks %" PRIu64 " line%s: %s",
+    return js_err_set(err, "the joblog %s is missing %" PRIu64 " line%s: %s",
                       joblog->path, lost, js_text_plural(lost), why);
 }
 

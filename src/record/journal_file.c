@@ -177,8 +177,8 @@ int js_journal_file_lock(struct js_journal_file *file)
     return 1;
 }
 
-/* If this run stood still or was cut off for so long that another one was told
- * to go on, the file is no longer ours. Returns 0, or -1 with errno. */
+/* If this run stood still or was cut off for so long that another one was
+ * allowed to go on, the file is no longer ours. Returns 0, or -1 with errno. */
 static int journal_check_ours(struct js_journal_file *file)
 {
     struct stat st;
@@ -272,8 +272,8 @@ int js_journal_file_cut(struct js_journal_file *file,
     if (is_cut)
         js_log(&file->config.log,
                "%s: the last %zu bytes, from offset %" PRIu64
-               ", are not a complete record and were moved to %s; if they "
-               "recorded a job, it runs again",
+               ", are not a complete record and were moved to %s; any job "
+               "that they recorded runs again",
                file->path, size, contents->valid, path.data);
     js_fd_close(&fd);
     js_buf_release(&tail);

@@ -339,7 +339,7 @@ static int journal_load_take_line(struct loading *loading)
  * last one, and these may be many. */
 static bool has_record(struct loading *loading, const char *at, size_t left)
 {
-    /* Most places are told from a record at a glance. */
+    /* Most places are seen at a glance to be no record. */
     if (left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
         !isxdigit((unsigned char)at[7]))
         return false;

@@ -72,7 +72,7 @@ static int collect_spans(struct gaps *gaps)
     return 0;
 }
 
-/* The journal tells the slave, not the slot: it was the one that had been free
+/* The journal has the slave, not the slot: it was the one that had been free
  * for the shortest time. */
 static int place_span(struct gaps *gaps, const struct span *span)
 {

@@ -258,7 +258,7 @@ int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)
 /* ---------------------------------------------------------------- the ETA */
 
 /* How many jobs count: many of each slot, or what has run so far could not
- * be told from what goes by between two jobs. */
+ * be distinguished from what goes by between two jobs. */
 enum { JOBS_LEAST = 100, JOBS_PER_SLOT = 100 };
 
 /* So many run times a job that runs may have had so far: what is beyond that

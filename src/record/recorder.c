@@ -13,7 +13,7 @@
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
-/* What the jobs that come after a named one are told of its end. */
+/* How a named job ended, for the messages about the jobs that come after it. */
 struct mishap {
     uint64_t id;
     const char *reason; /* "after NAME, which ..." */
@@ -249,8 +249,8 @@ static void recorder_report(struct js_recorder *recorder,
         /* How many are missing is said at the end. */
         recorder->is_joblog_lacking = true;
         js_log(&recorder->console.log,
-               "the joblog lacks job %" PRIu64
-               " and some of those that follow: %s",
+               "job %" PRIu64
+               " and some later jobs are missing from the joblog: %s",
                id, js_errno_text(errno));
     }
     if (recorder->is_traced && is_run)
@@ -379,7 +379,7 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
                "to their end%s",
                recorder->journal_error.text,
                js_journal_look(journal).is_gone
-                   ? "; if it can be created by then, nothing is lost"
+                   ? "; nothing is lost if the journal can be created by then"
                    : "");
     }
     js_recorder_report(recorder);

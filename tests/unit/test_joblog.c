@@ -253,8 +253,9 @@ static void test_no_room_at_the_end_is_told(void)
     CU_ASSERT_EQUAL(add(joblog, 2, "true"), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), -1);
     /* The header line is one of them. */
-    CU_ASSERT_STRING_EQUAL(err.text, "the joblog /dev/full lacks 3 lines: No "
-                                     "space left on device");
+    CU_ASSERT_STRING_EQUAL(err.text,
+                           "the joblog /dev/full is missing 3 lines: No "
+                           "space left on device");
 }
 
 static void test_what_waits_is_bounded(void)
@@ -294,7 +295,7 @@ static void test_refused_lines_are_told(void)
     js_job_free(completion.job);
     CU_ASSERT_EQUAL(js_joblog_flush(joblog, &err), 0);
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/dev/null lacks 1 line"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/dev/null is missing 1 line"));
 }
 
 /* A slow reader holds up no flush, and gets everything in the end. */
@@ -349,7 +350,7 @@ static void test_fifo_whose_reader_is_gone(void)
     CU_ASSERT_EQUAL(js_joblog_flush(joblog, &err), -1);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "Broken pipe"));
     CU_ASSERT_EQUAL(js_joblog_close(joblog, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "lacks 1 line: Broken pipe"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is missing 1 line: Broken pipe"));
     place_release(&place);
 }
 
