@@ -182,7 +182,7 @@ static int plain_name(struct plain *plain, const char *text, size_t at,
         return i;
     }
     return plain_fail(plain, at,
-                      len ? "unknown attribute" : "without the name");
+                      len ? "unknown attribute" : "there is no attribute name");
 }
 
 /* The pair at `at`; the offset behind it, or -1. */
