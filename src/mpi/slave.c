@@ -486,7 +486,7 @@ static int64_t slave_patience_ns(const struct js_slave *slave)
     bool is_busy = queue->busy_count > 0 &&
                    queue->busy_count == queue->slot_count &&
                    queue->simulated_count == 0;
-    bool has_output = is_busy && js_spool_jobs(slave->output.spool) > 0;
+    bool has_output = is_busy && js_spool_load(slave->output.spool).jobs > 0;
     int64_t least_ns = patience_least_ns, most_ns = JS_LINK_PAUSE_NS;
     int64_t patience_ns = 0;
     if (!is_busy)

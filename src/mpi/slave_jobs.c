@@ -247,7 +247,7 @@ static int slave_start_jobs(struct js_slave *slave, struct js_err *err)
         return slave_give_back_all(slave, err);
     if (slave->runner.is_restarting || slave->runner.is_unrecorded)
         return 0;
-    if (js_spool_full(slave->output.spool))
+    if (js_spool_load(slave->output.spool).is_full)
         return slave_recall_from_runner(slave, err);
     while ((order = js_slave_queue_startable(&slave->queue))) {
         if (slave_start_order(slave, order, err) < 0)

@@ -205,11 +205,6 @@ void js_oom_counter_open(struct js_oom_counter *counter, const char *root)
     }
 }
 
-void js_oom_counter_close(struct js_oom_counter *counter)
-{
-    js_fd_close(&counter->fd);
-}
-
 uint64_t js_oom_counter_read(const struct js_oom_counter *counter)
 {
     char text[1024];

@@ -7,6 +7,8 @@
 #ifndef JS_NODE_MEMORY_H
 #define JS_NODE_MEMORY_H
 
+#include "base/file.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +31,10 @@ struct js_oom_counter {
 };
 
 void js_oom_counter_open(struct js_oom_counter *counter, const char *root);
-void js_oom_counter_close(struct js_oom_counter *counter);
+static inline void js_oom_counter_close(struct js_oom_counter *counter)
+{
+    js_fd_close(&counter->fd);
+}
 
 /* How many there have been; 0: none, or unknown. */
 uint64_t js_oom_counter_read(const struct js_oom_counter *counter);

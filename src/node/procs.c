@@ -126,13 +126,6 @@ bool js_pids_has(const struct js_pids *pids, pid_t pid)
     return pids_find(pids, pid) < pids->list.len;
 }
 
-int js_pids_add(struct js_pids *pids, pid_t pid)
-{
-    if (js_pids_has(pids, pid))
-        return 0;
-    return js_buf_append(&pids->list, &pid, sizeof(pid));
-}
-
 void js_pids_remove(struct js_pids *pids, pid_t pid)
 {
     size_t at = pids_find(pids, pid);
@@ -212,7 +205,9 @@ static void leftovers_visit(pid_t pid, void *arg)
         kill(pid, leftovers->signal);
         kill(pid, SIGCONT); /* a stopped one hears nothing else */
     }
-    js_pids_add(leftovers->found, pid); /* if it fails: signalled once more */
+    /* What cannot be noted is signalled once more the next time. */
+    if (is_new)
+        js_buf_append(&leftovers->found->list, &pid, sizeof(pid));
 }
 
 int js_leftovers_run(struct js_leftovers *leftovers)

@@ -42,7 +42,6 @@ struct js_pids {
 };
 
 bool js_pids_has(const struct js_pids *pids, pid_t pid);
-int js_pids_add(struct js_pids *pids, pid_t pid); /* -1 with errno ENOMEM */
 void js_pids_remove(struct js_pids *pids, pid_t pid);
 
 /*

@@ -42,37 +42,26 @@ struct kernel_action {
     unsigned long rest[7];
 };
 
-BARE static int signal_act(int signo, const struct kernel_action *action,
-                           struct kernel_action *old)
-{
-    return (int)syscall(SYS_rt_sigaction, signo, action, old, sizeof(uint64_t));
-}
-
-/* Memory comes from the nodes near the job's cores, as far as they have some.
- * (MPOL_BIND would kill a job that needs more than these nodes have.) A kernel
- * that does not know how takes it from where the job runs, so a failure is none
- * of the job's. */
-BARE static void child_prefer_memory(const struct js_cpuset *nodes)
-{
-    enum { PREFERRED = 1, PREFERRED_MANY = 5 };
-    if (syscall(SYS_set_mempolicy, PREFERRED_MANY, nodes->word,
-                (unsigned long)JS_CPUS_MAX / 8) < 0)
-        syscall(SYS_set_mempolicy, PREFERRED, nodes->word,
-                (unsigned long)JS_CPUS_MAX / 8);
-}
-
 BARE static int child_set_up(struct child *child)
 {
     const struct js_spawn_spec *spec = child->spec;
     struct rlimit limit = {spec->data_limit_bytes, spec->data_limit_bytes};
+    /* As the kernel has them; not every libc does. */
+    enum { PREFERRED = 1, PREFERRED_MANY = 5 };
+    const unsigned long nodes_max = JS_CPUS_MAX / 8;
     if (setpgid(0, 0) < 0)
         return child_fail(child, JS_STEP_GROUP);
     if (spec->cpus &&
         sched_setaffinity(0, sizeof(spec->cpus->word),
                           (const cpu_set_t *)spec->cpus->word) < 0)
         return child_fail(child, JS_STEP_BIND);
-    if (spec->numa)
-        child_prefer_memory(spec->numa);
+    /* Memory comes from the nodes near the job's cores, as far as they have
+     * some. (MPOL_BIND would kill a job that needs more than these nodes have.)
+     * A kernel that does not know how takes it from where the job runs, so a
+     * failure is none of the job's. */
+    if (spec->numa && syscall(SYS_set_mempolicy, PREFERRED_MANY,
+                              spec->numa->word, nodes_max) < 0)
+        syscall(SYS_set_mempolicy, PREFERRED, spec->numa->word, nodes_max);
     if (spec->dir && chdir(spec->dir) < 0)
         return child_fail(child, JS_STEP_CHDIR);
     if (dup2(spec->stdin_fd, STDIN_FILENO) < 0)
@@ -83,14 +72,6 @@ BARE static int child_set_up(struct child *child)
     if (limit.rlim_cur > 0 && setrlimit(RLIMIT_DATA, &limit) < 0)
         return child_fail(child, JS_STEP_LIMIT);
     return 0;
-}
-
-/* True where execvp would try the next folder of PATH. */
-BARE static bool exec_is_to_go_on(int error)
-{
-    return error == ENOENT || error == ENOTDIR || error == EACCES ||
-           error == ENAMETOOLONG || error == ELOOP || error == ESTALE ||
-           error == ENODEV || error == ETIMEDOUT;
 }
 
 BARE static int child_run(void *arg)
@@ -107,7 +88,7 @@ BARE static int child_run(void *arg)
     /* Ignored signals stay ignored over exec; handled ones do not. */
     for (int signo = 1; signo < _NSIG; signo++) {
         if (child->ignored >> (signo - 1) & 1)
-            signal_act(signo, &action, NULL);
+            syscall(SYS_rt_sigaction, signo, &action, NULL, sizeof(uint64_t));
     }
     if (child_set_up(child) < 0)
         _exit(127);
@@ -116,7 +97,10 @@ BARE static int child_run(void *arg)
     for (const char *const *program = spec->programs; program && *program;
          program++) {
         execve(*program, (char *const *)spec->argv, envp);
-        if (!exec_is_to_go_on(errno))
+        /* Otherwise execvp would try the next folder of PATH. */
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES &&
+            errno != ENAMETOOLONG && errno != ELOOP && errno != ESTALE &&
+            errno != ENODEV && errno != ETIMEDOUT)
             break;
     }
     /* The shell reports what is wrong with the command, in its own words. */
@@ -139,7 +123,9 @@ uint64_t js_spawn_ignored(void)
     uint64_t ignored = 0;
     for (int signo = 1; signo < _NSIG; signo++) {
         struct kernel_action action = {SIG_DFL, {0}};
-        if (signal_act(signo, NULL, &action) == 0 && action.handler == SIG_IGN)
+        if (syscall(SYS_rt_sigaction, signo, NULL, &action, sizeof(uint64_t)) ==
+                0 &&
+            action.handler == SIG_IGN)
             ignored |= UINT64_C(1) << (signo - 1);
     }
     return ignored;

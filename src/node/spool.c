@@ -206,18 +206,11 @@ void js_spool_free(struct js_spool *spool)
     errno = saved;
 }
 
-uint64_t js_spool_bytes(const struct js_spool *spool)
+struct js_spool_load js_spool_load(const struct js_spool *spool)
 {
-    return spool->bytes;
-}
-
-uint64_t js_spool_jobs(const struct js_spool *spool)
-{
-    return spool->entries.count;
-}
-
-bool js_spool_full(const struct js_spool *spool)
-{
-    return spool->entries.count > 0 && (spool->bytes >= spool->limit_bytes ||
-                                        spool->own_files >= JS_SPOOL_FILES_MAX);
+    struct js_spool_load load = {.bytes = spool->bytes,
+                                 .jobs = spool->entries.count};
+    load.is_full = load.jobs > 0 && (load.bytes >= spool->limit_bytes ||
+                                     spool->own_files >= JS_SPOOL_FILES_MAX);
+    return load;
 }

@@ -53,11 +53,15 @@ ssize_t js_spool_read(const struct js_spool *spool, uint64_t ticket,
 /* Forgets that job's output. An unknown ticket is ignored. */
 void js_spool_drop(struct js_spool *spool, uint64_t ticket);
 
-uint64_t js_spool_bytes(const struct js_spool *spool); /* waiting */
-uint64_t js_spool_jobs(const struct js_spool *spool);
+/* What waits to be fetched. */
+struct js_spool_load {
+    uint64_t bytes;
+    uint64_t jobs;
+    bool is_full; /* no further job should be started before something is
+                     fetched: the limit is reached, or JS_SPOOL_FILES_MAX.
+                     Never when nothing waits */
+};
 
-/* True when no further job should be started before something is fetched: the
- * limit is reached, or JS_SPOOL_FILES_MAX. Never when nothing waits. */
-bool js_spool_full(const struct js_spool *spool);
+struct js_spool_load js_spool_load(const struct js_spool *spool);
 
 #endif

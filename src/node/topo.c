@@ -31,7 +31,7 @@ const char *js_topo_library(void)
  * Without DONT_CHANGE_BINDING hwloc moves this process over every CPU in turn
  * to ask each its identity: on a busy machine that waits for all of them.
  */
-static int topo_set_up(hwloc_topology_t machine)
+static struct js_topo *topo_unloaded(void)
 {
     static const hwloc_obj_type_t levels[] = {
         HWLOC_OBJ_PACKAGE, HWLOC_OBJ_DIE,     HWLOC_OBJ_GROUP,
@@ -45,7 +45,12 @@ static int topo_set_up(hwloc_topology_t machine)
     flags |= HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |
              HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
 #endif
-    int rc = hwloc_topology_set_all_types_filter(machine,
+    struct js_topo *topo = calloc(1, sizeof(*topo));
+    hwloc_topology_t machine = NULL;
+    int rc = topo ? hwloc_topology_init(&machine) : -1;
+    bool has_machine = rc == 0;
+    if (rc == 0)
+        rc = hwloc_topology_set_all_types_filter(machine,
                                                  HWLOC_TYPE_FILTER_KEEP_NONE);
     for (size_t i = 0; rc == 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
         rc = hwloc_topology_set_type_filter(machine, levels[i],
@@ -56,17 +61,11 @@ static int topo_set_up(hwloc_topology_t machine)
     if (rc == 0)
         rc = hwloc_topology_set_type_filter(machine, HWLOC_OBJ_CORE,
                                             HWLOC_TYPE_FILTER_KEEP_ALL);
-    return rc == 0 ? hwloc_topology_set_flags(machine, flags) : rc;
-}
-
-static struct js_topo *topo_unloaded(void)
-{
-    struct js_topo *topo = calloc(1, sizeof(*topo));
-    if (!topo)
-        return NULL;
-    if (hwloc_topology_init(&topo->machine) < 0)
-        topo->machine = NULL;
-    else if (topo_set_up(topo->machine) == 0)
+    if (rc == 0)
+        rc = hwloc_topology_set_flags(machine, flags);
+    if (topo)
+        topo->machine = has_machine ? machine : NULL;
+    if (rc == 0)
         return topo;
     js_topo_free(topo);
     return NULL;
@@ -199,15 +198,6 @@ static hwloc_obj_t topo_next_thread(const struct js_topo *topo,
     return thread;
 }
 
-/* Where the system does not report cores, each hardware thread counts as
- * one. */
-static hwloc_obj_t topo_core_of(const struct js_topo *topo, hwloc_obj_t thread)
-{
-    hwloc_obj_t core =
-        hwloc_get_ancestor_obj_by_type(topo->machine, HWLOC_OBJ_CORE, thread);
-    return core ? core : thread;
-}
-
 /* Goes on to the next core that has threads in the set. *thread is the first of
  * these threads, or NULL at the beginning; it becomes the first thread of the
  * core that follows. Returns the core, and which of its CPUs are in the set; or
@@ -216,13 +206,22 @@ static hwloc_obj_t topo_next_core(const struct js_topo *topo,
                                   const struct js_cpuset *set,
                                   hwloc_obj_t *thread, struct js_cpuset *ret)
 {
-    hwloc_obj_t core = *thread ? topo_core_of(topo, *thread) : NULL;
+    hwloc_obj_t last = NULL;
     js_cpuset_clear(ret);
-    while (*thread && topo_core_of(topo, *thread) == core) {
+    while (*thread) {
+        hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(
+            topo->machine, HWLOC_OBJ_CORE, *thread);
+        /* Where the system does not report cores, each hardware thread counts
+         * as one. */
+        if (!core)
+            core = *thread;
+        if (last && core != last)
+            break;
+        last = core;
         js_cpuset_add(ret, (*thread)->os_index);
         *thread = topo_next_thread(topo, set, *thread);
     }
-    return core;
+    return last;
 }
 
 unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set)

@@ -26,22 +26,18 @@ void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
     backlog->run_ns = -1;
 }
 
-static void backlog_free_slave(struct js_backlog_slave *slave)
-{
-    if (!slave)
-        return;
-    for (uint32_t i = 0; i < slave->count; i++) {
-        js_job_free(slave->assignments[i].job);
-        js_allocation_free(&slave->assignments[i].allocation);
-    }
-    free(slave->assignments);
-    free(slave);
-}
-
 void js_backlog_release(struct js_backlog *backlog)
 {
-    for (unsigned i = 0; i < backlog->slave_end; i++)
-        backlog_free_slave(backlog->slaves[i]);
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        struct js_backlog_slave *slave = backlog->slaves[i];
+        for (uint32_t k = 0; slave && k < slave->count; k++) {
+            js_job_free(slave->assignments[k].job);
+            js_allocation_free(&slave->assignments[k].allocation);
+        }
+        if (slave)
+            free(slave->assignments);
+        free(slave);
+    }
     free(backlog->slaves);
 }
 
@@ -71,7 +67,7 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
     slave->assignments = calloc((size_t)slots + JS_SCHEDULER_AHEAD_MAX,
                                 sizeof(*slave->assignments));
     if (!slave->assignments) {
-        backlog_free_slave(slave);
+        free(slave);
         return -1;
     }
     slave->number = number;
@@ -473,24 +469,6 @@ void js_backlog_learn(struct js_backlog *backlog,
     /* A job that failed often ends early, which would distort the median. */
     if (js_outcome_succeeded(outcome))
         js_log_histogram_add(&backlog->run_times, outcome->run_ns);
-}
-
-int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
-{
-    int64_t least_ns = INT64_MAX;
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        const struct js_backlog_slave *slave = backlog->slaves[i];
-        if (!slave || slave->is_lost)
-            continue;
-        if (js_backlog_ahead(slave) == 0)
-            return 0;
-        /* A slave works on its jobs ahead in all slots at once. */
-        int64_t lead_ns =
-            js_backlog_ahead(slave) * backlog->short_ns / slave->slots;
-        if (lead_ns < least_ns)
-            least_ns = lead_ns;
-    }
-    return least_ns == INT64_MAX ? 0 : least_ns;
 }
 
 void js_backlog_report_begun(struct js_backlog *backlog,

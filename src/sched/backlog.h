@@ -252,8 +252,7 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome);
 
-/* These work as the functions of the scheduler with these names. */
-int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
+/* Works as js_scheduler_report_begun(). */
 void js_backlog_report_begun(struct js_backlog *backlog,
                              js_scheduler_begun_fn report, void *arg);
 

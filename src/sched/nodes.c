@@ -111,14 +111,6 @@ void js_allocation_free(struct js_allocation *allocation)
     memset(allocation, 0, sizeof(*allocation));
 }
 
-bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank)
-{
-    bool is_on = allocation->rank == rank;
-    for (uint32_t i = 0; i < allocation->other_count; i++)
-        is_on |= allocation->others[i].rank == rank;
-    return is_on;
-}
-
 /* ---------------------------------------------------------------- fitting */
 
 /* A job that needs nothing of what is kept is not affected by the
@@ -132,16 +124,6 @@ bool js_node_has_unkept(const struct js_node_state *node,
     mem -= node->kept_mem_bytes < mem ? node->kept_mem_bytes : mem;
     return request->gpus <= gpus &&
            (node->resources.mem_bytes == 0 || request->mem_bytes <= mem);
-}
-
-size_t js_nodes_most_cores(const struct js_nodes *nodes)
-{
-    size_t most = 1;
-    for (size_t i = 0; i < nodes->count; i++) {
-        if (nodes->list[i]->resources.core_count > most)
-            most = nodes->list[i]->resources.core_count;
-    }
-    return most;
 }
 
 /* ---------------------------------------------------------------- invariants

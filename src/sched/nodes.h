@@ -57,7 +57,14 @@ struct js_allocation {
 void js_allocation_free(struct js_allocation *allocation);
 
 /* True if the allocation holds a slot of this slave. */
-bool js_allocation_is_on(const struct js_allocation *allocation, unsigned rank);
+static inline bool js_allocation_is_on(const struct js_allocation *allocation,
+                                       unsigned rank)
+{
+    bool is_on = allocation->rank == rank;
+    for (uint32_t i = 0; i < allocation->other_count; i++)
+        is_on |= allocation->others[i].rank == rank;
+    return is_on;
+}
 
 static inline const uint32_t *
 js_allocation_cores(const struct js_allocation *allocation)
@@ -147,9 +154,6 @@ js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
  * that have their home there. */
 void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
                        uint32_t index);
-
-/* The number of cores of the largest node, or 1 if that is more. */
-size_t js_nodes_most_cores(const struct js_nodes *nodes);
 
 /* Take what the allocation says, or give it back, on its first node only. */
 void js_nodes_hold(struct js_nodes *nodes,

@@ -194,8 +194,12 @@ void js_placement_end(struct js_placement *placement)
  * exist has been refused before. */
 int js_placement_begin(struct js_placement *placement)
 {
-    placement->homes =
-        calloc(js_nodes_most_cores(placement->nodes), sizeof(bool));
+    size_t most = 1;
+    for (size_t i = 0; i < placement->nodes->count; i++) {
+        size_t cores = placement->nodes->list[i]->resources.core_count;
+        most = cores > most ? cores : most;
+    }
+    placement->homes = calloc(most, sizeof(bool));
     placement->places = calloc(js_request_nodes(placement->request),
                                sizeof(*placement->places));
     if (placement->homes && placement->places)

@@ -91,28 +91,6 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
     JS_INVARIANT(ready->count == ready->in_order.count + ready->others.count);
 }
 
-/* ------------------------------------------------- until others have ended */
-
-void js_held_release(struct js_idmap *held)
-{
-    struct js_job *job = js_idmap_next(held, NULL);
-    while (job) {
-        struct js_job *next = js_idmap_next(held, job);
-        js_job_free(job);
-        job = next;
-    }
-    js_idmap_release(held);
-}
-
-void js_held_assert_invariants(const struct js_idmap *held)
-{
-    size_t count = 0;
-    for (const struct js_job *job = js_idmap_next(held, NULL); job;
-         job = js_idmap_next(held, job))
-        count += js_idmap_get(held, job->seq) == job;
-    JS_INVARIANT(held->count == count);
-}
-
 /* ------------------------------------------------- for room */
 
 /* Whatever decides whether a job has room must be compared here. Otherwise a

@@ -1,16 +1,14 @@
 /*
- * ready_queue - jobs that wait: until other jobs have ended (held), for a round
- * (the ready queue), and for room (the lanes).
+ * ready_queue - jobs that wait for a round (the ready queue), and for room (the
+ * lanes).
  *
- * All three own the jobs in them. The ready queue and the lanes are empty when
- * all zero. Which job waits
+ * Both own the jobs in them, and are empty when all zero. Which job waits
  * where, and for how long, is the scheduler's decision (sched/scheduler.h).
  */
 #ifndef JS_SCHED_READY_QUEUE_H
 #define JS_SCHED_READY_QUEUE_H
 
 #include "base/heap.h"
-#include "base/table.h"
 #include "list/job.h"
 
 #include <stdbool.h>
@@ -38,14 +36,6 @@ void js_ready_queue_release(struct js_ready_queue *ready);
 
 /* Recounts the jobs, and aborts if the count or an order is wrong. */
 void js_ready_queue_assert_invariants(const struct js_ready_queue *ready);
-
-/* ------------------------------------------------- until others have ended */
-
-/* The held jobs, by their seq. */
-#define JS_HELD_INIT JS_IDMAP_OF(struct js_job, seq, next)
-
-void js_held_release(struct js_idmap *held); /* frees all jobs */
-void js_held_assert_invariants(const struct js_idmap *held);
 
 /* ------------------------------------------------- for room */
 

@@ -1,6 +1,7 @@
 #include "sched/scheduler.h"
 
 #include "base/err.h"
+#include "base/table.h"
 #include "jobsched.h"
 #include "sched/backlog.h"
 #include "sched/ready_queue.h"
@@ -29,7 +30,7 @@ struct js_scheduler {
     struct js_graph *graph; /* NULL: no job waits for another */
     struct js_allocator *allocator;
     struct js_backlog backlog;
-    struct js_idmap held;        /* jobs that wait for others */
+    struct js_idmap held;        /* jobs that wait for others, by seq */
     struct js_ready_queue ready; /* jobs that wait for a round */
     struct js_job_queue opened;  /* jobs of the round, not yet dispatched */
     struct js_lanes dispatched;  /* jobs that wait for room */
@@ -68,7 +69,7 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     struct js_scheduler *scheduler = calloc(1, sizeof(*scheduler));
     if (!scheduler)
         return NULL;
-    scheduler->held = (struct js_idmap)JS_HELD_INIT;
+    scheduler->held = (struct js_idmap)JS_IDMAP_OF(struct js_job, seq, next);
     scheduler->config = *config;
     scheduler->config.is_ordered |= config->longest_first;
     scheduler->failures = config->failed_before;
@@ -88,7 +89,13 @@ void js_scheduler_free(struct js_scheduler *scheduler)
         return;
     int saved = errno;
     js_backlog_release(&scheduler->backlog);
-    js_held_release(&scheduler->held);
+    struct js_job *held = js_idmap_next(&scheduler->held, NULL);
+    while (held) {
+        struct js_job *next = js_idmap_next(&scheduler->held, held);
+        js_job_free(held);
+        held = next;
+    }
+    js_idmap_release(&scheduler->held);
     js_ready_queue_release(&scheduler->ready);
     js_job_queue_release(&scheduler->opened);
     js_lanes_release(&scheduler->dispatched);
@@ -319,12 +326,13 @@ static int scheduler_find_place(struct js_scheduler *scheduler,
                                 struct js_backlog_slave **ret_slave,
                                 struct js_allocation *ret)
 {
+    struct js_backlog *backlog = &scheduler->backlog;
     memset(ret, 0, sizeof(*ret));
     if (!js_job_is_constrained(job)) {
         if (look->is_plain)
             return 0;
         unsigned avoid = scheduler_whom_to_avoid(scheduler, job);
-        *ret_slave = js_backlog_find_room(&scheduler->backlog, avoid);
+        *ret_slave = js_backlog_find_room(backlog, avoid);
         look->is_plain = !*ret_slave && avoid == 0;
         /* If no slot is free, there is room ahead of time: then the job gets
          * its allocation when it begins. */
@@ -337,7 +345,7 @@ static int scheduler_find_place(struct js_scheduler *scheduler,
                  ? scheduler_place_alone(scheduler, ret)
                  : scheduler_place_wide(scheduler, job, look, ret);
     if (rc > 0)
-        *ret_slave = js_backlog_find(&scheduler->backlog, ret->rank);
+        *ret_slave = js_backlog_find(backlog, ret->rank);
     return rc;
 }
 
@@ -445,22 +453,6 @@ scheduler_recall(struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- ending */
 
-/* Finds the next job that has lost one of its nodes. */
-static bool scheduler_next_node_lost(struct js_scheduler *scheduler,
-                                     struct js_scheduler_decision *ret)
-{
-    const struct js_backlog_slave *slave;
-    const struct js_assignment *own =
-        js_backlog_next_node_lost(&scheduler->backlog, &slave);
-    if (!own)
-        return false;
-    *ret = (struct js_scheduler_decision){.step = JS_SCHEDULER_END,
-                                          .job = own->job,
-                                          .slave = slave->number,
-                                          .ticket = own->ticket};
-    return true;
-}
-
 static bool scheduler_is_settled(const struct js_scheduler *scheduler)
 {
     return scheduler->is_settled && !scheduler->backlog.has_changed;
@@ -481,7 +473,11 @@ uint64_t js_scheduler_assert_invariants(const struct js_scheduler *scheduler)
     JS_INVARIANT(scheduler->constrained == constrained);
     JS_INVARIANT(!js_allocator_has_reservation(scheduler->allocator) ||
                  is_reserved_for_any);
-    js_held_assert_invariants(&scheduler->held);
+    size_t held = 0;
+    for (const struct js_job *job = js_idmap_next(&scheduler->held, NULL); job;
+         job = js_idmap_next(&scheduler->held, job))
+        held += js_idmap_get(&scheduler->held, job->seq) == job;
+    JS_INVARIANT(scheduler->held.count == held);
     js_ready_queue_assert_invariants(&scheduler->ready);
     js_job_queue_assert_invariants(&scheduler->opened);
     js_job_queue_assert_invariants(&scheduler->fallen);
@@ -506,8 +502,15 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
         return next;
     if (scheduler_take_ready(scheduler) < 0)
         return (struct js_scheduler_decision){.step = JS_SCHEDULER_NO_MEMORY};
-    if (scheduler_next_node_lost(scheduler, &next))
-        return next;
+    /* A job that has lost one of its nodes cannot succeed any more. */
+    const struct js_backlog_slave *slave;
+    const struct js_assignment *own =
+        js_backlog_next_node_lost(&scheduler->backlog, &slave);
+    if (own)
+        return (struct js_scheduler_decision){.step = JS_SCHEDULER_END,
+                                              .job = own->job,
+                                              .slave = slave->number,
+                                              .ticket = own->ticket};
     if (js_scheduler_is_stopped(scheduler))
         return next;
     if (scheduler->opened.head)
@@ -762,7 +765,21 @@ js_scheduler_counts(const struct js_scheduler *scheduler)
 
 int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler)
 {
-    return js_backlog_lead_ns(&scheduler->backlog);
+    const struct js_backlog *backlog = &scheduler->backlog;
+    int64_t least_ns = INT64_MAX;
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        const struct js_backlog_slave *slave = backlog->slaves[i];
+        if (!slave || slave->is_lost)
+            continue;
+        if (js_backlog_ahead(slave) == 0)
+            return 0;
+        /* A slave works on its jobs ahead in all slots at once. */
+        int64_t lead_ns =
+            js_backlog_ahead(slave) * backlog->short_ns / slave->slots;
+        if (lead_ns < least_ns)
+            least_ns = lead_ns;
+    }
+    return least_ns == INT64_MAX ? 0 : least_ns;
 }
 
 int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler)

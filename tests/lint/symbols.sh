@@ -30,7 +30,7 @@ printf '%s\n' "$nm" | awk '
         also["process"] = "mark"
         also["progress"] = "display eta"
         also["procs"] = "leftovers others pids"
-        also["ready_queue"] = "held job lanes"
+        also["ready_queue"] = "job lanes"
         also["slurm"] = "requeue"
         also["subprocess"] = "descendants limits"
         also["table"] = "idmap strmap"

@@ -173,7 +173,7 @@ static void test_small_outputs_keep_no_descriptor(void)
     for (uint64_t i = 1; i <= 1500; i++) /* more than ulimit -n usually is */
         put(spool, i, 1 + i % 300, i % 3 * 100);
     CU_ASSERT_EQUAL(all_descriptors(), before + 1);
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), 1500);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, 1500);
     for (uint64_t i = 1; i <= 1500; i++)
         check_whole(spool, i, 1 + i % 300, i % 3 * 100);
     js_spool_free(spool);
@@ -209,12 +209,12 @@ static void test_nothing_written_is_nothing_kept(void)
     const uint64_t none[JS_STREAM_COUNT] = {0, 0};
     CU_ASSERT_EQUAL(js_spool_put(spool, 7, fds, none), 0);
     CU_ASSERT_EQUAL(open_files().count, 0);
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), 1);
-    CU_ASSERT_EQUAL(js_spool_bytes(spool), 0);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, 1);
+    CU_ASSERT_EQUAL(js_spool_load(spool).bytes, 0);
     check_whole(spool, 7, 0, 0);
     js_spool_drop(spool, 7);
     check_gone(spool, 7);
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), 0);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, 0);
     js_spool_drop(spool, 7);
     js_spool_drop(spool, 12345);
     js_spool_free(spool);
@@ -250,8 +250,8 @@ static void test_a_ticket_put_again_is_replaced(void)
                                       output_of(5, ERR, 10)};
     put(spool, 5, 400000, 20);
     CU_ASSERT_EQUAL(js_spool_put(spool, 5, fds, bytes), 0);
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), 1);
-    CU_ASSERT_EQUAL(js_spool_bytes(spool), 300010);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, 1);
+    CU_ASSERT_EQUAL(js_spool_load(spool).bytes, 300010);
     CU_ASSERT_EQUAL(open_files().count, 2);
     check_whole(spool, 5, 300000, 10);
     js_spool_drop(spool, 5);
@@ -264,24 +264,25 @@ static void test_it_is_full_at_its_limit(void)
 {
     make_dir();
     struct js_spool *spool = js_spool_new(dir, 1000);
-    CU_ASSERT_FALSE(js_spool_full(spool));
+    CU_ASSERT_FALSE(js_spool_load(spool).is_full);
     put(spool, 1, 600, 399);
-    CU_ASSERT_FALSE(js_spool_full(spool));
+    CU_ASSERT_FALSE(js_spool_load(spool).is_full);
     put(spool, 2, 0, 1);
-    CU_ASSERT_TRUE(js_spool_full(spool));
+    CU_ASSERT_TRUE(js_spool_load(spool).is_full);
     put(spool, 3, 500, 500); /* what is running may still come */
-    CU_ASSERT_EQUAL(js_spool_bytes(spool), 2000);
+    CU_ASSERT_EQUAL(js_spool_load(spool).bytes, 2000);
     js_spool_drop(spool, 1);
-    CU_ASSERT_EQUAL(js_spool_bytes(spool), 1001);
-    CU_ASSERT_TRUE(js_spool_full(spool));
+    CU_ASSERT_EQUAL(js_spool_load(spool).bytes, 1001);
+    CU_ASSERT_TRUE(js_spool_load(spool).is_full);
     js_spool_drop(spool, 3);
-    CU_ASSERT_FALSE(js_spool_full(spool));
+    CU_ASSERT_FALSE(js_spool_load(spool).is_full);
     js_spool_free(spool);
 
     spool = js_spool_new(dir, 0);
-    CU_ASSERT_FALSE(js_spool_full(spool)); /* there is nothing to fetch */
+    CU_ASSERT_FALSE(
+        js_spool_load(spool).is_full); /* there is nothing to fetch */
     put(spool, 1, 1, 0);
-    CU_ASSERT_TRUE(js_spool_full(spool));
+    CU_ASSERT_TRUE(js_spool_load(spool).is_full);
     js_spool_free(spool);
     remove_dir();
 }
@@ -291,14 +292,14 @@ static void test_it_is_full_before_descriptors_run_out(void)
     make_dir();
     struct js_spool *spool = js_spool_new(dir, NO_LIMIT);
     for (uint64_t i = 0; i < JS_SPOOL_FILES_MAX; i++) {
-        CU_ASSERT_FALSE(js_spool_full(spool));
+        CU_ASSERT_FALSE(js_spool_load(spool).is_full);
         int fds[JS_STREAM_COUNT] = {js_file_open_unlinked(dir), -1};
         const uint64_t bytes[JS_STREAM_COUNT] = {JS_SPOOL_SMALL + 1, 0};
         CU_ASSERT_EQUAL(js_spool_put(spool, i, fds, bytes), 0);
     }
-    CU_ASSERT_TRUE(js_spool_full(spool));
+    CU_ASSERT_TRUE(js_spool_load(spool).is_full);
     js_spool_drop(spool, 17);
-    CU_ASSERT_FALSE(js_spool_full(spool));
+    CU_ASSERT_FALSE(js_spool_load(spool).is_full);
     js_spool_free(spool);
     remove_dir();
 }
@@ -315,12 +316,12 @@ static void test_tens_of_thousands_wait(void)
         unsigned gone = 0;
         for (uint64_t i = 0; i < jobs; i++)
             put(spool, i << shifts[s], 0, 0);
-        CU_ASSERT_EQUAL(js_spool_jobs(spool), jobs);
+        CU_ASSERT_EQUAL(js_spool_load(spool).jobs, jobs);
         for (uint64_t i = 1; i < jobs; i += 2)
             js_spool_drop(spool, i << shifts[s]);
         for (uint64_t i = 0; i < jobs; i++)
             gone += js_spool_read(spool, i << shifts[s], OUT, 0, NULL, 0) < 0;
-        CU_ASSERT_EQUAL(js_spool_jobs(spool), jobs / 2);
+        CU_ASSERT_EQUAL(js_spool_load(spool).jobs, jobs / 2);
         CU_ASSERT_EQUAL(gone, jobs / 2);
         js_spool_free(spool);
     }
@@ -370,8 +371,8 @@ static void check_model(const struct model *model, const struct js_spool *spool)
         jobs++;
         bytes += model->job[i].bytes[OUT] + model->job[i].bytes[ERR];
     }
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), jobs);
-    CU_ASSERT_EQUAL(js_spool_bytes(spool), bytes);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, jobs);
+    CU_ASSERT_EQUAL(js_spool_load(spool).bytes, bytes);
 }
 
 static void model_step(struct model *model, struct js_spool *spool)
@@ -433,7 +434,7 @@ static void check_disk(size_t bytes, unsigned jobs, unsigned step)
         if (ticket != kept)
             js_spool_drop(spool, ticket);
     }
-    CU_ASSERT_EQUAL(js_spool_jobs(spool), 1);
+    CU_ASSERT_EQUAL(js_spool_load(spool).jobs, 1);
     /* one output is left; some file systems keep a block of pointers */
     CU_ASSERT(open_files().disk_bytes <= bytes + 65536);
     CU_ASSERT(open_files().disk_bytes < full / 4);
