@@ -232,7 +232,7 @@ JOBS
     farm 1 jobs.txt --time-limit 10h
     status_is 3
     equal "$(xargs <out)" 'b c'
-    contains err '1 job left'
+    contains err '1 job is left'
     farm 1 jobs.txt
     status_is 0
     equal "$(xargs <out)" 'a'
