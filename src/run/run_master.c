@@ -206,7 +206,7 @@ static const char *run_next_step(const struct js_run *run)
 {
     if (run->source && js_source_is_stream(run->source))
         return run->journal
-                   ? "give the whole stream again; jobs that are done "
+                   ? "send the whole stream again; jobs that are done "
                      "will not run again"
                    : "nothing is on record: the whole stream would run again";
     return run->journal ? "run the same command again to continue"
