@@ -1,8 +1,8 @@
 /*
  * heap - elements of one size, of which the first by some order comes out next.
  *
- * A binary heap of plain values; `size` is that of an element. Elements that
- * the order does not tell apart come out in any order. The functions are
+ * A binary heap of plain values; `size` is that of an element. Elements of
+ * which neither is before the other come out in any order. The functions are
  * inline, so that each caller gets a heap that knows its element and its order
  * when it is compiled: a scheduler's queue has no time for calls.
  */

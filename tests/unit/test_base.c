@@ -314,7 +314,7 @@ static void test_outq_never_waits_for_its_reader(void)
     close(ends[1]);
 }
 
-static void test_outq_tells_that_its_reader_is_gone(void)
+static void test_outq_reports_that_its_reader_is_gone(void)
 {
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
@@ -486,22 +486,6 @@ static void test_outq_shows_for_the_moment(void)
     CU_ASSERT_FALSE(js_outq_show(outq, "<five>", 6, "<away>"));
     js_outq_free(outq);
     close(ends[1]);
-}
-
-static void test_fdio_unlinked(void)
-{
-    char bytes[8] = {0};
-    int fd = js_file_open_unlinked("/tmp");
-    CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_file_write(fd, "abcdef", 6), 0);
-    CU_ASSERT_EQUAL(js_file_pread(fd, bytes, 8, 2), 4);
-    CU_ASSERT_STRING_EQUAL(bytes, "cdef");
-    CU_ASSERT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    js_fd_close(&fd);
-    CU_ASSERT_EQUAL(fd, -1);
-    js_fd_close(&fd);
-    CU_ASSERT_EQUAL(js_file_open_unlinked("/no/such/folder"), -1);
-    CU_ASSERT_EQUAL(errno, ENOENT);
 }
 
 static void test_launchenv_names(void)
@@ -687,87 +671,6 @@ static void test_characters_of_utf8(void)
                         rows[i].length);
 }
 
-/* What is closed cannot be opened by accident, nor read or written. */
-static void test_stdio_is_reserved(void)
-{
-    int saved[3];
-    char byte;
-    for (int fd = 0; fd < 3; fd++)
-        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-    for (int fd = 0; fd < 3; fd++)
-        close(fd);
-    int rc = js_file_reserve_stdio();
-    bool is_taken = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
-                    fcntl(2, F_GETFD) >= 0;
-    int read_error = read(0, &byte, 1) < 0 ? errno : 0;
-    struct js_outq *outq = js_outq_new(1);
-    int rc_write = js_outq_write(outq, "x", 1);
-    int write_error = js_outq_error(outq);
-    js_outq_free(outq);
-    for (int fd = 0; fd < 3; fd++) {
-        dup2(saved[fd], fd);
-        close(saved[fd]);
-    }
-    CU_ASSERT_EQUAL(rc, 0);
-    CU_ASSERT_TRUE(is_taken);
-    CU_ASSERT_EQUAL(read_error, EBADF);
-    CU_ASSERT_EQUAL(rc_write, 0);
-    CU_ASSERT_EQUAL(write_error, EBADF);
-}
-
-static void test_names_of_descriptors(void)
-{
-    char dir[] = "/tmp/js-paths-XXXXXX", link[64], other[64];
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/stdin"), 0);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/63"), 63);
-    CU_ASSERT_EQUAL(js_file_fd_of("/proc/self/fd/3"), 3);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/../dev/fd/3"), 3);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/"), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd"), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/3x"), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of("/dev/null"), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of("3"), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of(""), -1);
-    CU_ASSERT_EQUAL(js_file_fd_of("-"), -1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-    snprintf(link, sizeof(link), "%s/link", dir);
-    snprintf(other, sizeof(other), "%s/other", dir);
-    CU_ASSERT_EQUAL(symlink("/dev/fd/7", link), 0);
-    CU_ASSERT_EQUAL(symlink("link", other), 0);
-    CU_ASSERT_EQUAL(js_file_fd_of(other), 7);
-    unlink(link);
-    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
-    CU_ASSERT_EQUAL(symlink("other", link), 0); /* for ever */
-    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
-    unlink(link);
-    unlink(other);
-    rmdir(dir);
-}
-
-static void test_paths(void)
-{
-    char dir[] = "/tmp/js-paths-XXXXXX";
-    char path[64], other[64];
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/12.out", dir);
-    snprintf(other, sizeof(other), "%s/./12.out", dir);
-    CU_ASSERT_TRUE(js_file_is_same("not there", "not there"));
-    CU_ASSERT_FALSE(js_file_is_same(path, other));
-    CU_ASSERT_TRUE(js_file_is_output_of(dir, path)); /* it need not be there */
-    CU_ASSERT_FALSE(js_file_is_output_of("/tmp", path));
-    CU_ASSERT_FALSE(js_file_is_output_of("no such folder", "12.out"));
-    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    CU_ASSERT_TRUE(js_file_is_same(path, other));
-    CU_ASSERT_FALSE(js_file_is_same(dir, path));
-    unlink(path);
-    rmdir(dir);
-    CU_ASSERT_TRUE(js_file_is_output_of(".", "1.err"));
-    CU_ASSERT_TRUE(js_file_is_output_of("/", "/1.err"));
-    CU_ASSERT_FALSE(js_file_is_output_of(".", ".err"));
-    CU_ASSERT_FALSE(js_file_is_output_of(".", "1.errs"));
-    CU_ASSERT_FALSE(js_file_is_output_of(".", "a1.out"));
-}
-
 static void bark(void *arg)
 {
     *(volatile int *)arg = 1;
@@ -790,25 +693,25 @@ static void test_watchdog(void)
     CU_ASSERT_EQUAL(has_barked, 1);
 }
 
-static void test_syncer(void)
+static void test_bgsync(void)
 {
-    struct js_bgsync syncer = {0};
+    struct js_bgsync sync = {0};
     int fd = js_file_open_unlinked("/tmp");
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), 0);
-    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, fd), 0);
-    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, fd), 0);
-    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), 1);
-    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, false), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&sync, true), 0);
+    CU_ASSERT_EQUAL(js_bgsync_start(&sync, fd), 0);
+    CU_ASSERT_EQUAL(js_bgsync_start(&sync, fd), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&sync, true), 1);
+    CU_ASSERT_EQUAL(js_bgsync_end(&sync, false), 0);
     close(fd);
-    CU_ASSERT_EQUAL(js_bgsync_start(&syncer, -1), 0);
-    CU_ASSERT_EQUAL(js_bgsync_end(&syncer, true), -1);
+    CU_ASSERT_EQUAL(js_bgsync_start(&sync, -1), 0);
+    CU_ASSERT_EQUAL(js_bgsync_end(&sync, true), -1);
     CU_ASSERT_EQUAL(errno, EBADF);
 }
 
 static const struct unit_test tests[] = {
     {"watchdog", test_watchdog},
-    {"syncer", test_syncer},
+    {"sync in the background", test_bgsync},
     {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
     {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
     {"arrays grow", test_arrays_grow},
@@ -820,16 +723,15 @@ static const struct unit_test tests[] = {
     {"cpuset lists", test_cpuset_lists},
     {"cpuset, one after another", test_cpuset_next},
     {"cpuset algebra", test_cpuset_algebra},
-    {"outlet: it holds what it takes", test_outq_holds_what_it_takes},
-    {"outlet never waits", test_outq_never_waits_for_its_reader},
-    {"outlet whose reader is gone", test_outq_tells_that_its_reader_is_gone},
-    {"outlet to a socket", test_outq_to_a_socket},
-    {"outlet not opened anew", test_outq_that_cannot_be_opened_anew},
-    {"outlet to a file", test_outq_to_a_file},
-    {"outlet knows what was lost", test_outq_knows_what_was_lost},
-    {"outlet knows where lines begin", test_outq_knows_where_lines_begin},
-    {"outlet shows for the moment", test_outq_shows_for_the_moment},
-    {"unlinked files", test_fdio_unlinked},
+    {"outq: it holds what it takes", test_outq_holds_what_it_takes},
+    {"outq never waits", test_outq_never_waits_for_its_reader},
+    {"outq whose reader is gone", test_outq_reports_that_its_reader_is_gone},
+    {"outq to a socket", test_outq_to_a_socket},
+    {"outq not opened anew", test_outq_that_cannot_be_opened_anew},
+    {"outq to a file", test_outq_to_a_file},
+    {"outq knows what was lost", test_outq_knows_what_was_lost},
+    {"outq knows where lines begin", test_outq_knows_where_lines_begin},
+    {"outq shows for the moment", test_outq_shows_for_the_moment},
     {"launcher's variables", test_launchenv_names},
     {"one of many that know nothing of each other", test_launchenv_one_of_many},
     {"variables of other launchers", test_launchenv_names_of_others},
@@ -838,9 +740,6 @@ static const struct unit_test tests[] = {
     {"log hides control bytes", test_log_hides_control_bytes},
     {"shown plainly", test_shown_plainly},
     {"characters of UTF-8", test_characters_of_utf8},
-    {"closed stdio is reserved", test_stdio_is_reserved},
-    {"names of descriptors", test_names_of_descriptors},
-    {"paths", test_paths},
     {NULL, NULL},
 };
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/outq.h"
 #include "place.h"
 
 #include <errno.h>
@@ -212,7 +213,108 @@ static void test_a_file_is_copied_from_its_start(void)
     js_fd_close(&to);
 }
 
+static void test_unlinked_files(void)
+{
+    char bytes[8] = {0};
+    int fd = js_file_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(js_file_write(fd, "abcdef", 6), 0);
+    CU_ASSERT_EQUAL(js_file_pread(fd, bytes, 8, 2), 4);
+    CU_ASSERT_STRING_EQUAL(bytes, "cdef");
+    CU_ASSERT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    js_fd_close(&fd);
+    CU_ASSERT_EQUAL(fd, -1);
+    js_fd_close(&fd);
+    CU_ASSERT_EQUAL(js_file_open_unlinked("/no/such/folder"), -1);
+    CU_ASSERT_EQUAL(errno, ENOENT);
+}
+
+/* What is closed cannot be opened by accident, nor read or written. */
+static void test_stdio_is_reserved(void)
+{
+    int saved[3];
+    char byte;
+    for (int fd = 0; fd < 3; fd++)
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    int rc = js_file_reserve_stdio();
+    bool is_taken = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
+                    fcntl(2, F_GETFD) >= 0;
+    int read_error = read(0, &byte, 1) < 0 ? errno : 0;
+    struct js_outq *outq = js_outq_new(1);
+    int rc_write = js_outq_write(outq, "x", 1);
+    int write_error = js_outq_error(outq);
+    js_outq_free(outq);
+    for (int fd = 0; fd < 3; fd++) {
+        dup2(saved[fd], fd);
+        close(saved[fd]);
+    }
+    CU_ASSERT_EQUAL(rc, 0);
+    CU_ASSERT_TRUE(is_taken);
+    CU_ASSERT_EQUAL(read_error, EBADF);
+    CU_ASSERT_EQUAL(rc_write, 0);
+    CU_ASSERT_EQUAL(write_error, EBADF);
+}
+
+static void test_names_of_descriptors(void)
+{
+    char dir[] = "/tmp/js-paths-XXXXXX", link[64], other[64];
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/stdin"), 0);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/63"), 63);
+    CU_ASSERT_EQUAL(js_file_fd_of("/proc/self/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/../dev/fd/3"), 3);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/fd/3x"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("/dev/null"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("3"), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of(""), -1);
+    CU_ASSERT_EQUAL(js_file_fd_of("-"), -1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(link, sizeof(link), "%s/link", dir);
+    snprintf(other, sizeof(other), "%s/other", dir);
+    CU_ASSERT_EQUAL(symlink("/dev/fd/7", link), 0);
+    CU_ASSERT_EQUAL(symlink("link", other), 0);
+    CU_ASSERT_EQUAL(js_file_fd_of(other), 7);
+    unlink(link);
+    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
+    CU_ASSERT_EQUAL(symlink("other", link), 0); /* for ever */
+    CU_ASSERT_EQUAL(js_file_fd_of(other), -1);
+    unlink(link);
+    unlink(other);
+    rmdir(dir);
+}
+
+static void test_paths(void)
+{
+    char dir[] = "/tmp/js-paths-XXXXXX";
+    char path[64], other[64];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/12.out", dir);
+    snprintf(other, sizeof(other), "%s/./12.out", dir);
+    CU_ASSERT_TRUE(js_file_is_same("not there", "not there"));
+    CU_ASSERT_FALSE(js_file_is_same(path, other));
+    CU_ASSERT_TRUE(js_file_is_output_of(dir, path)); /* it need not be there */
+    CU_ASSERT_FALSE(js_file_is_output_of("/tmp", path));
+    CU_ASSERT_FALSE(js_file_is_output_of("no such folder", "12.out"));
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    CU_ASSERT_TRUE(js_file_is_same(path, other));
+    CU_ASSERT_FALSE(js_file_is_same(dir, path));
+    unlink(path);
+    rmdir(dir);
+    CU_ASSERT_TRUE(js_file_is_output_of(".", "1.err"));
+    CU_ASSERT_TRUE(js_file_is_output_of("/", "/1.err"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", ".err"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", "1.errs"));
+    CU_ASSERT_FALSE(js_file_is_output_of(".", "a1.out"));
+}
+
 static const struct unit_test tests[] = {
+    {"unlinked files", test_unlinked_files},
+    {"closed stdio is reserved", test_stdio_is_reserved},
+    {"names of descriptors", test_names_of_descriptors},
+    {"paths", test_paths},
     {"a file is read to its end", test_a_file_is_read_to_its_end},
     {"a file is copied from its start", test_a_file_is_copied_from_its_start},
     {"links are followed where nobody else writes",
