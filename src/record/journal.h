@@ -273,7 +273,7 @@ int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */
 void js_journal_close(struct js_journal *journal);
 
-/* Counts again what is counted step by step (base/invariant.h). */
+/* Counts again what is counted step by step (base/err.h). */
 void js_journal_assert_invariants(const struct js_journal *journal);
 
 #endif

@@ -124,7 +124,7 @@ struct js_journal_file_state {
 struct js_journal_file_state
 js_journal_file_look(const struct js_journal_file *file);
 
-/* Counts again what is counted step by step (base/invariant.h). */
+/* Counts again what is counted step by step (base/err.h). */
 void js_journal_file_assert_invariants(const struct js_journal_file *file);
 
 #endif
