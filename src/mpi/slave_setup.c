@@ -156,7 +156,7 @@ int js_slave_setup_resources(const struct js_topo *topo,
                              const char *const *environ,
                              struct js_resources *ret, struct js_err *err)
 {
-    if (js_topo_equipment(topo, cpus, ret, err) < 0)
+    if (js_topo_resources(topo, cpus, ret, err) < 0)
         return -1;
     ret->mem_bytes = js_memory_limit_bytes("");
     return slave_setup_find_gpus(ret, gpus, environ) < 0

@@ -87,8 +87,8 @@ static struct js_topo *topo_loaded(struct js_topo *topo, struct js_err *err)
     if (last < JS_CPUS_MAX)
         return topo;
     js_err_set(err,
-               "this machine has a CPU with the number %d, but jobsched "
-               "supports numbers up to %d only",
+               "this machine has a CPU with number %d; jobsched supports CPU "
+               "numbers up to %d",
                last, JS_CPUS_MAX - 1);
     js_topo_free(topo);
     return NULL;
@@ -165,7 +165,8 @@ static int topo_find_usable(const struct js_topo *topo,
     if (js_cpuset_count(set) > 0 &&
         js_buf_puts(&text, "none of the CPUs ") == 0 &&
         js_cpuset_format(set, &text) == 0 &&
-        js_buf_puts(&text, " is available: this machine allows only ") == 0 &&
+        js_buf_puts(&text, " is available: this machine allows only CPUs ") ==
+            0 &&
         js_cpuset_format(&all, &text) == 0 && js_buf_string(&text))
         sentence = js_buf_string(&text);
     js_err_set(err, "%s", sentence);
@@ -382,7 +383,7 @@ static int topo_add_gpus(const struct js_topo *topo, unsigned vendor,
     return count;
 }
 
-int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
+int js_topo_resources(const struct js_topo *topo, const struct js_cpuset *pool,
                       struct js_resources *ret, struct js_err *err)
 {
     struct js_cpuset usable;

@@ -70,7 +70,7 @@ int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
  * "0", "1" ... in that order. (A vendor's count begins at 0; if there are both,
  * NVIDIA's are taken.) *ret must be empty. 0, or -1 with *err.
  */
-int js_topo_equipment(const struct js_topo *topo, const struct js_cpuset *pool,
+int js_topo_resources(const struct js_topo *topo, const struct js_cpuset *pool,
                       struct js_resources *ret, struct js_err *err);
 
 /* The NUMA nodes (by the kernel's numbers) nearest to the CPUs, as a set. */
