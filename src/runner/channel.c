@@ -157,8 +157,8 @@ int js_channel_flush(struct js_channel *channel)
             continue;
         if (errno == EAGAIN)
             return 0;
-        /* The kernel limits what a user may have under way. No event tells when
-         * there is room again. */
+        /* The kernel limits what a user may have under way. No event reports
+         * when there is room again. */
         if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
             channel->is_stalled = true;
             return 0;

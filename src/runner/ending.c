@@ -13,7 +13,7 @@ static const int64_t unkillable_ns = 10 * JS_NS_PER_S;
 /* Shorter than the grace period of a job that is to end in good order: its slot
  * waits. */
 static const int64_t leftover_grace_most_ns = 500 * JS_NS_PER_MS;
-/* Until those whose job could not be told are looked at again. */
+/* How long to wait until children whose job is unknown are looked at again. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 /* A child that some other job has left than the one whose end was the occasion
@@ -153,7 +153,7 @@ void js_endings_reaped(struct js_endings *endings, pid_t pid)
     endings->strangers.len -= sizeof(*stranger);
 }
 
-/* Whether all jobs have ended whose it may be. */
+/* True if all jobs that may have left it have ended. */
 static bool is_stranger_due(const struct js_endings *endings,
                             const struct stranger *stranger)
 {
@@ -170,7 +170,7 @@ static bool note_stranger(pid_t pid, void *arg)
     return false;
 }
 
-/* Of those that are known. */
+/* True for a known stranger that is to be ended now. */
 static bool is_due(pid_t pid, void *arg)
 {
     struct js_endings *endings = arg;
@@ -188,7 +188,7 @@ static bool is_spared(pid_t pid, void *arg)
 }
 
 /* Signals what the job has left. Returns true if there is something;
- * *ret_clean: and nothing that cannot be told. */
+ * *ret_clean: and no child whose job is unknown. */
 static bool sweep(struct js_endings *endings, const struct js_ending *ending,
                   const struct js_ending_job *job, struct js_pids *found,
                   bool *ret_clean)

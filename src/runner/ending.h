@@ -1,7 +1,7 @@
 /*
  * ending - ends a job: first its own process, then what it leaves behind.
  *
- *     running --js_ending_ask()--> told (SIGTERM) --grace--> killed (SIGKILL)
+ *     running --js_ending_ask()--> asked (SIGTERM) --grace--> killed (SIGKILL)
  *     its process has ended --js_ending_begin()--> swept: what it has left gets
  *         SIGTERM, after a grace period SIGKILL again and again, until nothing
  *         is left, or what the kernel does not let go is given up
@@ -23,10 +23,10 @@
 
 /* How far the end of one job is. All zero: nobody ends it. */
 struct js_ending {
-    enum js_stop_reason cause; /* why it was told to end */
-    int64_t wake_ns;           /* told: when to kill; swept: when to look again;
-                                  JS_NEVER_NS: not by itself */
-    int64_t limit_ns;          /* swept: when to give up */
+    enum js_stop_reason cause; /* why it was asked to end */
+    int64_t wake_ns;      /* asked: when to kill; swept: when to look again;
+                             JS_NEVER_NS: not by itself */
+    int64_t limit_ns;     /* swept: when to give up */
     bool is_new;          /* its process has ended, and nobody has looked yet */
     bool is_killing;      /* swept: the grace period is over */
     bool has_looked;      /* swept: nothing was left but strangers, seen once */
@@ -40,7 +40,7 @@ struct js_ending_job {
     uint32_t attempt;
 };
 
-/* What a look has shown. */
+/* The result of a look. */
 enum js_ending_state {
     JS_ENDING_GOES_ON,
     JS_ENDING_CLEAN,    /* nothing is left */
@@ -53,18 +53,18 @@ void js_ending_release(struct js_ending *ending);
 /* The job is over: forgets all about it. */
 void js_ending_reset(struct js_ending *ending);
 
-/* Sends SIGTERM, and plans SIGKILL after the grace period. If it was told
+/* Sends SIGTERM, and plans SIGKILL after the grace period. If it was asked
  * before, this can only make the period shorter. */
 void js_ending_ask(struct js_ending *ending, pid_t pid,
                    enum js_stop_reason cause, int64_t grace_ns);
 
-/* The grace period of a job that was told is over. */
+/* The grace period of a job that was asked is over. */
 void js_ending_kill(struct js_ending *ending, pid_t pid);
 
 /* The job's own process has ended. */
 void js_ending_begin(struct js_ending *ending);
 
-/* What is common to all jobs of a runner. */
+/* The state that all jobs of a runner share. */
 struct js_endings;
 
 /* These must outlive it. */
@@ -85,7 +85,7 @@ uint64_t js_endings_number(struct js_endings *endings);
 /* A child was reaped that is no job's own process. */
 void js_endings_reaped(struct js_endings *endings, pid_t pid);
 
-/* Whether there are any children. */
+/* Records whether this process has any children. */
 void js_endings_set_children(struct js_endings *endings, bool has_children);
 
 /* Looks what the job has left, and signals it. */
@@ -93,7 +93,7 @@ enum js_ending_state js_endings_look(struct js_endings *endings,
                                      struct js_ending *ending,
                                      const struct js_ending_job *job);
 
-/* The same, when ending->wake_ns has come. */
+/* Does the same when ending->wake_ns has come. */
 enum js_ending_state js_endings_wake(struct js_endings *endings,
                                      struct js_ending *ending,
                                      const struct js_ending_job *job,

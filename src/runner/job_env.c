@@ -135,7 +135,7 @@ const char *js_job_env_path(const struct js_job_env *env,
     return path ? path : env->path;
 }
 
-/* Whether the details or the configuration say something of this variable. */
+/* True if the details or the configuration set this variable. */
 static bool job_env_is_set(const struct js_job_env *env,
                            const struct js_job_spec *details, const char *name)
 {
@@ -233,8 +233,8 @@ static bool has_same_name(const char *a, const char *b)
     return strncmp(a, b, len) == 0 && b[len] == '=';
 }
 
-/* Of the details' variables each name once, with its last value. Returns how
- * many. */
+/* Appends the variables of the details, each name once, with its last value.
+ * Returns the new length of the list. */
 static size_t take_own(const char **list, size_t at,
                        const struct js_job_spec *details)
 {

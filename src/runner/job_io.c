@@ -30,7 +30,7 @@ void js_job_folder_note(struct js_job_folder *folder, const char *path)
     folder->device = st.st_dev;
 }
 
-/* 0, or -1 with errno. */
+/* Returns 0 if the folder can be used, or -1 with errno. */
 static int folder_look(const struct js_job_folder *folder)
 {
     struct stat st;

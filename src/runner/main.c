@@ -27,7 +27,7 @@
 
 /* How long to go on killing when the rank is gone. */
 static const int64_t last_kill_ns = 30 * JS_NS_PER_S;
-/* So late a process is only when it was stopped. */
+/* A process that is later than this was stopped. */
 static const int64_t stopped_ns = JS_NS_PER_S;
 static const int64_t stall_ns = 10 * JS_NS_PER_MS;
 
@@ -383,7 +383,7 @@ static int runner_main_wait(const struct runner *runner, struct pollfd *fds,
     int64_t now_ns = js_clock_ns();
     int64_t wake_ns =
         runner->slots ? js_slots_wake_ns(runner->slots) : JS_NEVER_NS;
-    /* No event tells that the kernel has memory again. */
+    /* No event reports that the kernel has memory again. */
     if (js_channel_stalled(&runner->channel) && now_ns + stall_ns < wake_ns)
         wake_ns = now_ns + stall_ns;
     if (runner->report_ns < wake_ns)
@@ -438,7 +438,7 @@ static int turn(struct runner *runner)
     return runner_main_report(runner);
 }
 
-/* Nobody is told what goes wrong from here on. */
+/* What goes wrong from here on is not reported to anybody. */
 noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);

@@ -79,7 +79,7 @@ int js_messages_put_config(struct js_buf *buf,
     return 0;
 }
 
-/* What is in a message that begins with the number of variables. */
+/* Reads a message that begins with the number of variables. */
 static int read_config(struct js_cursor *cursor, const char **env, size_t count,
                        struct js_runner_config *ret)
 {

@@ -36,7 +36,7 @@ struct js_runner {
     struct js_buf scratch;
 };
 
-/* 0, or -1 with errno. */
+/* Forks the process. Returns 0, or -1 with errno. */
 static int runner_begin(struct js_runner *runner)
 {
     int ends[2];
@@ -70,7 +70,8 @@ struct js_runner *js_runner_start(struct js_err *err)
     if (!runner)
         goto fail;
     js_channel_init(&runner->channel, -1);
-    /* First: what a dying runner leaves must find its way here. */
+    /* Before the fork: what a dying runner leaves must become a child of this
+     * process. */
     if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_procs_adopt() < 0 ||
         runner_begin(runner) < 0)
         goto fail;
@@ -97,7 +98,8 @@ bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
         runner->stopped_ns = JS_NEVER_NS;
         return false;
     }
-    /* Long ago: the rank was not there itself in between. */
+    /* A look long ago does not count: the rank itself was stopped in between.
+     */
     if (runner->stopped_ns == JS_NEVER_NS ||
         now_ns - runner->stopped_ns > STOPPED_MOST * JS_RUNNER_STOPPED_NS)
         runner->stopped_ns = now_ns;

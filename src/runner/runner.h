@@ -123,7 +123,8 @@ struct js_runner_event {
 };
 
 /* Forks the runner. Call it before MPI_Init and before there are threads. The
- * calling process becomes a child subreaper. NULL with *err set. */
+ * calling process becomes a child subreaper. Returns NULL with *err set on
+ * failure. */
 struct js_runner *js_runner_start(struct js_err *err);
 
 /*
@@ -147,7 +148,8 @@ bool js_runner_wake(struct js_runner *runner, int64_t now_ns);
  * are gone (bounded: 10 s) and frees. NULL is allowed. Keeps errno. */
 void js_runner_free(struct js_runner *runner);
 
-/* What to poll for POLLIN; and for POLLOUT while js_runner_wants_write(). */
+/* The descriptor to poll for POLLIN, and for POLLOUT while
+ * js_runner_wants_write(). */
 int js_runner_fd(const struct js_runner *runner);
 bool js_runner_wants_write(const struct js_runner *runner);
 

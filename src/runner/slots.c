@@ -29,7 +29,7 @@ enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
  * A slot and its job. Its buffers stay allocated from job to job.
  *
  * `job` points into the five fields below it. `pid` and `started_ns` are set
- * from RUNNING on. `ending` is empty until the job is told to end, or its
+ * from RUNNING on. `ending` is empty until the job is asked to end, or its
  * process has ended. The last fields are of WAITING alone; only is_homeless is
  * false in every other state.
  */
@@ -192,8 +192,8 @@ static int note_in_memory(struct js_slots *slots, const struct slot *slot)
         config->host, config->settings.tmpdir);
 }
 
-/* Where the job wrote to has no room left, so that a part of its output may be
- * missing. */
+/* Reports that the disk is full to which the job wrote, so that a part of its
+ * output may be missing. */
 static int note_no_room(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
@@ -575,7 +575,7 @@ static int note_unkillable(struct js_slots *slots, const struct slot *slot)
                       slots->means.config->host, who);
 }
 
-/* What a look at an ENDING slot has shown. */
+/* Acts on the result of a look at an ENDING slot. */
 static int slots_settle(struct js_slots *slots, struct slot *slot,
                         enum js_ending_state state)
 {
@@ -673,7 +673,7 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
     slots->limit_ns = timeout_ns;
 }
 
-/* When the job has run for as long as it may; or, if it was told to end, when
+/* When the job has run for as long as it may; or, if it was asked to end, when
  * to kill it. */
 static int64_t running_wake_ns(const struct js_slots *slots,
                                const struct slot *slot)
