@@ -23,15 +23,30 @@ static const char *const mpirun_names[] = {
     NULL,
 };
 
-const char *js_userenv_value(const struct js_buf *userenv, const char *name)
+const char *js_userenv_match(const char *variable, const char *name)
 {
     size_t len = strlen(name);
+    return strncmp(variable, name, len) == 0 && variable[len] == '='
+               ? variable + len + 1
+               : NULL;
+}
+
+const char *js_userenv_find(const char *const *list, const char *name)
+{
+    const char *value = NULL;
+    for (; !value && *list; list++)
+        value = js_userenv_match(*list, name);
+    return value;
+}
+
+const char *js_userenv_value(const struct js_buf *userenv, const char *name)
+{
+    const char *value = NULL;
     const char *end = userenv->data + userenv->len;
-    for (const char *at = userenv->data; at < end; at += strlen(at) + 1) {
-        if (strncmp(at, name, len) == 0 && at[len] == '=')
-            return at + len + 1;
-    }
-    return NULL;
+    for (const char *at = userenv->data; !value && at < end;
+         at += strlen(at) + 1)
+        value = js_userenv_match(at, name);
+    return value;
 }
 
 int js_userenv_read(const char *path, struct js_buf *ret)

@@ -26,6 +26,12 @@ int js_userenv_copy(char *const *environ, struct js_buf *ret);
 int js_userenv_write(const char *path, char *const *environ);
 int js_userenv_read(const char *path, struct js_buf *ret);
 
+/* The value in "NAME=value", or NULL if that is another variable. */
+const char *js_userenv_match(const char *variable, const char *name);
+
+/* The value of a variable in a list that ends in NULL, or NULL. */
+const char *js_userenv_find(const char *const *list, const char *name);
+
 /* The value of a variable in the environment, or NULL. */
 const char *js_userenv_value(const struct js_buf *userenv, const char *name);
 

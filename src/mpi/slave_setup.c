@@ -1,6 +1,7 @@
 #include "mpi/slave_setup.h"
 
 #include "base/launchenv.h"
+#include "base/userenv.h"
 #include "node/memory.h"
 
 #include <inttypes.h>
@@ -9,17 +10,6 @@
 #include <string.h>
 
 /* ---------------------------------------------------------------- GPUs */
-
-static const char *slave_setup_value_of(const char *const *environ,
-                                        const char *name)
-{
-    size_t len = strlen(name);
-    for (; *environ; environ++) {
-        if (strncmp(*environ, name, len) == 0 && (*environ)[len] == '=')
-            return *environ + len + 1;
-    }
-    return NULL;
-}
 
 /* Adds the GPUs that the batch system has given us: "0,2", or names of the
  * driver's. Those that are found on this machine have a place. */
@@ -52,10 +42,10 @@ static int slave_setup_take_visible(struct js_resources *resources,
 static int slave_setup_find_gpus(struct js_resources *resources,
                                  uint32_t wanted, const char *const *environ)
 {
-    const char *visible = slave_setup_value_of(environ, "CUDA_VISIBLE_DEVICES");
+    const char *visible = js_userenv_find(environ, "CUDA_VISIBLE_DEVICES");
     int rc = 0;
     if (!visible)
-        visible = slave_setup_value_of(environ, "ROCR_VISIBLE_DEVICES");
+        visible = js_userenv_find(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
         return visible ? slave_setup_take_visible(resources, visible) : 0;
     /* The user's number counts, whatever the machine shows. Nothing is known of

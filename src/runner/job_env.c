@@ -1,5 +1,7 @@
 #include "runner/job_env.h"
 
+#include "base/userenv.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,25 +33,15 @@ static int format_cpus(struct js_job_env *env,
     return 0;
 }
 
-static const char *value_in(const char *const *env, const char *name)
-{
-    size_t len = strlen(name);
-    for (; *env; env++) {
-        if (begins(*env, name) && (*env)[len] == '=')
-            return *env + len + 1;
-    }
-    return NULL;
-}
-
 /* The job that this whole run is in, and what that is in. */
 static int find_outer(struct js_job_env *env, const char *const *outer)
 {
     struct js_mark mark;
     char text[JS_MARK_SIZE];
-    const char *run = value_in(outer, JS_MARK_VARIABLE);
-    const char *id = value_in(outer, "JOBSCHED_JOB_ID");
-    const char *attempt = value_in(outer, "JOBSCHED_ATTEMPT");
-    const char *within = value_in(outer, JS_WITHIN_VARIABLE);
+    const char *run = js_userenv_find(outer, JS_MARK_VARIABLE);
+    const char *id = js_userenv_find(outer, "JOBSCHED_JOB_ID");
+    const char *attempt = js_userenv_find(outer, "JOBSCHED_ATTEMPT");
+    const char *within = js_userenv_find(outer, JS_WITHIN_VARIABLE);
     if (!run || !id || !attempt || !js_mark_parse(run, &mark))
         return 0;
     js_mark_format(&mark, text);
@@ -119,11 +111,10 @@ static const char *own_value(const struct js_job_spec *details,
                              const char *name)
 {
     const char *found = NULL, *entry = NULL;
-    size_t len = strlen(name);
     while (details->env_count > 0 &&
            (entry = js_job_spec_env(details, entry))) {
-        if (strncmp(entry, name, len) == 0 && entry[len] == '=')
-            found = entry + len + 1;
+        const char *value = js_userenv_match(entry, name);
+        found = value ? value : found;
     }
     return found;
 }
@@ -139,14 +130,8 @@ const char *js_job_env_path(const struct js_job_env *env,
 static bool job_env_is_set(const struct js_job_env *env,
                            const struct js_job_spec *details, const char *name)
 {
-    size_t len = strlen(name);
-    if (own_value(details, name))
-        return true;
-    for (const char **p = env->list + OWN_MAX; *p; p++) {
-        if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
-            return true;
-    }
-    return false;
+    return own_value(details, name) ||
+           js_userenv_find(env->list + OWN_MAX, name);
 }
 
 /* Which resources the job has, each with a NUL behind it. */
