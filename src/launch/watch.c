@@ -37,7 +37,8 @@ static const int64_t stay_most_ns = 5 * JS_NS_PER_S;
  * for. */
 static const int64_t late_most_ns = 5 * JS_NS_PER_S;
 
-/* Added to the time for a start, in which ranks give up by themselves. */
+/* Added to the time for a start, which each rank counts from its own beginning:
+ * in this time ranks give up by themselves, and know more about the reason. */
 static const int64_t start_spare_ns = 5 * JS_NS_PER_S;
 
 /* How long ^Z waits for the master. */
@@ -366,8 +367,10 @@ static void watch_look_at_start(struct js_watch *watch)
     bool is_rank_0_missing = is_starting && !watch->relay && count > 0 &&
                              js_lifeline_pid(watch->lifeline, 0) == 0 &&
                              !js_lifeline_is_cut(watch->lifeline);
-    if (count > watch->arrived)
+    if (count > watch->arrived) {
         watch->arrived = count;
+        watch->arrived_ns = watch->looked_ns;
+    }
     if (!is_rank_0_missing)
         watch->orphaned_ns = JS_NEVER_NS;
     else if (watch->orphaned_ns == JS_NEVER_NS)
@@ -384,7 +387,7 @@ static void watch_look_at_start(struct js_watch *watch)
             return;
         }
     }
-    if (is_starting && watch->looked_ns - watch->begun_ns - start_spare_ns >=
+    if (is_starting && watch->looked_ns - watch->arrived_ns - start_spare_ns >=
                            watch->config->start_timeout_ns) {
         watch->is_start_late = true;
         watch_end_child(watch, SIGTERM);
@@ -542,7 +545,7 @@ void js_watch_run(struct js_watch *watch, pid_t child)
     watch->arrived = 0;
     memset(&watch->run, 0, sizeof(watch->run));
     js_lifeline_reset(watch->lifeline);
-    watch->looked_ns = watch->begun_ns = js_clock_ns();
+    watch->looked_ns = watch->begun_ns = watch->arrived_ns = js_clock_ns();
     watch_reap(watch);
     while (watch->child > 0) {
         watch_follow(watch);

@@ -51,6 +51,7 @@ struct js_watch {
     bool is_start_late;  /* no master had reported within the time for a
                             start */
     size_t arrived;      /* ranks of this host that have reported, at most */
+    int64_t arrived_ns;  /* when the last of them did; before any, begun_ns */
     struct js_run_status run;
 
     /* Private. */
