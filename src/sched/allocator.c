@@ -78,8 +78,8 @@ static size_t allocator_node_of(struct js_nodes *nodes,
     return at;
 }
 
-/* Ranks come in any order, hence the doubling. Those of a node ascend, so that
- * a slave's index there does not depend on the order in which slaves report. */
+/* Makes room for this rank among all processes, and among the slaves of the
+ * node. Ranks come in any order, hence the doubling. */
 static int allocator_make_room(struct js_nodes *nodes, unsigned rank,
                                struct js_node_state *node)
 {
@@ -115,6 +115,8 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
         free(member);
         return -1;
     }
+    /* The ranks of a node ascend, so that a slave's index there does not depend
+     * on the order in which slaves report. */
     if (is_slave) {
         size_t at = node->rank_count++;
         for (; at > 0 && node->ranks[at - 1] > rank; at--)
