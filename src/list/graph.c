@@ -527,8 +527,11 @@ int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
     *ret_bad = SIZE_MAX;
     if (check(graph, &draft, ret_bad, err) < 0)
         return -1;
-    if (graph_prepare(graph, &draft) == 0)
-        return graph_commit(graph, &draft);
+    if (graph_prepare(graph, &draft) == 0) {
+        int rc = graph_commit(graph, &draft);
+        graph_check(graph);
+        return rc;
+    }
     graph_free_node(draft.node);
     errno = ENOMEM;
     return js_err_errno(err, "job %ju", (uintmax_t)id);
