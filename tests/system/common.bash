@@ -240,6 +240,19 @@ has_variable() { # PID NAME=VALUE
     tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -qxF -- "$2"
 }
 
+# The process of rank $1 of a run that jobsched launches, once it is there.
+launched_rank() {
+    local pid
+    for pid in $(marked); do
+        if has_variable "$pid" "$RANK_VARIABLE=$1" &&
+            [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
+}
+
 # ---------------------------------------------------------------- waiting
 
 # wait_until SECONDS COMMAND...: until the command succeeds. The time is only

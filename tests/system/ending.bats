@@ -17,19 +17,6 @@ launch() { # ARGUMENT...
 
 FRONT=(env '--default-signal=INT,HUP,QUIT')
 
-# The process of rank $1, as soon as it is there.
-launched() {
-    local pid
-    for pid in $(marked); do
-        if has_variable "$pid" "$RANK_VARIABLE=$1" &&
-            [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
-            echo "$pid"
-            return
-        fi
-    done
-    return 1
-}
-
 # The launcher's own.
 folder_of_launcher() {
     tr '\0' '\n' <"/proc/$(launched_mpirun)/environ" |
@@ -71,7 +58,7 @@ has_taken_signals() { # PID
         wait_until "$PATIENCE" has_taken_signals "$FARM"
         kill "-$signal" "$FARM"
         wait_until "$PATIENCE" has_taken_signals "$FARM"
-        turns 20 "$(launched 0)"
+        turns 20 "$(launched_rank 0)"
         claim kill -0 "$FARM"
         touch go
         farm_end
@@ -200,7 +187,7 @@ has_taken_signals() { # PID
     echo "echo >began; $HOLD" >jobs.txt
     launch -n 1 --restarts 0 --slave-timeout 600 jobs.txt
     wait_until "$PATIENCE" exists began
-    kill -KILL "$(launched 0)"
+    kill -KILL "$(launched_rank 0)"
     farm_end
     status_is 4
     contains err '^jobsched: the run broke off.*run the same command again'
@@ -212,7 +199,7 @@ has_taken_signals() { # PID
     echo "echo >began; $HOLD" >jobs.txt
     launch -n 1 --slave-timeout 0 jobs.txt
     wait_until "$PATIENCE" exists began
-    kill -KILL "$(launched 0)"
+    kill -KILL "$(launched_rank 0)"
     farm_end
     status_is 4
     contains err 'broke off .*: run the same command again when none of its jobs runs any more; .*--force-lock'
@@ -225,7 +212,7 @@ has_taken_signals() { # PID
     echo 'echo >ran' >jobs.txt
     launch -n 2 --start-timeout 600 --restarts 0 jobs.txt
     # A second look might come too late.
-    wait_until "$PATIENCE" eval 'launched 0 >pid'
+    wait_until "$PATIENCE" eval 'launched_rank 0 >pid'
     kill -KILL "$(cat pid)"
     farm_end
     status_is 4
@@ -248,7 +235,7 @@ has_taken_signals() { # PID
     printf '%s\n' 'echo >>ran' 'echo two' >jobs.txt
     FRONT+=("JOBSCHED_MPIRUN=$PWD/gated")
     launch -n 2 --start-timeout 600 --no-journal jobs.txt
-    wait_until "$PATIENCE" eval 'launched 0 >pid'
+    wait_until "$PATIENCE" eval 'launched_rank 0 >pid'
     kill -KILL "$(cat pid)"
     touch open
     farm_end
@@ -305,7 +292,7 @@ has_taken_signals() { # PID
     printf '%s\n' "echo >began; $HOLD" >jobs.txt
     launch -n 1 --restarts 0 --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 jobs.txt
     wait_until "$PATIENCE" exists began
-    kill -STOP "$(launched 1)"
+    kill -STOP "$(launched_rank 1)"
     kill -KILL "$(launched_mpirun)"
     farm_end
     status_is 4
@@ -340,7 +327,7 @@ has_taken_signals() { # PID
     wait_until "$PATIENCE" exists began
     rm -r "$(folder_of_launcher)"
     # The next start has to have one as well.
-    kill -KILL "$(launched 0)"
+    kill -KILL "$(launched_rank 0)"
     wait_until "$PATIENCE" has_lines began 2 ''
     touch go
     farm_end
@@ -425,12 +412,12 @@ shared_by() { # PID
     equal "$(stat -c '%a %u' "$folder")" "700 $(id -u)"
     claim test -n "$(ports_of "$(launched_mpirun)")"
     for rank in 0 1 2; do
-        equal "$(ports_of "$(launched "$rank")")" ''
-        equal "$(shared_by "$(launched "$rank")" | grep -v "^$folder/" || true)" ''
+        equal "$(ports_of "$(launched_rank "$rank")")" ''
+        equal "$(shared_by "$(launched_rank "$rank")" | grep -v "^$folder/" || true)" ''
     done
     # The session, and what carries the messages.
-    contains <(shared_by "$(launched 1)") "^$folder/(ompi|prterun)\."
-    contains <(shared_by "$(launched 1)") "^$folder/(vader|sm)_segment\."
+    contains <(shared_by "$(launched_rank 1)") "^$folder/(ompi|prterun)\."
+    contains <(shared_by "$(launched_rank 1)") "^$folder/(vader|sm)_segment\."
     touch go
     farm_end
     status_is 0

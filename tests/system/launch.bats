@@ -28,19 +28,6 @@ launch_start() {
     farm_run_in_background
 }
 
-# The process of rank $1.
-launched_rank() {
-    local pid
-    for pid in $(marked); do
-        if has_variable "$pid" "$RANK_VARIABLE=$1" &&
-            [[ $(cat "/proc/$pid/comm") == jobsched ]]; then
-            echo "$pid"
-            return
-        fi
-    done
-    return 1
-}
-
 # bats test_tags=mpis
 @test "launch: jobsched alone runs the list, and its status is that of the run" {
     unset OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM

@@ -396,7 +396,7 @@ static void test_outq_that_cannot_be_opened_anew(void)
 /* What it has and others have written there stays, and the offset is one. */
 static void test_outq_to_a_file(void)
 {
-    char path[] = "/tmp/js-outlet-XXXXXX", got[16] = "";
+    char path[] = "/tmp/js-outq-XXXXXX", got[16] = "";
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     unlink(path);

@@ -1,4 +1,4 @@
-/* inlet: the end of a stream told from a break. */
+/* input: the end of a stream, and a break. */
 #include "unit.h"
 
 #include "base/file.h"
@@ -16,7 +16,7 @@ struct scene {
     int ends[2];
     bool is_intact;
     unsigned asked;
-    struct js_input *inlet;
+    struct js_input *input;
 };
 
 static bool is_intact(void *arg)
@@ -34,12 +34,12 @@ static void scene_init(struct scene *scene, struct js_input_config config)
     config.fd = scene->ends[0];
     config.is_intact = is_intact;
     config.arg = scene;
-    scene->inlet = not_null(js_input_new(&config));
+    scene->input = not_null(js_input_new(&config));
 }
 
 static void scene_release(struct scene *scene)
 {
-    js_input_free(scene->inlet);
+    js_input_free(scene->input);
     js_fd_close(&scene->ends[0]);
     js_fd_close(&scene->ends[1]);
 }
@@ -52,7 +52,7 @@ static void feed(struct scene *scene, const void *bytes, size_t len)
 static void expect_bytes(struct scene *scene, const void *bytes, size_t len)
 {
     char got[256];
-    ssize_t n = js_input_read(scene->inlet, got, sizeof(got));
+    ssize_t n = js_input_read(scene->input, got, sizeof(got));
     CU_ASSERT_EQUAL_FATAL(n, (ssize_t)len);
     CU_ASSERT_EQUAL(memcmp(got, bytes, len), 0);
 }
@@ -62,7 +62,7 @@ static void expect_none(struct scene *scene, int error)
 {
     char got[256];
     errno = 0;
-    CU_ASSERT_EQUAL(js_input_read(scene->inlet, got, sizeof(got)),
+    CU_ASSERT_EQUAL(js_input_read(scene->input, got, sizeof(got)),
                     error ? -1 : 0);
     CU_ASSERT_EQUAL(errno, error ? error : errno);
 }
@@ -74,10 +74,10 @@ static void test_an_end_as_it_is(void)
     struct scene scene;
     scene_init(&scene, (struct js_input_config){0});
     expect_none(&scene, EAGAIN);
-    CU_ASSERT_EQUAL(js_input_fd(scene.inlet), scene.ends[0]);
+    CU_ASSERT_EQUAL(js_input_fd(scene.input), scene.ends[0]);
     feed(&scene, "a\nb", 3);
     expect_bytes(&scene, "a\nb", 3);
-    CU_ASSERT_TRUE(js_input_is_within_line(scene.inlet));
+    CU_ASSERT_TRUE(js_input_is_within_line(scene.input));
     CU_ASSERT_EQUAL(scene.asked, 0);
     js_fd_close(&scene.ends[1]);
     expect_none(&scene, 0);
@@ -105,7 +105,7 @@ static void test_a_break(void)
     js_fd_close(&scene.ends[1]);
     expect_none(&scene, EAGAIN);
     /* To poll it would find it ready, again and again. */
-    CU_ASSERT_EQUAL(js_input_fd(scene.inlet), -1);
+    CU_ASSERT_EQUAL(js_input_fd(scene.input), -1);
     scene.is_intact = false;
     expect_none(&scene, ECONNABORTED);
     scene_release(&scene);
@@ -146,7 +146,7 @@ static void test_a_marked_end(void)
         for (size_t at = 0; at < sent.len; at += part) {
             feed(&scene, sent.data + at, part);
             ssize_t n =
-                js_input_read(scene.inlet, got + len, sizeof(got) - len);
+                js_input_read(scene.input, got + len, sizeof(got) - len);
             len += n > 0 ? (size_t)n : 0;
         }
         CU_ASSERT_EQUAL(len, 5);
@@ -161,7 +161,7 @@ static void test_a_marked_end(void)
         scene_init(&scene, (struct js_input_config){.is_marked = true});
         feed(&scene, sent.data, len);
         js_fd_close(&scene.ends[1]);
-        while (js_input_read(scene.inlet, got, sizeof(got)) > 0)
+        while (js_input_read(scene.input, got, sizeof(got)) > 0)
             continue;
         CU_ASSERT_EQUAL(errno, ECONNABORTED);
         scene_release(&scene);
@@ -172,21 +172,21 @@ static void test_a_marked_end(void)
 /* Only its writers can end it, and there was none so far. */
 static void test_a_fifo_without_a_writer(void)
 {
-    char dir[] = "/tmp/js-inlet-XXXXXX", path[64], got[8];
+    char dir[] = "/tmp/js-input-XXXXXX", path[64], got[8];
     not_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/fifo", dir);
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct js_input *inlet =
+    struct js_input *input =
         not_null(js_input_new(&(struct js_input_config){.fd = fd}));
-    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), -1);
+    CU_ASSERT_EQUAL(js_input_read(input, got, sizeof(got)), -1);
     CU_ASSERT_EQUAL(errno, EAGAIN);
     int writer = open(path, O_WRONLY | O_CLOEXEC);
     CU_ASSERT_EQUAL(write(writer, "a\n", 2), 2);
     js_fd_close(&writer);
-    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), 2);
-    CU_ASSERT_EQUAL(js_input_read(inlet, got, sizeof(got)), 0);
-    js_input_free(inlet);
+    CU_ASSERT_EQUAL(js_input_read(input, got, sizeof(got)), 2);
+    CU_ASSERT_EQUAL(js_input_read(input, got, sizeof(got)), 0);
+    js_input_free(input);
     js_fd_close(&fd);
     unlink(path);
     rmdir(dir);
