@@ -328,7 +328,7 @@ int js_command_line_read(int argc, char **argv, struct js_options *ret,
     memset(ret, 0, sizeof(*ret));
     jobsched_config_init(&ret->config);
     ret->restarts = 3;
-    opterr = 0;
+    opterr = 0; /* getopt must print nothing: every rank parses this */
     optind = 0; /* glibc: forget the state of an earlier call */
     while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
            -1) {

@@ -111,6 +111,11 @@ static int set_size(const struct js_options_row *row,
     .set = (setter),                                                           \
     .offset = _Generic(((struct js_options *)NULL)->member, __VA_ARGS__        \
                        : offsetof(struct js_options, member))
+
+/* FLAG sets a bool, and CHOICE an enum to one of its values. TEXT is a string
+ * that must not be empty. COUNT and COUNT32 are whole numbers within bounds,
+ * TIME is a duration, and SIZE a number of bytes. A row may add a .problem of
+ * its own to any of them. */
 #define FLAG(member) FIELD(set_flag, member, bool)
 #define CHOICE(member, value)                                                  \
     FIELD(set_choice, member, unsigned), .least = (value)
@@ -361,6 +366,7 @@ static const struct js_options_row rows[] = {
      "how much finished work a power failure may lose\n"
      "(default 1s; 0: none; off: no limit)",
      FIELD(set_sync, config.sync_ns, int64_t)},
+    /* A run that is continued gets what is left of it from the launcher. */
     {"time-limit", "TIME", 0, JS_OF_START,
      "finish within TIME: start no job that would overrun\n"
      "it, and exit by then",
@@ -479,6 +485,8 @@ static const struct js_options_row rows[] = {
      CHOICE(action, JS_ACTION_HELP)},
     {"version", NULL, 'V', JS_OF_RUN, "show the version, and exit",
      CHOICE(action, JS_ACTION_VERSION)},
+    /* Not for users: the launcher gives the first to its ranks, and the batch
+     * script gives the second to the launcher. */
     {"part-of", "ID:N", 0, JS_OF_RUN, NULL, .set = set_part_of,
      .problem = "is only for use by jobsched itself"},
     {"requeue", NULL, 0, JS_OF_LAUNCH, NULL, FLAG(is_requeued)},
@@ -539,6 +547,7 @@ static const char outro[] =
 
 int js_options_help(FILE *to)
 {
+    /* Made in memory first: then there is one write, which fails or not. */
     struct js_buf buf = JS_BUF_INIT;
     int rc = js_buf_puts(&buf, intro);
     for (size_t i = 0; i < row_count && rc == 0; i++) {
@@ -568,6 +577,7 @@ const char *js_options_list(const struct jobsched_config *config)
 char *js_options_journal(const struct jobsched_config *config,
                          const char *otherwise, struct js_err *err)
 {
+    /* Without --journal it is beside the list; a stream has none there. */
     char *path = NULL;
     bool is_named = config->journal != NULL;
     if (is_named)

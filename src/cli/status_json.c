@@ -2,6 +2,9 @@
 
 #include "base/json.h"
 
+/* The members are in the order in which jobsched(1) lists them. Their names are
+ * part of the interface, so some are older than the words of the code. */
+
 /* ---------------------------------------------------------------- the run */
 
 /* A member is never left out, so that a reader need not ask whether it is
@@ -126,6 +129,8 @@ static void json_put_place(struct js_json *json,
     js_json_string(json, "host", slave.host);
 }
 
+/* The start is by the master's clock, and the time so far by the clock of this
+ * host, which may be another one. */
 static void json_put_begun(struct js_json *json,
                            const struct js_status_model *status, size_t index)
 {
@@ -179,6 +184,7 @@ static void json_put_tail(struct js_json *json,
     js_json_close_object(json);
 }
 
+/* The same words as in the text, for programs that pass them on to people. */
 static void json_put_reason(struct js_json *json,
                             const struct js_status_model *status,
                             const struct js_journal_model_attempt *attempt)
@@ -248,6 +254,7 @@ struct listing {
     const struct js_status_model *status;
 };
 
+/* A job that no run has accepted yet can be waited for as well; its id is 0. */
 static void json_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     const struct listing *listing = arg;
