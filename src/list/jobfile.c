@@ -338,6 +338,9 @@ static void check_command(struct js_jobfile *file, size_t at)
 static int check_targets(struct js_jobfile *file, uint64_t seq,
                          const struct js_attributes *attributes)
 {
+    /* Most jobs name no file, and pay nothing. */
+    if (!attributes->stdout_path && !attributes->stderr_path)
+        return 0;
     const struct {
         const char *attribute, *path;
     } targets[] = {{"stdout", attributes->stdout_path},
@@ -654,10 +657,10 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
 static int read_some(struct js_jobfile *file, struct js_job **ret)
 {
     const char *bytes = file->input.data + file->at;
-    size_t window = text_window(file);
-    size_t len = 0;
+    size_t window, len = 0;
     switch (file->kind) {
     case LINE_BLANK:
+        window = text_window(file);
         while (len < window && jobfile_is_blank(bytes[len]))
             len++;
         /* The first byte that is not blank says what kind of line it is. */

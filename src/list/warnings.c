@@ -216,7 +216,8 @@ static void take_word(struct look *look)
     const struct keyword *keyword = NULL;
     /* Anywhere else "done" is a word like any other. */
     if (look->is_command && len <= KEYWORD_MAX) {
-        for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        for (size_t i = 0;
+             !keyword && i < sizeof(keywords) / sizeof(keywords[0]); i++) {
             if (strncmp(keywords[i].word, word, len) == 0 &&
                 !keywords[i].word[len])
                 keyword = &keywords[i];
