@@ -470,7 +470,7 @@ static void test_cores_are_set_aside_last(void)
     unsigned waits[2] = {0, 0};
     for (uint64_t seed = 1; seed <= unit_rounds(1000); seed++) {
         struct world world;
-        struct js_allocation big;
+        struct js_allocation big = {.rank = 0};
         world_init(&world, seed);
         struct js_request request = any_need(&world);
         request.nodes = 0;
