@@ -237,7 +237,14 @@ runner_pid() {
 }
 
 has_variable() { # PID NAME=VALUE
-    tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | grep -qxF -- "$2"
+    local variable
+    # Without a process of its own: it is asked about many.
+    {
+        while IFS= read -r -d '' variable; do
+            [[ $variable != "$2" ]] || return 0
+        done <"/proc/$1/environ"
+    } 2>/dev/null
+    return 1
 }
 
 # The process of rank $1 of a run that jobsched launches, once it is there.

@@ -183,9 +183,11 @@ write_locked_jobs() {
 
 # As by `pkill -9 jobsched`: none of them sees another die.
 kill_all_ranks() {
-    kill -STOP "$(rank_pid 1)"
-    kill -STOP "$(runner_pid 1)"
-    kill -KILL "$(rank_pid 0)" "$(rank_pid 1)" "$(runner_pid 1)" "$(mpirun_pid)"
+    # To find them takes longer than a lease on a busy machine.
+    local pids
+    pids=("$(rank_pid 0)" "$(mpirun_pid)" "$(rank_pid 1)" "$(runner_pid 1)")
+    kill -STOP "${pids[@]:2}"
+    kill -KILL "${pids[@]}"
 }
 
 # bats test_tags=sanitize

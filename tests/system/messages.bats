@@ -15,7 +15,7 @@ first_has_run() { # COUNT
         printf "touch here\$JOBSCHED_SLAVE; $HOLD; echo first\n%.0s" 1 2
         printf 'echo %s\n' $(seq 3 60)
     } >jobs.txt
-    farm_start 2 jobs.txt --joblog log
+    farm_start 2 jobs.txt --joblog log --slave-timeout "$((30 * JS_PATIENCE))"
     wait_until "$PATIENCE" exists here1
     wait_until "$PATIENCE" exists here2
     local stopped
@@ -42,7 +42,7 @@ first_has_run() { # COUNT
                 "$(head -c 50000 /dev/zero | tr '\0' x)"
         done
     } >jobs.txt
-    farm_start 2 jobs.txt
+    farm_start 2 jobs.txt --slave-timeout "$((30 * JS_PATIENCE))"
     wait_until "$PATIENCE" exists here1
     wait_until "$PATIENCE" exists here2
     local stopped
@@ -61,7 +61,7 @@ first_has_run() { # COUNT
         printf "touch here\$JOBSCHED_SLAVE; $HOLD\n%.0s" 1 2
         printf 'echo %s\n' $(seq 3 60)
     } >jobs.txt
-    farm_start 2 jobs.txt
+    farm_start 2 jobs.txt --slave-timeout "$((30 * JS_PATIENCE))"
     wait_until "$PATIENCE" exists here1
     wait_until "$PATIENCE" exists here2
     local stopped

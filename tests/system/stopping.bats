@@ -126,7 +126,7 @@ JOBS
 @test "stopping: a job that is told to end together with its slave was stopped" {
     local job rank
     yes "echo \$\$ >\$JOBSCHED_SLAVE.\$JOBSCHED_ATTEMPT; $HOLD" | head -n 2 >jobs.txt
-    farm_start 2 jobs.txt
+    farm_start 2 jobs.txt --slave-timeout "$((30 * JS_PATIENCE))"
     wait_until "$PATIENCE" test -s 1.1
     wait_until "$PATIENCE" test -s 2.1
     rank=$(rank_pid 1) job=$(cat 1.1)
