@@ -229,32 +229,26 @@ static const struct claim *find_claim(const struct claims *claims,
     return is_no_key(&claim->key) ? NULL : claim;
 }
 
-static int reserve_claims(struct claims *claims)
-{
-    if (claims->count < claims->capacity / 2)
-        return 0;
-    struct claims larger = {.capacity = claims->capacity ? 2 * claims->capacity
-                                                         : SLOTS_MIN,
-                            .count = claims->count};
-    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
-    if (!larger.slots)
-        return -1;
-    for (size_t i = 0; i < claims->capacity; i++) {
-        const struct claim *claim = &claims->slots[i];
-        if (!is_no_key(&claim->key))
-            *targets_slot_of(&larger, &claim->key) = *claim;
-    }
-    free(claims->slots);
-    *claims = larger;
-    return 0;
-}
-
 /* If there is no memory, the claim is not remembered. */
 static void put_claim(struct claims *claims, const struct key *key,
                       const struct writer *job)
 {
-    if (reserve_claims(claims) < 0)
-        return;
+    /* The table is never more than half full, so that searches stay short. */
+    if (claims->count >= claims->capacity / 2) {
+        struct claims larger = {
+            .capacity = claims->capacity ? 2 * claims->capacity : SLOTS_MIN,
+            .count = claims->count};
+        larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
+        if (!larger.slots)
+            return;
+        for (size_t i = 0; i < claims->capacity; i++) {
+            const struct claim *claim = &claims->slots[i];
+            if (!is_no_key(&claim->key))
+                *targets_slot_of(&larger, &claim->key) = *claim;
+        }
+        free(claims->slots);
+        *claims = larger;
+    }
     struct claim *claim = targets_slot_of(claims, key);
     claims->count += is_no_key(&claim->key);
     *claim = (struct claim){*key, *job};

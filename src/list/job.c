@@ -199,23 +199,17 @@ int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
     return 0;
 }
 
-static int bad(void)
-{
-    errno = EBADMSG;
-    return -1;
-}
-
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
 {
     *ret = (struct js_job_spec){.bytes = bytes, .len = len};
     if (len > 0 && bytes[len - 1] != '\0')
-        return bad();
+        goto bad;
     for (size_t at = 0; at < len; at += strlen(bytes + at) + 1) {
         const char *entry = bytes + at;
         if (entry[0] == ENV_LETTER) {
             ret->env_count++;
             if (!strchr(entry + 1, '='))
-                return bad();
+                goto bad;
             continue;
         }
         const char **field = NULL;
@@ -232,10 +226,13 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
         /* Each attribute comes at most once and is not empty: anything else was
          * not packed here. */
         if (!field || *field || !entry[1])
-            return bad();
+            goto bad;
         *field = entry + 1;
     }
     return 0;
+bad:
+    errno = EBADMSG;
+    return -1;
 }
 
 const char *js_job_spec_env(const struct js_job_spec *details,

@@ -299,18 +299,13 @@ static int job_files_open_file(int dir, const char *path, int flags)
     return fd;
 }
 
-static int job_files_open_output(int dir, const char *path)
-{
-    return job_files_open_file(dir, path,
-                               O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
-}
-
 int js_job_files_open(struct js_job_files *files,
                       const struct js_job_spec *details,
                       struct js_spawn_failure *failure)
 {
     const char *in = details->stdin_path;
     const char *out = details->stdout_path, *err = details->stderr_path;
+    const int output_flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
     int dir = AT_FDCWD;
     *files = (struct js_job_files){.fd = {-1, -1, -1}};
     if (!in && !out && !err)
@@ -324,12 +319,13 @@ int js_job_files_open(struct js_job_files *files,
     if (in && (files->fd[0] = job_files_open_file(dir, in, O_RDONLY)) < 0)
         goto fail;
     failure->step = JS_STEP_OUTPUT;
-    if (out && (files->fd[1] = job_files_open_output(dir, out)) < 0)
+    if (out && (files->fd[1] = job_files_open_file(dir, out, output_flags)) < 0)
         goto fail;
     failure->step = JS_STEP_STDERR;
     if (files->is_shared)
         files->fd[2] = files->fd[1];
-    else if (err && (files->fd[2] = job_files_open_output(dir, err)) < 0)
+    else if (err &&
+             (files->fd[2] = job_files_open_file(dir, err, output_flags)) < 0)
         goto fail;
     if (dir != AT_FDCWD)
         js_fd_close(&dir);

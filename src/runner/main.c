@@ -136,11 +136,6 @@ static int move_up(int fd)
     return moved;
 }
 
-static int open_null(int mode)
-{
-    return move_up(open("/dev/null", mode | O_CLOEXEC));
-}
-
 static int runner_main_set_up(struct runner *runner, int socket)
 {
     sigset_t all, children;
@@ -159,8 +154,8 @@ static int runner_main_set_up(struct runner *runner, int socket)
         return -1;
     js_channel_init(&runner->channel, socket);
     close_others(socket);
-    runner->null_in = open_null(O_RDONLY);
-    runner->null_out = open_null(O_WRONLY);
+    runner->null_in = move_up(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    runner->null_out = move_up(open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (runner->null_in < 0 || runner->null_out < 0 ||
         dup2(runner->null_in, STDIN_FILENO) < 0 ||
         dup2(runner->null_out, STDOUT_FILENO) < 0 ||
