@@ -1,5 +1,6 @@
 /*
- * spawn - starts one process, with everything prepared beforehand.
+ * spawn - starts one process, with everything prepared beforehand; and says
+ * which commands need no shell.
  *
  * The child shares the parent's memory until it execs (clone with CLONE_VM and
  * CLONE_VFORK, on a stack of its own), so the cost does not grow with the
@@ -15,6 +16,8 @@
 #include "list/outcome.h"
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct js_spawn_spec {
@@ -53,5 +56,39 @@ uint64_t js_spawn_ignored(void);
  */
 int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
              struct js_spawn_failure *ret_failure);
+
+/* ------------------------------------------------- without a shell */
+
+/*
+ * A command runs without the shell only if nobody can see a difference: it has
+ * only plain characters, and its first word is no builtin, keyword or
+ * assignment of any common /bin/sh. Everything else goes to the shell.
+ */
+
+/* A command ready for js_spawn(). It can be reused from job to job, which saves
+ * allocations. All zero is a valid, empty one. */
+struct js_direct_exec {
+    const char **programs; /* candidates for exec; empty: only the shell */
+    const char **argv;     /* the words, NULL-terminated */
+    const char *shell[5];  /* sh -c [--] COMMAND */
+    char *text;            /* the words' bytes and the programs' paths */
+    size_t capacity_words; /* private from here on */
+    size_t capacity_programs;
+    size_t capacity_text;
+};
+
+void js_direct_exec_release(
+    struct js_direct_exec *command); /* NULL is allowed */
+
+/* True if `line` can be run without a shell. */
+bool js_direct_exec_is_plain(const char *line);
+
+/*
+ * Prepares `line` (borrowed as long as the result is used). `path` is the
+ * PATH of the job's environment, NULL if it has none (then the system's
+ * default, as in execvp). Returns 0, or -1 with errno ENOMEM.
+ */
+int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
+                           const char *path);
 
 #endif

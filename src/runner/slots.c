@@ -1,7 +1,6 @@
 #include "runner/slots.h"
 
 #include "base/clock.h"
-#include "node/direct_exec.h"
 #include "node/memory.h"
 #include "node/spawn.h"
 #include "runner/ending.h"

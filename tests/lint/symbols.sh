@@ -33,6 +33,7 @@ printf '%s\n' "$nm" | awk '
         also["ready_queue"] = "job lanes"
         also["slurm"] = "requeue"
         also["subprocess"] = "descendants limits"
+        also["spawn"] = "direct_exec"
         also["table"] = "idmap strmap"
         also["text"] = "host"
         also["units"] = "format parse"

@@ -1,4 +1,4 @@
-#include "node/direct_exec.h"
+#include "node/spawn.h"
 
 #include "unit.h"
 
