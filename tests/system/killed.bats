@@ -181,12 +181,13 @@ write_locked_jobs() {
     echo 'echo two' >>jobs.txt
 }
 
-# As by `pkill -9 jobsched`: none of them sees another die.
+# As by `pkill -9 jobsched`: none of them sees another die. The runner goes first:
+# the kernel continues what is stopped in a group whose last parent outside dies.
 kill_all_ranks() {
     # To find them takes longer than a lease on a busy machine.
     local pids
-    pids=("$(rank_pid 0)" "$(mpirun_pid)" "$(rank_pid 1)" "$(runner_pid 1)")
-    kill -STOP "${pids[@]:2}"
+    pids=("$(runner_pid 1)" "$(rank_pid 1)" "$(rank_pid 0)" "$(mpirun_pid)")
+    kill -STOP "${pids[@]:0:2}"
     kill -KILL "${pids[@]}"
 }
 
