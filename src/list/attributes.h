@@ -4,16 +4,16 @@
  *     [name=mesh cores=4 mem=2G timeout=1h retries=2] ./mesh.sh
  *     #JOBSCHED timeout=30m
  *
- * Text goes in, values come out. Owns the strings of a struct js_attributes. It
- * knows nothing of files, and nothing of other jobs but their names.
+ * Turns text into values. Owns the strings of a struct js_attributes. It knows
+ * nothing of files, and of other jobs it knows only the names.
  *
  * A list is a '[' directly followed by lower-case letters or '-' and a '='.
  * Anything else ("[ -f x ] && y", "[a-z]*.sh") is a shell command. The list
  * contains NAME=VALUE pairs, separated by blanks or tabs, up to the closing
- * ']'. Blanks may precede and follow that bracket. A value is a run of
- * characters without blanks, quotes and ']', or it is quoted: "..." (where \"
- * and \\ stand for " and \) or '...' (taken literally). Parts may follow each
- * other directly (a"b c"d). The name of an attribute is never quoted.
+ * ']'. Blanks are allowed before and after that bracket. A value is a run of
+ * characters without blanks, quotes or ']', or it is quoted: "..." (where \"
+ * and \\ stand for " and \) or '...' (taken literally). Such parts may be
+ * joined (a"b c"d). The name of an attribute is never quoted.
  *
  *     name=WORD          letters, digits and _ - . : / only; for after=
  *     after=A,B          names of earlier jobs, which must succeed
@@ -26,8 +26,8 @@
  *     retries=N          0 to 1,000,000
  *     priority=N         -1,000,000 to 1,000,000; higher goes first
  *     dir=PATH           not empty
- *     env=NAME=VALUE     may be repeated; the last value of a name wins: all
- *                        are kept, in their order
+ *     env=NAME=VALUE     may be repeated; all are kept, in order, and the last
+ *                        value of a name wins
  *     stdin= stdout= stderr=PATH      not empty
  *
  * All but env, after and after-any may be given only once in a list.
@@ -48,9 +48,9 @@ struct js_strings {
     size_t count;
 };
 
-/* The texts that the process of a job gets. Each has the letter with which it
- * travels (list/job.h), and its field. The name comes first. A new one
- * must go to the end, because the order is part of a job's identity
+/* The strings that are passed to the process of a job. Each has a letter that
+ * identifies it in messages (list/job.h), and a field. The name comes first. A
+ * new string must go at the end, because the order is part of a job's identity
  * (list/job.h). */
 #define JS_ATTRIBUTES_OF_PROCESS(X)                                            \
     X('n', name)                                                               \
@@ -77,20 +77,21 @@ struct js_attributes {
     struct js_strings after_any;
 };
 
-/* Initialises to one core on one node and nothing else. Allocates nothing. */
+/* Initialises the struct to one core on one node and nothing else. Allocates
+ * nothing. */
 void js_attributes_init(struct js_attributes *attributes);
 
 /* Frees the strings and initialises the struct again. NULL is allowed. Keeps
  * errno. */
 void js_attributes_release(struct js_attributes *attributes);
 
-/* Makes *to, which must be initialised or released, a copy. Returns 0, or -1
+/* Copies *from to *to, which must be initialised or released. Returns 0, or -1
  * with errno ENOMEM and *to empty. */
 int js_attributes_copy(struct js_attributes *to,
                        const struct js_attributes *from);
 
-/* The string after `previous`, or the first if that is NULL. Returns NULL if
- * there are no more. */
+/* Returns the string after `previous`, or the first one if `previous` is NULL.
+ * Returns NULL if there are no more strings. */
 const char *js_strings_next(const struct js_strings *strings,
                             const char *previous);
 
@@ -100,15 +101,15 @@ bool js_attributes_present(const char *line, size_t len);
 
 /*
  * Reads the list at the beginning of `line` into *attributes, which holds the
- * defaults. What the list names replaces the defaults, except that env, after
- * and after-any are added to.
+ * defaults. Values in the list replace the defaults, except that those of env,
+ * after and after-any are added to them.
  *
- * Returns the offset of the command after the list, with blanks skipped (if the
- * command is empty, this is len), or 0 if there is no list. Returns -1 with
- * *err saying what is wrong, without a place, and *ret_at the offset of the
+ * Returns the offset of the command after the list and any blanks (this is len
+ * if the command is empty), or 0 if there is no list. On an error, returns -1;
+ * *err then says what is wrong, but not where, and *ret_at is the offset of the
  * fault: of the name, of the value if that is wrong, or of the bracket or quote
- * that is not closed. *attributes then holds a part of the list and must only
- * be released. Examples of *err:
+ * that is not closed. *attributes then holds only part of the list, and may
+ * only be released. Examples of *err:
  *
  *     unknown attribute "core" (did you mean "cores"?)
  *     cores=0: must be a whole number from 1 to 1000000
@@ -116,26 +117,26 @@ bool js_attributes_present(const char *line, size_t len);
  *     name= is given twice
  *     this list has no closing "]"
  *
- * If there is no memory, errno is ENOMEM; for all other errors it is EINVAL.
+ * If memory runs out, errno is ENOMEM; for all other errors it is EINVAL.
  */
 ptrdiff_t js_attributes_read(const char *line, size_t len,
                              struct js_attributes *attributes, size_t *ret_at,
                              struct js_err *err);
 
 /*
- * As js_attributes_read(), for the text after "#JOBSCHED" in a line of
+ * Works like js_attributes_read(), for the text after "#JOBSCHED" in a line of
  * defaults: pairs without brackets, up to the end. Refuses name, after and
- * after-any. Returns 0, or -1 as js_attributes_read().
+ * after-any. Returns 0, or -1 with the same results as js_attributes_read().
  */
 int js_defaults_read(const char *text, size_t len,
                      struct js_attributes *attributes, size_t *ret_at,
                      struct js_err *err);
 
 /*
- * Finds an attribute's value in `line`, for errors that show only when the jobs
- * are put together. `index` counts from 0 over all values of this attribute in
- * the list; each name of "after" counts. Returns 0 if the value is not there
- * (it may be a default).
+ * Finds an attribute's value in `line`, for errors that become apparent only
+ * when the jobs are combined. `index` counts from 0 over all values of this
+ * attribute in the list; each name of "after" counts. Returns the offset of the
+ * value, or 0 if it is not there (it may be a default).
  */
 size_t js_attributes_find(const char *line, size_t len, const char *attribute,
                           size_t index);

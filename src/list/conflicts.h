@@ -1,19 +1,20 @@
 /*
- * conflicts - jobs of a list that write to the same file, by stdout= or
- * stderr=.
+ * conflicts - finds jobs of a list that write to the same file, through stdout=
+ * or stderr=.
  *
  * It is an error if two of them may run at the same time, or if the file
- * belongs to the run itself. It is a warning if one job replaces what the other
- * wrote, or if the order of the jobs is unknown. Jobs must be added in the
- * order of the list.
+ * belongs to the run itself. It causes a warning if one job replaces what the
+ * other wrote, or if the order of the jobs is unknown. Jobs must be added in
+ * the order of the list.
  *
  * A file is identified by its absolute path and, where they exist, by its
- * folder and by the file itself. So it is recognised through dir=, "..", "."
- * and links. Devices, pipes and sockets do not count as files here, nor does
- * anything in /dev and /proc. This reads the file system of this host, although
- * jobs may run on others. It assumes that one name is one file. It examines a
- * limited number of files; beyond that only the path counts. For a stream the
- * memory is bounded: what was written long ago is forgotten.
+ * folder and by the file itself. It is therefore recognised through dir=, "..",
+ * "." and links. Devices, pipes and sockets do not count as files here, nor
+ * does anything in /dev or /proc. The check reads the file system of this host,
+ * although jobs may run on other hosts. It assumes that a name refers to the
+ * same file everywhere. It examines a limited number of files; beyond that
+ * number, only the path counts. For a stream, memory is bounded: files written
+ * long ago are forgotten.
  */
 #ifndef JS_LIST_CONFLICTS_H
 #define JS_LIST_CONFLICTS_H
@@ -34,8 +35,8 @@ struct js_target_own {
 
 struct js_conflicts;
 
-/* `own` lists the files of the run, borrowed, and ends with an entry without a
- * path. NULL: there are none. Returns NULL with errno ENOMEM on failure. */
+/* `own` lists the files of the run and ends with an entry without a path; it is
+ * borrowed. NULL: there are none. Returns NULL with errno ENOMEM on failure. */
 struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
                                       bool is_stream);
 void js_conflicts_free(struct js_conflicts *conflicts); /* NULL is allowed */
@@ -43,8 +44,8 @@ void js_conflicts_free(struct js_conflicts *conflicts); /* NULL is allowed */
 /* Adds a line `wait`: later jobs come after all jobs before it. */
 void js_conflicts_add_barrier(struct js_conflicts *conflicts);
 
-/* Adds a job, before its files, and keeps which jobs it comes after, by the
- * graph's names. Returns 0, or -1 with errno ENOMEM. */
+/* Adds a job; its files must be added afterwards. Records which jobs it comes
+ * after, by their names in the graph. Returns 0, or -1 with errno ENOMEM. */
 int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
                          const struct js_attributes *attributes,
                          struct js_graph *graph,
@@ -56,9 +57,9 @@ enum js_conflict {
     JS_CONFLICT_ERROR,
 };
 
-/* Adds a file of that job, which is in line `line`. The job writes to `path`,
- * relative to `dir` (NULL: the current folder), as `attribute` says. *ret_what
- * describes a conflict. */
+/* Adds a file of job `seq`, which is on line `line`. The job writes to `path`,
+ * relative to `dir` (NULL: the current folder), because of its attribute
+ * `attribute`. If there is a conflict, *ret_what describes it. */
 enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
                                        uint64_t seq, uint64_t line,
                                        const char *attribute, const char *dir,
@@ -68,19 +69,20 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
 /* ---------------------------------------------------------------- lineage */
 
 /*
- * Which job comes after which, for jobs that were read long ago: the graph
- * forgets what a job has waited for. Owns a record for each job with a name,
- * because only named jobs can be waited for, and the records of the jobs that
- * it names. It knows nothing of `wait` lines; the caller must consider them.
- * Declared here for its tests.
+ * A lineage knows which job comes after which, even for jobs that were read
+ * long ago: the graph forgets what a job has waited for. It owns a record of
+ * each named job (only these can be waited for), which lists the named jobs
+ * that come directly before it. It knows nothing of `wait` lines; the caller
+ * must consider them. Declared here for its tests.
  */
 struct js_lineage;
 
 struct js_lineage *js_lineage_new(void);          /* NULL with errno ENOMEM */
 void js_lineage_free(struct js_lineage *lineage); /* NULL is allowed */
 
-/* Adds a job with a name that comes directly after these jobs (their numbers,
- * in any order). Numbers must grow. Returns 0, or -1 with errno ENOMEM. */
+/* Adds a named job that comes directly after the jobs `parents` (numbers in any
+ * order). Each job must have a higher number than the one before. Returns 0, or
+ * -1 with errno ENOMEM. */
 int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
                    const uint64_t *parents, size_t count);
 

@@ -4,8 +4,8 @@
  * Owns a node for each job that has a name or must wait for another, the edges
  * between them, and copies of the names. It knows nothing of commands, slaves
  * or time. A job can only name jobs added before it, so there are no cycles.
- * Nothing is recursive. All calls together take time in proportion to the jobs
- * and edges added.
+ * Nothing is recursive. The total time of all calls is proportional to the
+ * number of jobs and edges added.
  *
  *     WAITING --all it waits for has ended as required--> READY
  *     WAITING --one of its `after` failed or was skipped--> SKIPPED
@@ -15,13 +15,13 @@
  * every job of its `after` is SUCCEEDED, every job of its `after-any` has
  * ended, and every job before the last `wait` line above it (a barrier) has
  * ended. A job is SKIPPED as soon as one of its `after` is FAILED or SKIPPED,
- * whatever else it waits for, a barrier included. Its own descendants follow in
- * the same call.
+ * whatever else it waits for, a barrier included. Its own descendants are
+ * skipped in the same call.
  *
- * Memory. A job without a name that waits for no edge has no node. It costs
- * nothing, or, behind a barrier, its part in a run of consecutive ids. A node
- * without a name is freed once its job has ended and has been reported. A node
- * with a name lives as long as the graph.
+ * Memory: a job without a name and without edges has no node. It costs nothing,
+ * or, behind a barrier, its share of a range of consecutive ids. A node without
+ * a name is freed once its job has ended and has been reported. A node with a
+ * name lives as long as the graph.
  */
 #ifndef JS_LIST_GRAPH_H
 #define JS_LIST_GRAPH_H
@@ -37,26 +37,27 @@ struct js_graph;
 struct js_graph *js_graph_new(void);        /* or NULL with errno ENOMEM */
 void js_graph_free(struct js_graph *graph); /* NULL is allowed; keeps errno */
 
-/* A job that another waits for. The caller owns the name; it is not kept. */
+/* A job that another waits for. The caller owns the name; the graph does not
+ * keep it. */
 struct js_graph_edge {
     const char *name;
     bool any; /* after-any: its result does not matter */
 };
 
 /*
- * Adds the job `id`. It may be any number but 0, and no number twice; growing
+ * Adds job `id`. Any number except 0 is allowed, but none twice; increasing
  * numbers are best. `name` may be NULL; it is copied. An edge to a job that has
- * ended counts at once. An edge may be given twice.
+ * already ended takes effect at once. An edge may be given twice.
  *
  * Returns 1 if the job is READY (js_graph_next_ready() does not report it
- * again). Returns 0 if it is WAITING or already SKIPPED; call
- * js_graph_next_skipped() after each 0, which reports it if it is. Returns -1
- * with nothing changed, *err set, *ret_bad the index of the bad edge (SIZE_MAX
- * if no edge is at fault), and errno:
+ * again). Returns 0 if it is WAITING or already SKIPPED; after each 0, call
+ * js_graph_next_skipped(), which reports the job if it is SKIPPED. On an error,
+ * changes nothing and returns -1; *err is set, *ret_bad is the index of the bad
+ * edge (SIZE_MAX if no edge is at fault), and errno is:
  *
  *     EEXIST  name=mesh: job 3 has that name already
  *     ENOENT  after=mash: no job before this one has that name (did you mean
- *             "mesh"?)     up to 1,000 names are searched for what was meant
+ *             "mesh"?)     up to 1,000 names are searched for a similar one
  *             after=mesh: a job cannot wait for itself
  *     ENOMEM
  *
@@ -68,40 +69,42 @@ int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
                  size_t *ret_bad, struct js_err *err);
 
 /* Adds a `wait` line: jobs added from here on wait for all before it. Several
- * in a row count as one. If no job before it is unfinished, it delays none. */
+ * in a row count as one. If all jobs before it have ended, it delays none. */
 void js_graph_barrier(struct js_graph *graph);
 
 /*
- * Let the caller find the highest mark among the jobs that a job comes after.
- * js_graph_mark() gives the job just added a number, from 0 on (0 if it is not
- * called). js_graph_mark_before() returns the highest mark of all jobs that a
- * job with these edges would come after, those before the last barrier
- * included. It returns -1 with errno ENOENT if one of them does not exist.
+ * These find the highest mark among the jobs that a job comes after.
+ * js_graph_mark() gives the job just added a mark, which is at least 0 (and is
+ * 0 without this call). js_graph_mark_before() returns the highest mark of all
+ * jobs that a job with these edges would come after, including those before the
+ * last barrier. It returns -1 with errno ENOENT if an edge names a job that
+ * does not exist.
  */
 void js_graph_mark(struct js_graph *graph, uint64_t id, int mark);
 int js_graph_mark_before(const struct js_graph *graph,
                          const struct js_graph_edge *edges, size_t count);
 
 /*
- * A job that js_graph_add() or js_graph_next_ready() has reported as READY has
- * ended for good, retries included. Cannot fail. Call js_graph_next_ready() and
- * js_graph_next_skipped() then, until each returns 0.
+ * Records that a job has ended for good, retries included. js_graph_add() or
+ * js_graph_next_ready() must have reported it as READY. Cannot fail.
+ * Afterwards, call js_graph_next_ready() and js_graph_next_skipped() until each
+ * returns 0.
  */
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success);
 
 /*
- * Returns the id of a job that was WAITING and has become READY, or 0. Each is
- * reported once. They come in the order in which they became READY; those
- * released by the same job, or by the same barrier, come in the order in which
- * they were added.
+ * Returns the id of a job that was WAITING and has become READY, or 0 if there
+ * is none. Each job is reported once. Jobs come in the order in which they
+ * became READY; those released by the same job, or by the same barrier, come in
+ * the order in which they were added.
  */
 uint64_t js_graph_next_ready(struct js_graph *graph);
 
 /*
- * Returns the id of a job that has become SKIPPED, or 0. Each is reported once.
- * *ret_parent is the reason: the first of its `after` known to have failed or
- * been skipped. It is a direct parent, and was reported before if it was
- * skipped itself.
+ * Returns the id of a job that has become SKIPPED, or 0 if there is none. Each
+ * job is reported once. *ret_parent is the reason: the first of its `after`
+ * known to have failed or been skipped. It is a direct parent; if it was
+ * skipped itself, it has already been reported.
  */
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 
@@ -109,19 +112,21 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 enum js_graph_wait {
     JS_GRAPH_FOR_JOBS,    /* jobs of its after or after-any have not ended */
     JS_GRAPH_FOR_BARRIER, /* it waits only for jobs above a `wait` line */
-    JS_GRAPH_SKIPPED, /* it waits no more, it is SKIPPED; valid until that is
-                         reported */
+    JS_GRAPH_SKIPPED, /* it no longer waits: it is SKIPPED, which is valid until
+                         that is reported */
 };
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id);
 
-/* Calls visit for each unfinished job of its after (any: after-any). Examines
- * all edges of the graph, so it is for single questions only. */
+/* Calls visit for each unfinished job that job `id` waits for; `any` is true
+ * for those in its after-any. Examines all edges of the graph, so it is for
+ * single questions only. */
 typedef void (*js_graph_awaited_fn)(void *arg, uint64_t id, bool any);
 void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
                            js_graph_awaited_fn visit, void *arg);
 
-/* How many jobs before the last `wait` line above this job have not ended; 0 if
- * no `wait` line delays it. Examines all runs of jobs behind barriers. */
+/* Returns how many jobs before the last `wait` line above this job have not
+ * ended, or 0 if no `wait` line delays it. Examines all ranges of jobs behind
+ * barriers. */
 uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id);
 
 /* The id of the job with that name, or 0. */
@@ -132,8 +137,9 @@ const char *js_graph_name(const struct js_graph *graph, uint64_t id);
 
 /*
  * For --check: the shape of all jobs added so far, ended or not. The depth of a
- * job is 1 if it waits for none, else one more than the greatest depth of the
- * jobs that it waits for. With a barrier, these are all jobs before it.
+ * job is 1 if it waits for none; otherwise it is one more than the greatest
+ * depth of the jobs that it waits for. Behind a barrier, it waits for all jobs
+ * before the barrier.
  */
 struct js_graph_shape {
     uint64_t jobs;
@@ -142,12 +148,13 @@ struct js_graph_shape {
 };
 void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
 
-/* How many edges, nodes and runs of ids all calls so far have examined. This
- * must grow in proportion to the jobs and edges, and no faster. For tests. */
+/* Returns how many edges, nodes and ranges of ids all calls so far have
+ * examined. This number must not grow faster than the number of jobs and edges.
+ * For tests. */
 uint64_t js_graph_steps(const struct js_graph *graph);
 
-/* Recounts everything that the graph counts as it goes, and aborts if any of it
- * is wrong. The queues of what is to be reported may be in any state. */
+/* Recounts everything of which the graph keeps a count, and aborts if a count
+ * is wrong. The queues of jobs to be reported may be in any state. */
 void js_graph_assert_invariants(const struct js_graph *graph);
 
 #endif

@@ -1,13 +1,14 @@
 /*
- * job - one thing to run, as a value; and a queue of them.
+ * job - something to run, as a value; and a queue of jobs.
  *
- * The reader of the job list makes a job. It belongs to the scheduler while it
- * waits or runs, and to the recorder from its completion on. Exactly one of
- * them owns it at any time, and frees it with js_job_free() or hands it on.
+ * The reader of the job list creates a job. The scheduler owns the job while it
+ * waits or runs, and the recorder owns it from its completion on. A job has
+ * exactly one owner at any time, who frees it with js_job_free() or hands it
+ * on.
  *
- * What the job's process gets besides the command travels as bytes, its
- * details. What the job does makes its identity, which is the same in every
- * run.
+ * Everything that the job's process gets besides the command is sent as a
+ * string of bytes, the job's details. A job's identity is computed from what
+ * the job does, so it is the same in every run.
  */
 #ifndef JS_LIST_JOB_H
 #define JS_LIST_JOB_H
@@ -43,7 +44,8 @@ struct js_job {
     uint64_t id;         /* identifies the job to the user; kept when a run is
                             resumed */
     uint64_t seq;        /* 1, 2, 3 ... in the order of the input */
-    uint64_t line;       /* where its command begins in the input; 0: nowhere */
+    uint64_t line;       /* the line of the input where its command begins; 0:
+                            none */
     int64_t duration_ns; /* of a simulated job */
     struct js_request request;
     int64_t timeout_ns;  /* 0: the run's default */
@@ -68,13 +70,13 @@ struct js_job {
     char text[];         /* what is sent to the slave */
 };
 
-/* Creates a job of attempt 1 that needs one core. Its id is its place in the
- * input until it is set otherwise. The command is copied. Returns NULL with
- * errno ENOMEM on failure. */
+/* Creates a job for its first attempt that needs one core. Its id is its
+ * position in the input until it is changed. The command is copied. Returns
+ * NULL with errno ENOMEM on failure. */
 struct js_job *js_job_new(uint64_t seq, const char *command, size_t len);
 struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
 
-/* Works as js_job_new(), and applies all attributes except after and
+/* Works like js_job_new(), and applies all attributes except after and
  * after-any. */
 struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,
@@ -90,7 +92,7 @@ const char *js_job_name(const struct js_job *job);
  * (dir=, stdin=, stdout=, stderr=), or NULL if it names none. */
 const char *js_job_path(const struct js_job *job, enum js_step step);
 
-/* The number of nodes that the request is for; at least 1. */
+/* The number of nodes requested; at least 1. */
 uint32_t js_request_nodes(const struct js_request *request);
 
 /* True if the job needs one core and nothing else. */
@@ -117,14 +119,14 @@ void js_job_queue_assert_invariants(const struct js_job_queue *queue);
 /* ---------------------------------------------------------------- details */
 
 /*
- * What the process of a job gets besides its command.
+ * The details hold what the process of a job gets besides its command.
  *
  * The attributes of JS_ATTRIBUTES_OF_PROCESS (list/attributes.h) and env are
- * packed into one string, which travels with the command from the job file to
- * the process that runs it. For a job with none of them its length is 0. Each
- * attribute is one byte that identifies it, the value and a NUL. They are in
- * the order of that list, each at most once. Those of env ('e') follow and keep
- * their order.
+ * packed into one string, which accompanies the command from the job file to
+ * the process that runs it. If a job has none of these attributes, the string
+ * is empty. An attribute consists of a byte that identifies it, its value and a
+ * NUL. The attributes are in the order of that list, each at most once. Those
+ * of env ('e') follow, in their original order.
  */
 struct js_job_spec { /* a string is NULL if the job does not set it */
 #define JS_JOB_SPEC_MEMBER(letter, field) const char *field;
@@ -139,24 +141,25 @@ struct js_job_spec { /* a string is NULL if the job does not set it */
 int js_job_spec_pack(struct js_buf *buf,
                      const struct js_attributes *attributes);
 
-/* The result points into `bytes`. Returns 0, or -1 with errno EBADMSG. */
+/* The strings in *ret point into `bytes`. Returns 0, or -1 with errno
+ * EBADMSG. */
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret);
 
-/* The "NAME=VALUE" after `previous`, or the first if that is NULL. Returns NULL
- * if there are no more. */
+/* Returns the "NAME=VALUE" after `previous`, or the first one if `previous` is
+ * NULL. Returns NULL if there are no more. */
 const char *js_job_spec_env(const struct js_job_spec *details,
                             const char *previous);
 
 /* ---------------------------------------------------------------- identity */
 
 /*
- * By what a job is recognised from one run to the next.
+ * An identity is used to recognise a job from one run to the next.
  *
  * A job is identified by what it does: its command, dir, env, stdin, stdout and
  * stderr, defaults included. Its name, its line, its limits and the jobs it
  * waits for do not count. The identity is a hash of 128 bits (XXH3, whose
- * result is fixed since xxhash 0.8.0). Among ten million different jobs the
- * chance that two have the same one is below 10^-24.
+ * result is fixed since xxhash 0.8.0). Among ten million different jobs, the
+ * chance that two have the same identity is below 10^-24.
  */
 struct js_identity {
     uint64_t high, low;

@@ -1,7 +1,7 @@
 /*
  * jobfile - turns the bytes of a job file into jobs.
  *
- * The caller pushes bytes in as they come, in pieces of any size, and takes
+ * The caller pushes bytes in as they arrive, in pieces of any size, and takes
  * jobs out. Owns the bytes that it has not yet turned into jobs. It knows
  * nothing of files. The rules for lines:
  *
@@ -9,24 +9,24 @@
  * - A byte order mark (UTF-8) before the first line is ignored.
  * - CR LF ends a line as LF does.
  * - Blank lines (blanks and tabs) and lines whose first non-blank character is
- *   '#' are no jobs.
- * - A line that is no comment and ends in an odd number of backslashes
- *   continues in the next line, whatever that begins with. The last backslash
- *   and the line end are dropped; at the end of the input the backslash stays.
- *   The joined line is blank if all of it is.
+ *   '#' are not jobs.
+ * - A line that is not a comment and ends in an odd number of backslashes
+ *   continues on the next line, whatever that line begins with. The last
+ *   backslash and the line end are dropped; at the end of the input the
+ *   backslash stays. The joined line is blank if all its parts are.
  * - If a line begins with an attribute list (list/attributes.h), its command
  *   follows the list. A list without a command is an error.
  * - A comment that begins with "#JOBSCHED" and a blank sets defaults for the
- *   jobs below it. Defaults from earlier such lines remain in force unless it
- *   overrides them.
+ *   jobs below it. Defaults from earlier such lines remain in force unless this
+ *   line overrides them.
  * - The word "wait" alone on a line (blanks around it are allowed) is a
  *   barrier.
- * - A NUL byte is an error, in a comment too. Any other byte is part of the
+ * - A NUL byte is an error, even in a comment. Any other byte is part of the
  *   command, whether it is UTF-8 or not. So is a CR, except before LF or at the
  *   end of the input. Blanks around a command are kept.
  *
- * Lines count from 1; so do columns, in bytes. A job's line is the one where
- * its command begins.
+ * Lines and columns are counted from 1; a column is a byte. A job's line is the
+ * one where its command begins.
  */
 #ifndef JS_LIST_JOBFILE_H
 #define JS_LIST_JOBFILE_H
@@ -46,13 +46,13 @@ enum { JS_JOBFILE_COMMAND_MAX = 16 * 1024 * 1024 };
 
 struct js_jobfile;
 
-/* `name` is what errors call the input ("jobs.txt", "standard input"); it is
- * copied. Jobs are added to the graph, which is borrowed, as they are read.
- * Returns NULL with errno ENOMEM on failure. */
+/* `name` is the input's name in error messages ("jobs.txt", "standard input");
+ * it is copied. Jobs are added to the graph, which is borrowed, as they are
+ * read. Returns NULL with errno ENOMEM on failure. */
 struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
 
-/* Sets what decides on each job's id and whether it runs. Must be called before
- * the first job. Borrowed. Without it all jobs run. */
+/* Makes `resume`, which is borrowed, decide each job's id and whether the job
+ * runs. Must be called before the first job. Without this call all jobs run. */
 void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume);
 
 /* Kinds of input that are valid but probably not intended. */
@@ -68,7 +68,8 @@ struct js_jobfile_checks {
     /* Receives "NAME:LINE:COLUMN: warning: what". */
     void (*warn)(void *arg, enum js_warning kind, const char *text);
     /* Asks a shell about a command: true if the shell accepts it. Called only
-     * for a few lines that look as if it did not. NULL: no shell is asked. */
+     * for the few lines that look as if it would not. NULL: no shell is
+     * asked. */
     bool (*takes)(const char *command);
     void *arg;
     bool is_stream; /* the memory must stay bounded */
@@ -77,11 +78,11 @@ struct js_jobfile_checks {
 };
 
 /*
- * Sets further checks. Must be called before the first job. Each job is checked
- * for what a person should know besides the errors found in any case. It is an
- * error if two jobs write to one file (list/conflicts.h) and neither comes
- * after the other, or if a job writes to a file of the run. Returns 0, or -1
- * with errno ENOMEM.
+ * Sets further checks. Must be called before the first job. Besides the errors
+ * that are always found, each job is checked for other things that a person
+ * should know. It is an error if two jobs write to one file (list/conflicts.h)
+ * and neither comes after the other, or if a job writes to a file of the run.
+ * Returns 0, or -1 with errno ENOMEM.
  */
 int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks);
@@ -93,23 +94,24 @@ void js_jobfile_free(struct js_jobfile *file);
  * errno ENOMEM. */
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
 
-/* The input has ended. What is left is a line, with or without a newline. */
+/* Ends the input. The remaining bytes form a line, with or without a
+ * newline. */
 void js_jobfile_end(struct js_jobfile *file);
 
 /*
- * Returns the next job that runs. Its seq counts all jobs from 1 on. If it
- * is_waiting, the graph will report when it is READY. For jobs that do not run,
- * the graph learns how they ended in an earlier run. Returns 1 and a job that
- * the caller owns; 0 if there is none in the bytes so far (after
- * js_jobfile_end(): none at all); -1 with *err "NAME:LINE:COLUMN: what" for bad
- * input.
+ * Gets the next job that runs. Its seq is its number among all jobs, from 1 on.
+ * If its is_waiting is true, the graph will report when it is READY. For jobs
+ * that do not run, the graph learns how they ended in an earlier run. Returns 1
+ * with a job that the caller owns; 0 if the bytes so far contain no further job
+ * (after js_jobfile_end(): if the list has no further job); -1 with *err
+ * "NAME:LINE:COLUMN: what" if the input is bad.
  *
  * An error in the attributes of a line (a line of defaults included) has errno
  * EINVAL. To find more such errors the caller may go on with the next line. A
  * job with a bad `after` is in the graph without that edge, so that no further
  * errors follow from it. After any other error (EBADMSG; ENOMEM) every further
- * call fails in the same way. The time is linear in the input, however it is
- * cut into pieces.
+ * call fails in the same way. The time taken is linear in the size of the
+ * input, however the input is cut into pieces.
  */
 int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
                     struct js_err *err);

@@ -23,10 +23,10 @@
 
 struct js_list;
 
-/* After this many errors in a file the check stops. */
+/* The check stops after this many errors in a file. */
 enum { JS_LIST_ERRORS = 20 };
 
-/* The results of the check. Jobs that an earlier run has finished count only in
+/* The results of the check. Jobs that ended in an earlier run count only in
  * `shape` and `resume`. */
 struct js_list_survey {
     uint64_t left;               /* jobs that did not end in an earlier run */
@@ -36,16 +36,16 @@ struct js_list_survey {
 };
 
 /*
- * Reads the list at `path` and checks all of it. Every job counts as one that
- * will run. Returns NULL with *err if the file cannot be opened or read, is a
+ * Reads the list at `path` and checks all of it. Every job is assumed to run.
+ * Returns NULL with *err set if the file cannot be opened or read, is a
  * directory, is not a regular file (then no byte of it is read), or contains
  * errors. If there is one error, *err is that error; if several, it is "NAME: 3
  * errors" (or "NAME: 20 errors or more").
  */
 struct js_list *js_list_read(const char *path, struct js_err *err);
 
-/* How to read a list for a run. Everything is borrowed until the list is
- * made. */
+/* Describes how to read a list for a run. Everything is borrowed until the list
+ * has been created. */
 struct js_list_config {
     const char *path;
     struct js_resume *resume; /* decides which jobs run and counts them, as in a
@@ -54,20 +54,21 @@ struct js_list_config {
                                           there are several; may be NULL */
 };
 
-/* Works as js_list_read(), for a regular file that is open and has about this
- * size. Takes the descriptor, also on failure. */
+/* Works like js_list_read(), for a regular file that is already open and is
+ * about this size. Takes over the descriptor, even on failure. */
 struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err);
 
-/* Works as js_list_read_fd(), for a text without a file. The text is copied. */
+/* Works like js_list_read_fd(), for text that is not in a file. The text is
+ * copied. */
 struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err);
 
 void js_list_free(struct js_list *list); /* NULL is allowed; keeps errno */
 
-/* Opens `path` for reading, without waiting for the writer of a FIFO. A
- * directory is refused. Returns the descriptor, or -1 with *err. */
+/* Opens `path` for reading, without waiting for the writer of a FIFO. Refuses a
+ * directory. Returns the descriptor, or -1 with *err set. */
 int js_list_open(const char *path, struct stat *ret, struct js_err *err);
 
 /* Applies fstat(2) to an open descriptor, and refuses what js_list_open()
@@ -83,17 +84,17 @@ const char *js_list_name(const struct js_list *list);
 const struct js_list_survey *js_list_survey(const struct js_list *list);
 
 /*
- * Calls `visit` for the jobs that will run and need more than one core or
- * anything else. Of several in a row with equal needs, only the first is
- * visited.
+ * Calls `visit` for each job that will run and needs anything other than a
+ * single core. Of several such jobs in a row with equal needs, only the first
+ * is visited.
  */
 void js_list_each_need(const struct js_list *list,
                        void (*visit)(void *arg, uint64_t id, uint64_t line,
                                      const struct js_request *request),
                        void *arg);
 
-/* Returns the text from `at` on, as much of it as a parser takes at a time, and
- * its length in bytes; 0 at the end. */
+/* Sets *ret to the text from offset `at` on, and returns its length in bytes,
+ * at most what a parser takes at a time. Returns 0 at the end. */
 size_t js_list_piece(const struct js_list *list, size_t at, const char **ret);
 
 #endif

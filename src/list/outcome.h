@@ -1,8 +1,8 @@
 /*
  * outcome - how one attempt at a job ended.
  *
- * A plain value. It is made where the job ran, and travels unchanged to the
- * recorder.
+ * A plain value. It is created where the job ran, and reaches the recorder
+ * unchanged.
  */
 #ifndef JS_LIST_OUTCOME_H
 #define JS_LIST_OUTCOME_H
@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The step at which the start of a job failed. The numbers travel in
- * messages. */
+/* The step at which the start of a job failed. Messages contain these
+ * numbers. */
 enum js_step {
     JS_STEP_NONE = 0, /* no step failed: the job was started */
     JS_STEP_FORK,     /* no process could be created */
@@ -35,7 +35,8 @@ enum js_step {
     JS_STEP_COUNT
 };
 
-/* Why a job that was started ended. The numbers travel in messages. */
+/* The reason why a job that was started ended. Messages contain these
+ * numbers. */
 enum js_stop_reason {
     JS_STOP_REASON_NONE = 0, /* it ended by itself, or by a signal from
                                 elsewhere */
@@ -45,7 +46,7 @@ enum js_stop_reason {
     JS_STOP_REASON_COUNT
 };
 
-/* The destination of a job's output. The numbers travel in messages. */
+/* The destination of a job's output. Messages contain these numbers. */
 enum js_capture {
     JS_CAPTURE_SPOOL = 0, /* kept on its node until the master fetches it */
     JS_CAPTURE_DIR,       /* it goes to files in a folder */
@@ -88,11 +89,11 @@ bool js_outcome_succeeded(const struct js_outcome *outcome);
 bool js_outcome_is_loss(const struct js_outcome *outcome);
 
 /* True if the job succeeded, but there may not have been room for all of its
- * output. That is not its own fault. */
+ * output. This is not the fault of the job. */
 bool js_outcome_is_cut(const struct js_outcome *outcome);
 
-/* Returns advice for the user if a known step failed with this errno, or
- * NULL. */
+/* Returns advice for the user on a step that failed with this errno, or NULL if
+ * there is none. */
 const char *js_outcome_hint(enum js_step step, int error);
 
 /*

@@ -9,9 +9,9 @@
  *     LEFT --it succeeded--> SUCCEEDED --must run again--> LEFT
  *     LEFT --it failed, or was skipped--> FAILED, SKIPPED --> LEFT, SUCCEEDED
  *
- * If several jobs have the same identity, the first of a list matches the one
- * with the lowest id, the second the next, and so on. Every call takes constant
- * time on average.
+ * If several jobs have the same identity, the first such job in the list
+ * matches the one with the lowest id, the second matches the next one, and so
+ * on. Every call takes constant time on average.
  */
 #ifndef JS_LIST_REGISTRY_H
 #define JS_LIST_REGISTRY_H
@@ -37,7 +37,7 @@ void js_registry_free(struct js_registry *registry); /* NULL is allowed */
 uint64_t js_registry_count(const struct js_registry *registry);
 
 /* Adds a job that is LEFT, and returns its id, the next number. Returns 0 with
- * errno ENOMEM on failure, also when there are 2^32 - 1 jobs. The new job
+ * errno ENOMEM on failure, including when there are 2^32 - 1 jobs. The new job
  * counts as matched. */
 uint64_t js_registry_add(struct js_registry *registry,
                          const struct js_identity *identity);
@@ -52,9 +52,9 @@ int js_registry_name(struct js_registry *registry, uint64_t id,
 int js_registry_set(struct js_registry *registry, uint64_t id,
                     enum js_job_state state);
 
-/* The job failed in an earlier start of this same run, so it does not run
- * again. This holds until its state is set again. Returns 0, or -1 with errno
- * ENOENT. */
+/* Marks a job as settled: it failed in an earlier start of this same run, so it
+ * does not run again. The mark is removed when the state of the job is set
+ * again. Returns 0, or -1 with errno ENOENT. */
 int js_registry_settle(struct js_registry *registry, uint64_t id);
 
 /* Revokes js_registry_settle() for all jobs. */
@@ -71,7 +71,7 @@ int js_registry_set_losses(struct js_registry *registry, uint64_t id,
 int js_registry_set_gone(struct js_registry *registry, uint64_t id,
                          bool is_gone);
 
-/* What is known of one job. */
+/* What is known about one job. */
 struct js_registry_job {
     enum js_job_state state;
     uint32_t losses; /* js_registry_set_losses() */
@@ -81,7 +81,7 @@ struct js_registry_job {
     bool is_matched; /* js_registry_match() has found it in this list */
 };
 
-/* Returns what is known of a job that exists. */
+/* Returns what is known about a job, which must exist. */
 struct js_registry_job js_registry_get(const struct js_registry *registry,
                                        uint64_t id);
 
@@ -95,8 +95,8 @@ uint64_t js_registry_find_name(const struct js_registry *registry,
 /* Forgets all matches, because the list is read from its beginning again. */
 void js_registry_rewind(struct js_registry *registry);
 
-/* Finds the first job with that identity that is not yet matched, and marks it
- * as matched. Returns 0 if there is none. */
+/* Finds the first job with this identity that is not matched yet, marks it as
+ * matched and returns its id. Returns 0 if there is none. */
 uint64_t js_registry_match(struct js_registry *registry,
                            const struct js_identity *identity);
 

@@ -1,9 +1,9 @@
 /*
- * resources - what a node has for jobs: its cores in order, GPUs and memory.
+ * resources - what a node offers to jobs: its cores in order, GPUs and memory.
  *
- * A plain value. It is made where the machine is known (node/topo.h), travels
- * to the master and is counted there (sched/allocator.h). It knows nothing of
- * hwloc.
+ * A plain value. It is created where the machine is known (node/topo.h) and
+ * sent to the master, whose allocator uses it (sched/allocator.h). It knows
+ * nothing of hwloc.
  */
 #ifndef JS_LIST_RESOURCES_H
 #define JS_LIST_RESOURCES_H
@@ -20,7 +20,7 @@ enum {
     JS_GPUS_MAX = 1024,
 };
 
-/* Cores are in the order of the hardware: neighbours share most. */
+/* Cores are in the order of the hardware: neighbours share the most. */
 struct js_core {
     uint32_t first_cpu; /* its hardware threads, as a range of `cpus` */
     uint16_t cpu_count;
@@ -39,7 +39,7 @@ struct js_resources {
     uint32_t core_count;
     uint32_t cpu_count;
     uint32_t gpu_count;
-    struct js_core *cores; /* owned, as the next two */
+    struct js_core *cores; /* owned, like the next two */
     uint16_t *cpus;
     struct js_gpu *gpus;
     uint64_t mem_bytes; /* 0: unknown, and mem= is not counted */
@@ -48,14 +48,15 @@ struct js_resources {
 /* All zero is empty. NULL is allowed. Keeps errno. */
 void js_resources_release(struct js_resources *resources);
 
-/* Add a core with these CPUs, or a GPU. Return 0, or -1 with errno ENOMEM. */
+/* These add a core with these CPUs, or a GPU. They return 0, or -1 with errno
+ * ENOMEM. */
 int js_resources_add_core(struct js_resources *resources,
                           const struct js_cpuset *cpus, uint16_t cache,
                           uint16_t numa);
 int js_resources_add_gpu(struct js_resources *resources, const char *name,
                          uint16_t numa);
 
-/* Marks the cores that have a CPU of the set as held by slaves of another
+/* Marks each core that has a CPU of the set as held by a slave of another
  * run. */
 void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set);

@@ -1,13 +1,14 @@
 /*
- * resume - which jobs of a list run, when an earlier run has done some of it.
+ * resume - decides which jobs of a list run if an earlier run has done part of
+ * it.
  *
- * Goes through the list in its order, job by job, and gives each job its id and
- * a decision. It works like make: a job that succeeded does not run again,
- * unless it comes after a job that runs. A job that failed in an earlier start
- * of this same run (js_registry_settle()) does not run again either. Borrows
- * the registry and keeps it up to date. Each change is reported, so that it can
- * be put on record. Without a registry every job runs, and its id is its place
- * in the list.
+ * Goes through the list in order, job by job, and gives each job its id and a
+ * decision. It works like make: a job that succeeded does not run again, unless
+ * it comes after a job that runs. A job that failed in an earlier start of this
+ * same run (js_registry_settle()) does not run again either. Borrows the
+ * registry and keeps it up to date. Each change is reported, so that it can be
+ * recorded. Without a registry every job runs, and its id is its position in
+ * the list.
  */
 #ifndef JS_LIST_RESUME_H
 #define JS_LIST_RESUME_H
@@ -28,12 +29,12 @@ enum js_resume_what {
     JS_RESUME_NOT_FAILED,  /* all but those that failed */
     JS_RESUME_LOOK,  /* read-only: determine each job's state, and change, skip
                         or release nothing; the id of an unknown job is 0 */
-    JS_RESUME_MATCH, /* as LOOK, but all jobs run, whatever their state */
+    JS_RESUME_MATCH, /* like LOOK, but all jobs run, whatever their state */
 };
 
-/* The state of a job when its list is read. The order is that of strength:
- * of the decisions on several jobs that a job comes after, the strongest
- * counts. */
+/* The decision on a job when its list is read. The values are in order of
+ * increasing strength: if a job comes after several others, the strongest of
+ * the decisions on them counts. */
 enum js_resume_decision {
     JS_RESUME_DECISION_DONE = 0, /* it succeeded in an earlier run */
     JS_RESUME_DECISION_FAILED, /* it failed in an earlier run, and does not run
@@ -65,14 +66,14 @@ typedef int (*js_resume_fn)(void *arg, const struct js_resume_news *news);
 typedef void (*js_resume_decided_fn)(void *arg, const struct js_job *job,
                                      enum js_resume_decision decision);
 
-/* Counts over the jobs so far. */
+/* Counts of the jobs decided so far. */
 struct js_resume_counts {
     uint64_t done;    /* succeeded, and do not run again */
     uint64_t failed;  /* failed or skipped in an earlier run */
     uint64_t left;    /* accepted in an earlier run, but not finished */
     uint64_t again;   /* succeeded, but come after a job that runs */
-    uint64_t changed; /* have a known name, but another content */
-    uint64_t added;   /* unknown so far */
+    uint64_t changed; /* have a known name, but different content */
+    uint64_t added;   /* not known before */
     uint64_t gone;    /* known, but no longer in the list */
     uint64_t runs;    /* of all these, the ones that run in this run */
     uint64_t aside;   /* the ones that have not ended and do not run */
@@ -97,20 +98,20 @@ struct js_resume {
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
                     enum js_resume_what what, js_resume_fn report, void *arg);
 
-/* Starts again at the beginning of the list. The counts begin anew. */
+/* Starts over at the beginning of the list, and resets the counts. */
 void js_resume_rewind(struct js_resume *resume);
 
 /*
  * Decides on the next job of the list. `after` is the strongest decision on the
- * jobs that it comes after (js_graph_mark). Sets the job's id and its losses so
- * far. Returns 0, or -1 with errno ENOMEM.
+ * jobs that this one comes after (js_graph_mark). Sets the job's id and its
+ * losses so far. Returns 0, or -1 with errno ENOMEM.
  */
 int js_resume_decide(struct js_resume *resume, struct js_job *job,
                      enum js_resume_decision after,
                      enum js_resume_decision *ret);
 
-/* The list has been read to its end: finds the jobs that are gone. Returns 0,
- * or -1 with errno ENOMEM. */
+/* Finds the jobs that are gone. Must be called when the list has been read to
+ * its end. Returns 0, or -1 with errno ENOMEM. */
 int js_resume_end(struct js_resume *resume);
 
 /* Appends "812 done, 3 changed, 40 new, 2 gone: 43 to run". Returns 0, or -1

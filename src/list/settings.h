@@ -1,13 +1,14 @@
 /*
- * settings - what applies to all jobs of a run, on whichever slave they run.
+ * settings - the settings that apply to all jobs of a run, on every slave.
  *
  * The master makes the settings from its configuration (include/jobsched.h).
- * They travel in SETUP to each slave, which passes them on to its runner. All
- * of them read the same struct. Nothing here has side effects.
+ * The message SETUP brings them to each slave, which passes them on to its
+ * runner. Master, slaves and runners all read the same struct. Nothing here has
+ * side effects.
  *
  * To add an option that a slave or a runner reads, add a line here, and a field
  * of the same name in struct jobsched_config. The default, both messages and
- * the copy from the configuration follow from this list.
+ * the copy from the configuration are generated from this list.
  */
 #ifndef JS_LIST_SETTINGS_H
 #define JS_LIST_SETTINGS_H
@@ -21,8 +22,8 @@
 #include <stdint.h>
 
 /* The type, name and default of each field of struct jobsched_config that is
- * sent to the slaves. A time is never negative. A text that is NULL arrives as
- * "". */
+ * sent to the slaves. A time is never negative. A string that is NULL arrives
+ * as "". */
 #define JS_SETTINGS_OPTIONS(X)                                                 \
     X(bool, bind, true)   /* bind jobs to the cores of their slot */           \
     X(bool, trace, false) /* report starts and ends of jobs on stdout */       \
@@ -44,8 +45,8 @@ struct js_settings {
     uint64_t run_id; /* marks the processes of jobs (base/process.h); 0: none */
 };
 
-/* Initialisers, each followed by a comma: of a struct jobsched_config with the
- * defaults, and of a struct js_settings with the values of `config` (a
+/* Initialisers, each followed by a comma: for a struct jobsched_config with the
+ * defaults, and for a struct js_settings with the values of `config` (a
  * pointer). */
 #define JS_SETTINGS_PRESET(type, name, preset) .name = (preset),
 #define JS_SETTINGS_DEFAULTS JS_SETTINGS_OPTIONS(JS_SETTINGS_PRESET)

@@ -3,9 +3,10 @@
  *
  * There are three kinds: the demonstration; a regular file (list/list.h), which
  * is read and checked as a whole before its first job is given out; and a
- * stream ("-", a FIFO, a pipe, a device), which is read as jobs are asked for,
- * so that its memory does not grow. Owns the descriptor of a stream. Never
- * waits: after JS_SOURCE_LATER the caller polls js_source_fd() for POLLIN.
+ * stream ("-", a FIFO, a pipe, a device), which is read only as jobs are
+ * requested, so that memory use does not grow. Owns the descriptor of a stream.
+ * Never waits: after JS_SOURCE_LATER the caller polls js_source_fd() for
+ * POLLIN.
  */
 #ifndef JS_LIST_SOURCE_H
 #define JS_LIST_SOURCE_H
@@ -23,7 +24,7 @@
 
 enum js_source_state {
     JS_SOURCE_JOB,    /* *ret is a job; the caller owns it */
-    JS_SOURCE_LATER,  /* the stream has nothing to read now, or gave 1 MiB
+    JS_SOURCE_LATER,  /* the stream has nothing to read now, or delivered 1 MiB
                          without a job; the caller can do other work */
     JS_SOURCE_END,    /* there are no more jobs */
     JS_SOURCE_ERROR,  /* bad input, a read error or no memory: see *err */
@@ -33,33 +34,35 @@ enum js_source_state {
 struct js_source;
 
 /*
- * A demonstration of `count` simulated jobs of `duration_ns` each; UINT64_MAX:
- * without end. As with the other kinds, `resume` decides which jobs are given
- * out; it is borrowed (NULL: all jobs run), and its is_stream is set here.
- * Returns NULL with errno ENOMEM on failure.
+ * Creates a demonstration of `count` simulated jobs of `duration_ns` each; a
+ * count of UINT64_MAX means that it never ends. As with the other kinds,
+ * `resume` decides which jobs are given out; it is borrowed (NULL: all jobs
+ * run), and its is_stream is set here. Returns NULL with errno ENOMEM on
+ * failure.
  */
 struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
                                      struct js_resume *resume);
 
 /*
- * The job list at `path`; "-" is standard input, which js_source_free() does
- * not close. A regular file is read and checked here, and `resume` then has its
- * counts. Returns NULL with *err set if the file cannot be opened or read, is a
- * directory, or contains errors. If there is one error, *err is that error. If
- * there are several, each is reported to `sink`, and *err is "NAME: 3 errors"
- * (or "NAME: 20 errors or more").
+ * Opens the job list at `path`; "-" is standard input, which js_source_free()
+ * does not close. A regular file is read and checked here; `resume` then
+ * contains its counts. Returns NULL with *err set if the file cannot be opened
+ * or read, is a directory, or contains errors. If there is one error, *err is
+ * that error. If there are several, each is reported to `sink`, and *err is
+ * "NAME: 3 errors" (or "NAME: 20 errors or more").
  *
  * Input that is probably not intended (list/jobfile.h) is reported to `sink` as
- * a warning, for a stream as it is read: five of each kind, then how many more.
- * With `sink` NULL, neither warnings nor files to which two jobs write at once
- * are looked for. `sink` must remain valid as long as the source.
+ * a warning; for a stream this happens while it is read. Five warnings of each
+ * kind are reported, then the number of the others. If `sink` is NULL, such
+ * input is not looked for, nor are files to which two jobs write at once.
+ * `sink` must remain valid as long as the source.
  */
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
                                      const struct js_warnings_sink *sink,
                                      struct js_err *err);
 
-/* Works as js_source_new_file(), for a stream that has been set up like
- * this. `path` is what the user calls it. A last line without a newline is
+/* Works like js_source_new_file(), for a stream that has been set up as `input`
+ * says. `path` is the user's name for it. A last line without a newline is
  * reported. */
 struct js_source *js_source_new_stream(const char *path,
                                        const struct js_input_config *input,
@@ -67,16 +70,16 @@ struct js_source *js_source_new_stream(const char *path,
                                        const struct js_warnings_sink *sink,
                                        struct js_err *err);
 
-/* The jobs of a list that was read before, which is borrowed. This is a cursor;
- * a list may have several. `resume` may be NULL, and need not be the one with
+/* Creates a cursor that returns the jobs of a list. The list is borrowed, and
+ * may have several cursors. `resume` may be NULL, and need not be the one with
  * which the list was checked. Returns NULL with errno ENOMEM on failure. */
 struct js_source *js_source_new_list(const struct js_list *list,
                                      struct js_resume *resume);
 
 /*
  * Call this if the process that writes into the pipe damages data whenever it
- * has to wait (js_launchenv_damages()). No byte is used that was read when the
- * pipe may have been full; the stream then ends with an error.
+ * has to wait (js_launchenv_damages()). No byte is used that was read while the
+ * pipe may have been full; in that case the stream ends with an error.
  */
 void js_source_distrust(struct js_source *source);
 
@@ -91,16 +94,15 @@ const char *js_source_name(const struct js_source *source);
 enum js_source_state js_source_next(struct js_source *source,
                                     struct js_job **ret, struct js_err *err);
 
-/* How many jobs in all did not end in an earlier run, if that is known
- * (*ret_known). For a list it is known from its check. */
+/* Returns how many jobs in total did not end in an earlier run. *ret_known says
+ * whether that number is known. For a list, it is known from the check. */
 uint64_t js_source_total(const struct js_source *source, bool *ret_known);
 
 /* The graph of the jobs given out so far, owned by the source. Never NULL; for
- * the demonstration it is empty and stays so. */
+ * the demonstration it is always empty. */
 struct js_graph *js_source_graph(const struct js_source *source);
 
-/* The facts about a regular file that are known before its first job is given
- * out. */
+/* What is known about a regular file before its first job is given out. */
 struct js_source_survey {
     bool is_known; /* false: a stream or the demonstration, and all other fields
                       are 0 */
@@ -112,9 +114,9 @@ void js_source_survey(const struct js_source *source,
                       struct js_source_survey *ret);
 
 /*
- * Calls `visit` for the jobs of a regular file that need more than one core or
- * anything else. Of several in a row with equal needs, only the first is
- * visited. Does nothing for other sources.
+ * Calls `visit` for each job of a regular file that needs anything other than a
+ * single core. Of several such jobs in a row with equal needs, only the first
+ * is visited. Does nothing for other sources.
  */
 void js_source_each_need(const struct js_source *source,
                          void (*visit)(void *arg, uint64_t id, uint64_t line,
@@ -124,7 +126,7 @@ void js_source_each_need(const struct js_source *source,
 bool js_source_is_stream(const struct js_source *source);
 
 /* The descriptor to poll for POLLIN after JS_SOURCE_LATER. -1: try again after
- * a while, or it is no stream. */
+ * a while, or the source is not a stream. */
 int js_source_fd(const struct js_source *source);
 
 #endif

@@ -2,7 +2,8 @@
  * warnings - reports input in a job list that is probably not intended.
  *
  * The first five warnings of each kind (list/jobfile.h) are reported one by
- * one. At the end follows how many more there were. It knows nothing of files.
+ * one. At the end, the number of the others is reported. It knows nothing of
+ * files.
  */
 #ifndef JS_LIST_WARNINGS_H
 #define JS_LIST_WARNINGS_H
@@ -18,11 +19,10 @@ typedef void (*js_warnings_fn)(void *arg, const char *text);
 
 /* The receiver of reports, and what the checks need. */
 struct js_warnings_sink {
-    js_warnings_fn report; /* NULL: nothing is reported, and nothing is looked
-                            for */
+    js_warnings_fn report; /* NULL: nothing is checked for or reported */
     void *arg;
     /* The run's files, which no job may write to (list/jobfile.h). NULL: none.
-     * Borrowed until the list, or the source of a stream, is made. */
+     * Borrowed until the list, or the source of a stream, has been created. */
     const struct js_target_own *own;
 };
 
@@ -38,29 +38,30 @@ void js_warnings_init(struct js_warnings *warnings, const char *name,
                       const struct js_warnings_sink *sink);
 
 /* Makes the parser report here; must be called before its first job. A shell is
- * asked about commands only if the input is no stream, because nothing may
+ * asked about commands only if the input is not a stream, because nothing may
  * delay a stream. Returns 0, or -1 with errno ENOMEM. */
 int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
                        bool is_stream);
 
-/* The parser gets these bytes next. The first bytes of all may name a shell. */
+/* Examines the bytes that the parser will get next. The first bytes of the
+ * input may name a shell. */
 void js_warnings_look(struct js_warnings *warnings, const char *bytes,
                       size_t len);
 
-/* The input has ended. */
+/* Must be called when the input has ended. */
 void js_warnings_end(struct js_warnings *warnings);
 
 /* ---------------------------------------------------------------- shell lines
  */
 
 /*
- * Whether a line looks like a piece of a shell script.
+ * These functions find lines that look like part of a shell script.
  *
- * Each line of a list is a command of its own. A script's construct of several
+ * Each line of a list is a command of its own. A construct that spans several
  * lines (a loop, a function) makes no sense here, and a command left in the
  * background is not waited for. This is a quick check in one pass, without a
- * shell: it looks at quotes, brackets and the words of the grammar. Doubtful
- * lines are left to `sh -n`, which js_shline_sh_accepts() asks.
+ * shell: it looks at quotes, brackets and reserved words. For doubtful lines,
+ * js_shline_sh_accepts() asks `sh -n`.
  */
 enum js_shline {
     JS_SHLINE_WHOLE,      /* the line is complete */
@@ -73,15 +74,15 @@ enum js_shline {
 
 enum js_shline js_shline_look(const char *command, size_t len);
 
-/* The length of the interpreter line "#!/bin/sh ..." at the beginning of a
- * text, if it names a shell; 0 if there is none. */
+/* The length of the interpreter line "#!/bin/sh ..." at the beginning of a text
+ * if it names a shell; otherwise 0. */
 size_t js_shline_shebang(const char *text, size_t len);
 
 /*
- * False only if `sh -n` refuses the command. This takes one process and some
- * milliseconds. A shell that cannot be started, or does not answer within two
- * seconds, counts as accepting the command. So does a command of more than 64
- * KiB.
+ * False only if `sh -n` refuses the command. The call starts one process and
+ * takes a few milliseconds. A shell that cannot be started, or does not answer
+ * within two seconds, counts as accepting the command. A command of more than
+ * 64 KiB counts as accepted as well.
  */
 bool js_shline_sh_accepts(const char *command);
 
