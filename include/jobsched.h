@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-/* How a run ended; this is also the exit status of the program. */
+/* How a run ended. This is also the exit status of the program. */
 enum jobsched_status {
     JOBSCHED_SUCCEEDED = 0,   /* every job succeeded */
     JOBSCHED_JOBS_FAILED = 1, /* some job failed or was skipped */
@@ -51,10 +51,10 @@ enum jobsched_output {
     JOBSCHED_OUTPUT_NONE,     /* it is dropped */
 };
 
-/* Progress display on stderr. A bar is drawn if stderr is a terminal (also
- * mpirun's terminal, on the master's host) and stdout is not a pipe. If stdout
- * is that same terminal, job output is written through stderr so that it does
- * not break the bar. Without a bar, progress is reported in lines. */
+/* Progress display on stderr. A bar is drawn if stderr is a terminal (or, on
+ * the master's host, mpirun's stderr is one) and stdout is not a pipe. If
+ * stdout is that same terminal, job output is written through stderr so that it
+ * does not break the bar. Without a bar, progress is reported in lines. */
 enum jobsched_progress {
     JOBSCHED_PROGRESS_AUTO = 0, /* a bar, or lines: the first after 30 s,
                                    then at intervals that double up to 10
@@ -64,7 +64,7 @@ enum jobsched_progress {
     JOBSCHED_PROGRESS_NEVER,
 };
 
-/* What to do with the jobs. */
+/* The action to perform on the jobs. */
 enum jobsched_action {
     JOBSCHED_RUN = 0,
     JOBSCHED_CHECK,   /* only read the job file. Report on stdout how many
@@ -73,8 +73,8 @@ enum jobsched_action {
     JOBSCHED_DRY_RUN, /* report on stdout which job would run where */
 };
 
-/* Which jobs run if an earlier run has already worked on the list. Jobs that
- * succeeded do not run again, unless a job that they depend on does. */
+/* Selects which jobs run if an earlier run has already worked on the list. Jobs
+ * that succeeded do not run again, unless a job that they depend on does. */
 enum jobsched_retry {
     JOBSCHED_RETRY_ALL = 0,     /* all that have not succeeded */
     JOBSCHED_RETRY_ONLY_FAILED, /* only those that failed or were skipped */
@@ -105,7 +105,7 @@ struct jobsched_config {
     uint32_t slots;      /* jobs that run at once on each slave; 0: one for
                             each core of its part of the node */
     bool bind;           /* bind jobs to cores */
-    uint32_t gpus;       /* on each node; JOBSCHED_GPUS_FOUND: those that are
+    uint32_t gpus;       /* on each node; JOBSCHED_GPUS_FOUND: as many as are
                             found there */
     bool strict_mem;     /* the amount of memory that a job requests with
                             mem= also limits the data of each of its
@@ -146,8 +146,8 @@ struct jobsched_config {
 
     /* A caller that restarts a broken run gives that run a number of its own,
      * the same at each start (0: nobody restarts it), and the number of earlier
-     * starts. A restart then continues where the run was: it neither starts
-     * over nor repeats the jobs that failed in it. */
+     * starts. A restart then continues where the run broke off: it neither
+     * starts over nor repeats jobs that have already failed. */
     uint64_t command;
     uint32_t command_restarts;
 
@@ -162,7 +162,7 @@ struct jobsched_config {
                                  cannot be cancelled). A slave that exceeds
                                  it, or 60 s, is left out of the run */
     int64_t time_limit_ns;    /* counts from the call of jobsched_run(); jobs
-                                 that still run shortly before it has passed
+                                 that are still running shortly before its end
                                  are ended; 0: none */
     int64_t slave_timeout_ns; /* a slave that is silent for this long is
                                  declared lost; a slave that has not heard
@@ -177,8 +177,8 @@ struct jobsched_config {
                                  succeeded so far (at least three); 0: none */
     uint64_t max_failures;    /* after this many failed jobs no more are
                                  started; 0: all jobs are run */
-    bool fail_fast;           /* after the first failure (or max_failures of
-                                 them) the running jobs are ended as well */
+    bool fail_fast;           /* after the first failure (or after max_failures
+                                 of them), the running jobs are ended as well */
     bool allow_leftovers;     /* processes that a job left behind may run
                                  until the end of the run */
 };
@@ -196,7 +196,7 @@ struct jobsched_result {
     int64_t wall_ns;     /* from the start of the first job */
     double busy;         /* the fraction of slots x wall_ns in which jobs
                             ran, 0 to 1 */
-    char summary[256];   /* of a run in which jobs ran; else "" */
+    char summary[256];   /* about a run in which jobs ran; else "" */
     char failures[1024]; /* the jobs that failed for good: the first few by
                             name, and how to list them all; else "" */
     char error[1024];    /* the reason, if the status is 2, 3 or 4; else "" */
@@ -206,7 +206,7 @@ struct jobsched_result {
     unsigned lost;       /* slaves that had stopped answering */
 };
 
-/* Sets the defaults: what `jobsched` does without options. */
+/* Sets the defaults, which are those of `jobsched` without options. */
 void jobsched_config_init(struct jobsched_config *config);
 
 /*
@@ -239,17 +239,19 @@ jobsched_leave(const struct jobsched_result *result);
 /* "0.1.0" */
 const char *jobsched_version(void);
 
-/* The libraries that this was built with: "Open MPI 4.1.4", "MPICH 4.0.2";
- * "hwloc 2.9.0". A launcher must belong to the same MPI; another MPI's may take
- * other options. Neither call needs MPI_Init. */
+/* Return the libraries that jobsched was built with: "Open MPI 4.1.4", "MPICH
+ * 4.0.2"; "hwloc 2.9.0". A launcher must belong to the same MPI, because the
+ * launcher of another MPI may take other options. Neither call needs
+ * MPI_Init. */
 const char *jobsched_mpi(void);
 const char *jobsched_hwloc(void);
 
-/* The number of cores that this process may use, and so the number of slaves
- * that is useful here. At least 1. */
+/* Returns the number of cores that this process may use, which is also the
+ * number of slaves that is useful here. At least 1. */
 unsigned jobsched_cores(void);
 
-/* The memory that jobs on this machine may use in all, in bytes; 0: unknown. */
+/* Returns the memory, in bytes, that all jobs on this machine together may use;
+ * 0: unknown. */
 uint64_t jobsched_memory_bytes(void);
 
 #ifdef __cplusplus

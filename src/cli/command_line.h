@@ -1,5 +1,5 @@
 /*
- * command_line - reads a command line, by the table of options.
+ * command_line - reads a command line, using the table of options.
  *
  * Options that other tools have, and jobsched does not, are refused with a
  * hint. Each of them means something else here, or nothing yet; accepting it as
@@ -15,8 +15,8 @@
 #include <stdbool.h>
 
 /*
- * Reads the command line. Returns 0, or -1 with *err, which says what is wrong
- * with which option, and what to write instead.
+ * Reads the command line. Returns 0, or -1 with *err, which says which option
+ * is wrong and why, and what to write instead.
  */
 int js_command_line_read(int argc, char **argv, struct js_options *ret,
                          struct js_err *err);

@@ -1,6 +1,6 @@
 /*
- * options - what a command line can say. One table defines the options, and
- * makes the help; cli/command_line.h reads a command line by it.
+ * options - the options of the command line. One table defines them, and the
+ * help is made from it; cli/command_line.h uses it to read a command line.
  */
 #ifndef JS_CLI_OPTIONS_H
 #define JS_CLI_OPTIONS_H
@@ -50,10 +50,10 @@ struct js_options {
     bool is_start_given;  /* one of these options was given */
 };
 
-/* What an option is for. */
+/* Says which part of the program an option concerns. */
 enum js_options_owner {
     JS_OF_RUN = 0, /* the run: every rank gets it */
-    JS_OF_START,   /* the same, but not when the run is continued */
+    JS_OF_START,   /* the run as well, but not when it is continued */
     JS_OF_LAUNCH,  /* a start without mpirun */
     JS_OF_DEMO,    /* only the demonstration */
 };
@@ -78,20 +78,20 @@ struct js_options_row {
 
 enum { JS_OPTIONS_MOST = 100 }; /* the most rows that the table may have */
 
-/* Row number `i`; NULL: there are no more. */
+/* Returns row number `i`, or NULL if there are no more rows. */
 const struct js_options_row *js_options_row(size_t i);
 
 /* Writes the help, which is made from the table. Returns 0, or -1 with
  * errno. */
 int js_options_help(FILE *to);
 
-/* The path of the list; NULL if the options name none that can be read
- * again. */
+/* Returns the path of the list, or NULL if the options name no list that can be
+ * read again. */
 const char *js_options_list(const struct jobsched_config *config);
 
-/* The path of the journal, which must be freed; NULL with *err. For a list
- * without a journal, *err says what to do, and that the user can also do
- * `otherwise` ("": nothing else). */
+/* Returns the path of the journal, which must be freed, or NULL with *err. For
+ * a list without a journal, *err says what to do; `otherwise` adds an
+ * alternative ("": there is none). */
 char *js_options_journal(const struct jobsched_config *config,
                          const char *otherwise, struct js_err *err);
 

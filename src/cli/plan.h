@@ -24,7 +24,7 @@ struct js_plan_config {                    /* all borrowed */
     const struct js_list *list;
     struct js_registry *registry; /* as in sched/whatif.h */
     struct js_past_runs *past_runs;
-    uint64_t slots; /* one more number of slots to try; 0: none */
+    uint64_t slots; /* another number of slots to try; 0: none */
 };
 
 struct js_plan {

@@ -21,8 +21,8 @@ struct js_report_config { /* all borrowed */
 
 struct js_report_data;
 
-/* NULL with *err, as with js_journal_model_load(). A list that cannot be read
- * is not a failure: the report says so. */
+/* Returns NULL with *err on failure, as js_journal_model_load() does. A list
+ * that cannot be read is not a failure: the report says so. */
 struct js_report_data *js_report_data_new(const struct js_report_config *config,
                                           struct js_err *err);
 void js_report_data_free(struct js_report_data *data); /* NULL is allowed */

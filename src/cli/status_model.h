@@ -2,8 +2,8 @@
  * status_model - the state of the jobs of a list, gathered and counted from its
  * journal and the list itself.
  *
- * Knows nothing of how it is shown. The list supplies only commands and
- * dependencies; without it there is less to report.
+ * Knows nothing about how the state is shown. The list supplies only commands
+ * and dependencies; without it there is less to report.
  */
 #ifndef JS_CLI_STATUS_MODEL_H
 #define JS_CLI_STATUS_MODEL_H
@@ -28,15 +28,15 @@ struct js_status_model_config { /* strings are borrowed as long as the model
 };
 
 struct js_status_model_counts {
-    uint64_t jobs; /* jobs in the list that a run has accepted */
+    uint64_t jobs; /* jobs of the list that a run has accepted */
     uint64_t done, failed, skipped;
     uint64_t left;    /* all others, of which: */
     uint64_t running; /* ... have run for a second or more */
-    uint64_t brief;   /* ... shorter jobs that run as well, on the average of
-                         the last seconds */
+    uint64_t brief;   /* ... are shorter jobs, on average over the last
+                         seconds */
     uint64_t waiting[JS_WAIT_COUNT]; /* ... wait for each of these reasons,
                                         if the list is known */
-    uint64_t added; /* jobs in the list that no run has accepted */
+    uint64_t added; /* jobs of the list that no run has accepted */
     uint64_t gone;  /* jobs that are not in the list any more */
 };
 
@@ -64,11 +64,11 @@ struct js_status_model {
     enum js_journal_model_life life;
     bool has_run;
     struct js_journal_model_run run; /* the last run */
-    bool is_idle; /* it found nothing to do; the one before it: */
+    bool is_idle; /* the last run found nothing to do; the run before it: */
     struct js_journal_model_run worked;
     struct js_status_model_counts counts;
-    double rate_per_s;  /* as the progress bar of the run shows them
-                           (record/progress.h), like to_come_ns; 0: unknown */
+    double rate_per_s;  /* this and to_come_ns are what the run's progress bar
+                           shows (record/progress.h); 0: unknown */
     int64_t to_come_ns; /* until all jobs have ended; -1: unknown */
     bool is_explained;  /* that job was found: */
     struct js_status_model_job explained;
@@ -82,8 +82,8 @@ int js_status_model_load(struct js_status_model *ret,
                          struct js_err *err);
 void js_status_model_release(struct js_status_model *status);
 
-/* The job with that id, if it is one of those that need a command and the list
- * is known; else NULL. */
+/* Returns the job with that id if it is one of those that need a command and
+ * the list is known; else NULL. */
 const struct js_job *js_status_model_find(const struct js_status_model *status,
                                           uint64_t id);
 

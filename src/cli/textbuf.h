@@ -17,7 +17,8 @@
 
 struct js_textbuf {
     struct js_buf *buf;     /* borrowed */
-    bool keeps_backslashes; /* nobody reads them back; else they are doubled */
+    bool keeps_backslashes; /* they are not doubled, because nobody reads the
+                               text back */
     bool has_failed;
 };
 
@@ -62,20 +63,21 @@ struct js_textbuf_value {
 void js_textbuf_say(struct js_textbuf *textbuf, const char *sentence,
                     const struct js_textbuf_value *values);
 
-/* Appends text that is not ours: escaped by js_buf_escape(), and then by
+/* Appends text that is not ours, escaped by js_buf_escape() and then by
  * js_text_make_printable(). */
 void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
                           size_t len);
 void js_textbuf_put_text(struct js_textbuf *textbuf, const char *text);
 
-/* Appends a duration: "34 ms"; from a tenth of a second on as
+/* Appends a duration: "34 ms"; from a tenth of a second on, as
  * js_format_duration() does. */
 void js_textbuf_put_duration(struct js_textbuf *textbuf, int64_t ns);
 
 /* Returns 0, or -1 with errno ENOMEM if any piece is missing. */
 int js_textbuf_check(const struct js_textbuf *textbuf);
 
-/* Writes all of it to stdout. Returns an exit status; an error was reported. */
+/* Writes all of the text to stdout. Returns an exit status; reports an error on
+ * stderr. */
 int js_textbuf_print(const struct js_buf *text);
 
 /* Reports an error on stderr. Returns `status`, the exit status. */

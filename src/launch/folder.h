@@ -30,21 +30,21 @@ struct js_folder {
     }
 
 /*
- * Creates the folder in the first of these places that has this many bytes
- * left, or else in the place that has most. Places are paths; NULL and relative
- * paths are ignored. Folders that were left behind in these places are removed
- * first. Returns 0, or -1 with *err.
+ * Creates the folder in the first of these places that has at least
+ * `room_bytes` free, or else in the place that has the most. Places are paths;
+ * NULL and relative paths are ignored. Folders that were left behind in these
+ * places are removed first. Returns 0, or -1 with *err.
  */
 int js_folder_make(struct js_folder *folder, const char *const *places,
                    size_t count, uint64_t room_bytes, struct js_err *err);
 
-/* The number of bytes that can still be written there. */
+/* Returns the number of bytes that can still be written to the folder. */
 uint64_t js_folder_room(const struct js_folder *folder);
 
 /* False if somebody has removed the folder. */
 bool js_folder_is_there(const struct js_folder *folder);
 
-/* Removes the folder and its contents; the struct is as new. Keeps errno. */
+/* Removes the folder and its contents, and resets the struct. Keeps errno. */
 void js_folder_remove(struct js_folder *folder);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * hosts - the hosts of a run: those that a hostfile names, or Slurm, and
- * whether mpirun can reach them.
+ * hosts - the hosts of a run, as a hostfile or Slurm names them, and whether
+ * mpirun can reach them.
  *
  * Each line of a hostfile holds one host: its name and "slots=N" (Open MPI), or
  * "name:N" (MPICH). Blank lines and text after a '#' are ignored. A name that
@@ -28,11 +28,11 @@ struct js_hosts {
     size_t count, capacity;
 };
 
-/* Frees everything; the struct is as new. */
+/* Frees everything and resets the struct. */
 void js_hosts_release(struct js_hosts *hosts);
 
-/* Adds a host. For a host that is already there, by its short name or its full
- * one, this counts as one more line. Returns 0, or -1 with errno ENOMEM. */
+/* Adds a host. If the host is already there, under its short or its full name,
+ * this counts as another line for it. Returns 0, or -1 with errno ENOMEM. */
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots);
 
 /* Removes host number `i`. */
@@ -41,7 +41,7 @@ void js_hosts_drop(struct js_hosts *hosts, size_t i);
 /* The sum of all slots; 0 if a host does not say how many it has. */
 uint64_t js_hosts_slots(const struct js_hosts *hosts);
 
-/* True if number `i` is this host. */
+/* True if host number `i` is this host. */
 bool js_hosts_is_here(const struct js_hosts *hosts, size_t i);
 
 /* Appends the hosts in the file at `path`. Returns 0, or -1 with *err, which
@@ -52,7 +52,7 @@ int js_hosts_read(const char *path, struct js_hosts *ret, struct js_err *err);
 int js_hosts_write(const char *path, const struct js_hosts *hosts);
 
 /*
- * Starts a program that does nothing on each host, on all at once. Writes to
+ * Starts a program that does nothing, on all hosts at once. Writes to
  * are_well[0 ... hosts->count - 1] whether it ended successfully within twenty
  * seconds. Calls is_to_stop() meanwhile; if that returns true, the function
  * returns soon and its answer must be ignored.

@@ -13,12 +13,12 @@
 
 #include <stdbool.h>
 
-/* What to start, and where. Everything is borrowed. */
+/* Describes what to start, and where. Everything is borrowed. */
 struct js_launch_config {
-    /* What the user asks of the run. The ranks get it as `argv`: the options
-     * and the job list as they were given, without those about this start. When
-     * a run is continued, they get `argv_resumed`, which lacks the time limit
-     * as well, because part of it has passed. */
+    /* The user's request. The ranks get it as `argv`: the options and the job
+     * list as they were given, without the options about this start. When a run
+     * is continued, they get `argv_resumed`, which lacks the time limit as
+     * well, because part of it has passed. */
     const struct jobsched_config *run;
     const struct js_argv *argv, *argv_resumed;
     uint64_t slaves;      /* 0: one for each core, slot or task */

@@ -36,18 +36,18 @@ struct js_mpirun {
 
 /*
  * Makes the whole command line. The first host runs the master in addition to
- * its slots. If there are more ranks than that, each host gets its share of
- * them. Returns 0, or -1 with errno ENOMEM.
+ * its slots. If that leaves some ranks without a place, each host gets its
+ * share of all ranks. Returns 0, or -1 with errno ENOMEM.
  */
 int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret);
 
-/* Makes the command line that tests whether a host can be reached. Returns
- * likewise. */
+/* Makes the command line that tests whether a host can be reached. Returns 0,
+ * or -1 with errno ENOMEM. */
 int js_mpirun_make_probe(const struct js_mpirun *mpirun, const char *host,
                          struct js_argv *ret);
 
-/* Finds out, from its answer to --version, to which MPI an mpirun belongs, as
- * "MPICH 4.2.1". Returns false if the answer is not recognised. */
+/* Finds out to which MPI an mpirun belongs, such as "MPICH 4.2.1", from its
+ * answer to --version. Returns false if the answer is not recognised. */
 bool js_mpirun_name(const char *version_text, char *ret, size_t size);
 
 /*
@@ -59,24 +59,25 @@ bool js_mpirun_name(const char *version_text, char *ret, size_t size);
 bool js_mpirun_is_other(const struct js_mpirun *mpirun, const char *built_with,
                         struct js_buf *ret);
 
-/* The signal that makes mpirun end a run, and leaves time to record the jobs
- * that were ended. */
+/* Returns the signal that makes mpirun end a run but leaves time to record the
+ * jobs that were ended. */
 int js_mpirun_end_signal(enum js_mpi mpi);
 
-/* How long the first rank that ends with a status other than 0 must wait before
- * it ends, so that mpirun has read its last messages. */
+/* Returns how long the first rank that fails must wait before it exits, so that
+ * mpirun can read its last messages. */
 int64_t js_mpirun_hearing_ns(enum js_mpi mpi);
 
 /* ------------------------------------------------------------ what ranks run
  */
 
 /*
- * This program with the user's arguments, and with what the launcher knows of
- * the start.
+ * This program with the user's arguments, and with what the launcher knows
+ * about the start.
  *
- * A time limit of the user counts from the first start; each further start gets
- * what is left of it. Slurm ends its job at a time limit of its own. The run
- * gets all of that time except the last part, which is reserved for its end.
+ * A time limit that the user sets counts from the first start; each further
+ * start gets what is left of it. Slurm ends its job at a time limit of its own.
+ * The run gets all of that time except the last part, which is reserved for its
+ * end.
  */
 struct js_rank_command {
     const struct js_launch_config *config; /* borrowed */

@@ -7,8 +7,8 @@
  * or of a killed launcher, for the end of the list. mpirun's standard output is
  * read here first, because mpirun does not report write errors.
  *
- * Owns both pipes and the data on its way through them. No call but
- * js_relay_end() waits.
+ * Owns both pipes and the data on its way through them. Only js_relay_end()
+ * waits.
  */
 #ifndef JS_LAUNCH_RELAY_H
 #define JS_LAUNCH_RELAY_H
@@ -24,12 +24,13 @@ enum { JS_RELAY_FDS = 4 };
 
 struct js_relay;
 
-/* `list` is the stream, borrowed; -1: there is none. NULL with *err. */
+/* `list` is the stream, borrowed; -1: there is none. Returns NULL with *err on
+ * failure. */
 struct js_relay *js_relay_new(int list, struct js_err *err);
 void js_relay_free(struct js_relay *relay); /* NULL allowed; keeps errno */
 
 /* The descriptors for mpirun's standard input and output. js_relay_begin() must
- * be called when mpirun has been started with them. */
+ * be called after mpirun has been started with them. */
 void js_relay_ends(const struct js_relay *relay, int *ret_in, int *ret_out);
 void js_relay_begin(struct js_relay *relay);
 
@@ -44,10 +45,11 @@ void js_relay_serve(struct js_relay *relay);
 void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
                   void *arg);
 
-/* How many bytes of mpirun's standard output have been written. */
+/* Returns how many bytes of mpirun's standard output have been written. */
 uint64_t js_relay_written(const struct js_relay *relay);
 
-/* Why standard output accepts no more data (an errno); 0: it does. */
+/* Returns the errno for which standard output accepts no more data; 0: it still
+ * accepts data. */
 int js_relay_error(const struct js_relay *relay);
 
 #endif

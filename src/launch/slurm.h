@@ -36,23 +36,24 @@ bool js_slurm_is_all_here(void);
 int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
                         void *arg);
 
-/* The sum of these numbers, but at most the number of tasks that the job (not a
- * step) has. Returns 0, or -1 with *err. */
+/* Adds up these numbers; *ret is at most the number of tasks that the job (not
+ * a step) has. Returns 0, or -1 with *err. */
 int js_slurm_tasks(uint64_t *ret, struct js_err *err);
 
-/* The number of components that a heterogeneous job has besides the one of this
- * process. A run cannot use them. */
+/* Returns the number of components that a heterogeneous job has besides the one
+ * of this process. A run cannot use those. */
 uint64_t js_slurm_unused_components(void);
 
 /* Asks scontrol for the nodes of the job, with their tasks as slots. Returns 0,
  * or -1 with *err. */
 int js_slurm_hosts(struct js_hosts *ret, struct js_err *err);
 
-/* The time until Slurm ends the job; JS_NEVER_NS if Slurm does not say. */
+/* Returns the time until Slurm ends the job; JS_NEVER_NS if Slurm does not
+ * say. */
 int64_t js_slurm_time_left_ns(void);
 
-/* The same, derived from the output of `scontrol --oneliner show job`, which
- * is modified. `age_ns` is the age of the job's daemon on this node (-1:
+/* Returns the same, derived from the output of `scontrol --oneliner show job`,
+ * which is modified. `age_ns` is the age of the job's daemon on this node (-1:
  * unknown). */
 int64_t js_slurm_left_by_ns(char *text, int64_t age_ns);
 
@@ -80,16 +81,17 @@ struct js_requeue {
 int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
                     struct js_err *err);
 
-/* How a run has stopped. */
+/* Describes how a run stopped. */
 struct js_stop {
     bool is_warned;      /* by SIGUSR1 */
     bool is_out_of_time; /* by its time limit */
     bool is_ended;       /* by another signal, before or after the warning */
-    bool has_run;        /* some job was begun */
+    bool has_run;        /* at least one job was started */
 };
 
-/* Requeues the job if it stopped for one of these reasons, and says so, or says
- * why not. Slurm may end this process before the call returns. */
+/* Requeues the Slurm job if the run stopped for one of the two reasons above,
+ * and reports that, or why not. Slurm may end this process before the call
+ * returns. */
 void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * subprocess - the processes of the launcher on this host: how many the limits
- * allow, how one is started that must not outlive this one, and how those are
- * ended that an mpirun has left.
+ * subprocess - the processes of the launcher on this host: checks how many the
+ * limits allow, starts processes that must not outlive this one, and ends those
+ * that an mpirun has left behind.
  */
 #ifndef JS_LAUNCH_SUBPROCESS_H
 #define JS_LAUNCH_SUBPROCESS_H
@@ -19,7 +19,7 @@
 /* ------------------------------------------------------------ limits */
 
 /*
- * Allows this process, and those that it starts, as many open files as this
+ * Allows this process, and those that it starts, to open as many files as this
  * number of ranks needs. The limit that the user has set for jobs is kept in
  * the environment (base/launchenv.h). Returns 0, or -1 with *err if a limit
  * (ulimit) does not allow that many ranks; *err says how many slaves it allows.
@@ -28,8 +28,8 @@ int js_limits_raise(enum js_mpi mpi, uint64_t ranks, struct js_err *err);
 
 enum js_limits_kind { JS_LIMITS_FILES, JS_LIMITS_PROCESSES };
 
-/* How many ranks can run with this many open files, or with this many processes
- * and threads; at least 0. */
+/* Returns how many ranks can run with this many open files, or with this many
+ * processes and threads. */
 uint64_t js_limits_ranks(enum js_limits_kind kind, uint64_t granted);
 
 /* ------------------------------------------------------------ starting */
@@ -54,8 +54,8 @@ pid_t js_subprocess_start(const struct js_argv *argv, int flags, int in,
 
 /*
  * Runs the program to its end, with an empty standard input, and appends its
- * standard output to *ret. Returns 0 if it ended with status 0 within half a
- * minute (it is then killed), else -1.
+ * standard output to *ret. A program that has not ended after half a minute is
+ * killed. Returns 0 if it ended with status 0, else -1.
  */
 int js_subprocess_run(const struct js_argv *argv, int flags,
                       struct js_buf *ret);
@@ -66,23 +66,22 @@ int js_subprocess_run(const struct js_argv *argv, int flags,
  * The launcher adopts what an mpirun leaves behind (js_procs_adopt() in
  * node/procs.h): ranks, the processes that start their jobs, an ssh that hangs.
  * These processes are recognised by the variable that names the launcher's
- * folder, which no job has. A process that leads a session of its own does not
- * count (ssh leaves one for further connections), unless it runs this program.
- * The descendants of ranks are the ranks' own responsibility.
+ * folder, which no job has. A session leader does not count unless it runs this
+ * program: ssh leaves one behind for further connections. The descendants of
+ * ranks are the ranks' own responsibility.
  */
 
-/* Calls `visit` (unless it is NULL) for each of them that exists now; `folder`
- * is the launcher's.
- * Returns their number, including children that are about to end and may leave
- * others. */
+/* Calls `visit` (unless it is NULL) for each of these processes that exists
+ * now; `folder` is the launcher's folder. Returns their number, including
+ * children that are about to end and may leave others. */
 size_t js_descendants_each(const char *folder,
                            void (*visit)(pid_t pid, void *arg), void *arg);
 
 /* True if rank 0 is among the processes of this host, whatever its parent. */
 bool js_descendants_has_rank_0(const char *folder);
 
-/* Kills all of them until none is left, for a few seconds at most. Must be
- * called only while no other child is waited for. */
+/* Kills these processes until none is left, for a few seconds at most. Must be
+ * called only while no other child is being waited for. */
 void js_descendants_kill(const char *folder);
 
 #endif

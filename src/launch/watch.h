@@ -1,11 +1,11 @@
 /*
- * watch - from the start of an mpirun until it has ended, with everything that
- * it started on this host.
+ * watch - watches an mpirun from its start until it has ended, along with
+ * everything that it started on this host.
  *
  * Signals are passed to the master, not to mpirun, which would end the ranks by
- * force; so a run ends in its own time. mpirun itself gets a signal to end only
- * if the master is on another host, has ended or does not answer. It gets a
- * SIGKILL if it has not ended 15 seconds later. The state of the run is known
+ * force; so a run can end in an orderly way. mpirun itself gets a signal to end
+ * only if the master is on another host, has ended or does not answer. It gets
+ * a SIGKILL if it has not ended 15 seconds later. The state of the run is known
  * from the master's connection (base/lifeline.h), or from its status file if
  * the master is on another host.
  */
@@ -39,18 +39,19 @@ struct js_watch {
     const char *status_path; /* the status file of a master on another host */
     struct js_relay *relay;  /* ... and the relay for its data; NULL: there
                                 is none */
-    bool is_batch;           /* the sender of SIGTERM will kill within
+    bool is_batch;           /* whoever sends SIGTERM will send SIGKILL within
                                 seconds */
 
-    /* What was observed. */
+    /* Observations. */
     int wait_status;     /* of the mpirun that has ended */
-    bool is_stopped;     /* something has asked for the end */
+    bool is_stopped;     /* something has asked the run to end */
     bool is_warned;      /* ... by SIGUSR1 */
     bool is_ended;       /* ... by another signal */
-    bool is_master_lost; /* nothing was heard from the master on its host */
+    bool is_master_lost; /* the master on this host has stopped answering */
     bool is_start_late;  /* no master had reported within the time for a
                             start */
-    size_t arrived;      /* ranks of this host that have reported, at most */
+    size_t arrived;      /* the highest number of ranks on this host that have
+                            reported */
     int64_t arrived_ns;  /* when the last of them did; before any, begun_ns */
     struct js_run_status run;
 
@@ -64,7 +65,8 @@ struct js_watch {
     int64_t orphaned_ns; /* since when ranks have been here without rank 0 */
     int64_t answer_ns;   /* when the run must have ended by itself */
     int64_t gone_ns;     /* when mpirun had ended */
-    bool is_interrupted; /* a signal came while output waits for its reader */
+    bool is_interrupted; /* a signal came while output was waiting for its
+                            reader */
     bool is_outage_seen; /* standard output accepts no more data */
     int64_t over_ns, termed_ns; /* when each happened; or JS_NEVER_NS */
     int64_t rest_ns;     /* when the next step against remaining processes is
@@ -74,16 +76,17 @@ struct js_watch {
     int64_t looked_ns;
 };
 
-/* From here on signals are blocked and read by this module (signals that were
- * ignored stay ignored), and this process adopts orphans. Returns 0, or -1 with
- * *err. */
+/* Blocks signals, which this module reads from then on (signals that were
+ * ignored stay ignored), and makes this process adopt orphans. Returns 0, or -1
+ * with *err. */
 int js_watch_open(struct js_watch *watch, struct js_err *err);
 void js_watch_close(struct js_watch *watch);
 
-/* Watches until all of it has ended, whatever happens. */
+/* Watches until mpirun and everything that it started here have ended, whatever
+ * happens. */
 void js_watch_run(struct js_watch *watch, pid_t child);
 
-/* Checks for signals between two runs. True if the launcher is to
+/* Checks for signals between two runs. Returns true if the launcher must
  * stop. */
 bool js_watch_is_to_stop(void *watch);
 

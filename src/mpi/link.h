@@ -6,7 +6,7 @@
  * slave use only this interface. Time passes only in `wait`.
  *
  * Messages from one peer arrive in the order in which they were sent. No call
- * here waits for a peer, even if that is stopped or dead. A failure of the
+ * here waits for a peer, even if the peer is stopped or dead. A failure of the
  * transport is final: the call returns -1 with *err, and the run cannot
  * continue.
  */
@@ -40,16 +40,17 @@ struct js_link_ops {
     int (*post)(void *link, int peer, enum js_tag tag, const void *bytes,
                 size_t len, struct js_err *err);
 
-    /* Takes the next message. Returns 1, 0 if there is none now, or -1. A
-     * message that has an unknown tag or is longer than JS_WIRE_MAX is a
-     * failure. */
+    /* Takes the next message. Returns 1 if there was one, 0 if none has
+     * arrived, or -1 with *err. A message that has an unknown tag or is longer
+     * than JS_WIRE_MAX is a failure. */
     int (*receive)(void *link, struct js_message *ret, struct js_err *err);
 
     /*
-     * Returns soon after a message may have arrived, one of the descriptors has
-     * an event (revents is filled in), or the time `until_ns` has come; it may
-     * return earlier. A message may remain unseen for `patience_ns`: 0 if
-     * somebody waits for it, more if there is other work to do meanwhile.
+     * Waits until shortly after a message may have arrived, one of the
+     * descriptors has an event (revents is filled in), or the time `until_ns`
+     * has come; may return earlier. A message may go unnoticed for up to
+     * `patience_ns`: 0 if somebody is waiting for it, more if there is other
+     * work to do in the meantime.
      */
     int (*wait)(void *link, struct pollfd *fds, nfds_t count, int64_t until_ns,
                 int64_t patience_ns, struct js_err *err);
@@ -96,9 +97,9 @@ static inline int64_t js_link_now_ns(const struct js_link *link)
     return link->ops->now_ns(link->self);
 }
 
-/* The MPI library that this was built with: "Open MPI 4.1.4", "MPICH 4.0.2";
- * for an unknown library the version of the standard, "MPI 3.1". Does not need
- * MPI_Init. */
+/* Returns the MPI library that jobsched was built with: "Open MPI 4.1.4",
+ * "MPICH 4.0.2"; for an unknown library, the version of the standard: "MPI
+ * 3.1". Does not need MPI_Init. */
 const char *js_link_library(void);
 
 /*
@@ -108,30 +109,31 @@ const char *js_link_library(void);
 int js_link_open(struct js_link *ret, struct js_err *err);
 
 /*
- * Receives what the peers have still sent, and completes what was posted. Every
- * rank must call this before MPI_Finalize: with unread messages MPI_Finalize
- * may wait for ever, and MPICH 4.2.1 complains about each of them. A slave
- * sends a FIN as its last message; the master waits for the FIN of each slave.
- * Returns 0, or -1 with *err if a peer has not sent its FIN by `until_ns`.
+ * Receives all remaining messages of the peers, and completes the sends that
+ * are still pending. Every rank must call this before MPI_Finalize: if messages
+ * are unread, MPI_Finalize may wait forever, and MPICH 4.2.1 complains about
+ * each of them. A slave sends a FIN as its last message; the master waits for
+ * the FIN of each slave. Returns 0, or -1 with *err if a peer has not sent its
+ * FIN by `until_ns`.
  */
 int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err);
 
-/* Frees the link; messages that were not received are lost. If MPI_Finalize
- * is called, this must be called before it. Never waits. A NULL self is
- * allowed. */
+/* Frees the link; messages that were not received are lost. If MPI_Finalize is
+ * called, this must be called before it. Never waits. link->self
+ * may be NULL. */
 void js_link_close(struct js_link *link);
 
-/* The number of processes that MPI knows to have failed (Open MPI 5 with mpirun
- * --with-ft ulfm; else 0). When all remaining processes have ended by _exit(2),
- * the launcher ends too, with the master's status. Measured with Open MPI
- * 5.0.7. */
+/* Returns the number of processes that MPI knows to have failed (Open MPI 5
+ * with mpirun --with-ft ulfm; otherwise 0). When all remaining processes have
+ * ended by _exit(2), the launcher ends too, with the master's status. Measured
+ * with Open MPI 5.0.7. */
 unsigned js_link_failed_peers(void);
 
 /*
- * How long to sleep if nothing has happened for `idle_ns`: a quarter of that
- * time, from 20 us to 1 ms; after two seconds a two-thousandth of it, at most
- * JS_LINK_PAUSE_NS. Measured: sleeps of 1 ms cost 1 to 2 % of a core, sleeps of
- * 5 ms 0.3 %.
+ * Returns how long to sleep if nothing has happened for `idle_ns`: a quarter of
+ * that time, but between 20 us and 1 ms; after two seconds, a two-thousandth of
+ * that time, but at most JS_LINK_PAUSE_NS. Sleeps of 1 ms were measured to cost
+ * 1 to 2 % of a core, and sleeps of 5 ms 0.3 %.
  */
 #define JS_LINK_PAUSE_NS (20 * INT64_C(1000000))
 int64_t js_backoff_ns(int64_t idle_ns);

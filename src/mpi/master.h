@@ -23,23 +23,22 @@
 struct js_master_config {
     struct js_scheduler_config scheduler; /* the source sets is_ordered and
                                              is_stream */
-    uint32_t timeout_percent;   /* percentage of the median run time; 0: no
-                                   such limit */
-    bool strict_mem;            /* the memory that a job requests is also its
-                                   limit */
-    bool fail_fast;             /* when the run stops, running jobs are ended */
-    bool is_dry_run;            /* end when everything is known and before
-                                     anything runs */
-    int64_t stop_ns;            /* when to end the jobs that still run, by
-                                   the link's clock; JS_NEVER_NS: never */
-    struct js_wire_setup setup; /* for every slave, except its place on its
-                                   node and its share of it */
+    uint32_t timeout_percent; /* percentage of the median run time; 0: no
+                                 such limit */
+    bool strict_mem;          /* the memory that a job requests is also its
+                                 limit */
+    bool fail_fast;           /* when the run stops, running jobs are ended */
+    bool is_dry_run; /* end once everything is known, before anything runs */
+    int64_t stop_ns; /* when to end the jobs that are still running, by the
+                        link's clock; JS_NEVER_NS: never */
+    struct js_wire_setup setup; /* for every slave, except the slave's place on
+                                   its node and its share of the node */
     bool show_map;
     int64_t meeting_ns; /* how long to wait for slaves to report, and then
                            for them to get ready */
-    int64_t quiet_ns;   /* jobs of an earlier run may still run for this
-                           long. No job is started before, unless the
-                           recorder knows that they have ended */
+    int64_t quiet_ns; /* jobs of an earlier run may keep running for this long.
+                         No job is started until then, unless the recorder knows
+                         that they have ended */
     const struct js_dead_run *dead; /* runs that are over by then; the
                                        processes that their jobs left behind
                                        are ended first */
@@ -61,9 +60,9 @@ struct js_master_config {
 
 enum js_master_end {
     JS_MASTER_DONE,        /* every job has ended */
-    JS_MASTER_BAD_INPUT,   /* the source had an error, and all jobs before it
-                              have ended; or a job requests more than there
-                              is, and none has run */
+    JS_MASTER_BAD_INPUT,   /* the source had an error, and all jobs before the
+                              error have ended; or a job requests more than
+                              exists, and no job has run */
     JS_MASTER_STOPPED,     /* too many jobs failed; not all were run */
     JS_MASTER_INTERRUPTED, /* there was a stop request, or no time was left;
                               not all were run */
@@ -78,14 +77,14 @@ struct js_master_result {
     bool is_left_known; /* false: a stream was not read to its end */
     bool is_hurried;    /* there was no time to wait for anybody */
     unsigned lost;      /* slaves that have stopped answering */
-    unsigned slaves;    /* those that took part */
+    unsigned slaves;    /* slaves that took part */
     uint64_t slots;
     int64_t wall_ns; /* from the first assignment on */
 };
 
 struct js_master;
 
-/* NULL with errno ENOMEM. */
+/* Returns NULL with errno ENOMEM if there is no memory. */
 struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link);
 void js_master_free(struct js_master *master); /* NULL allowed; keeps errno */
@@ -100,16 +99,16 @@ int js_master_turn(struct js_master *master, struct js_err *err);
 void js_master_run(struct js_master *master, struct js_master_result *ret,
                    struct js_err *err);
 
-/* Sends all slaves the message that the run is over, and how to leave. Needs no
- * master, because some runs end before there is one. */
+/* Sends all slaves the message that the run is over, which also says how to
+ * leave. Needs no master, because some runs end before they have one. */
 void js_master_dismiss(struct js_link *link, enum js_leaving leaving);
 
-/* For --dry-run. Both remain owned by the master. */
+/* For --dry-run. The master still owns what these return. */
 struct js_scheduler *js_master_scheduler(struct js_master *master);
 struct js_allocator *js_master_allocator(struct js_master *master);
 
-/* The host of a slave, or "" if the slave has not reported it. Valid as long as
- * the master. */
+/* Returns the host of a slave, or "" if the slave has not reported it. The
+ * string is valid as long as the master exists. */
 const char *js_master_host(const struct js_master *master, unsigned slave);
 
 #endif

@@ -13,8 +13,8 @@
 #include "mpi/master.h"
 #include "mpi/slave_conn.h"
 
-/* The master did not listen to its slaves in a turn that took longer than
- * this. */
+/* If a turn took longer than this, the master was not listening to its slaves
+ * in the meantime. */
 #define JS_MASTER_LISTENING_NS (100 * JS_NS_PER_MS)
 
 /* No job is started before the master knows what every slave can do: the answer
@@ -71,7 +71,7 @@ struct js_master {
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     bool has_new_runners;        /* some slaves have replaced their runner */
     bool has_input;              /* the source may have more jobs */
-    bool is_source_later;        /* it has none at present */
+    bool is_source_later;        /* ... but has none at present */
     bool is_input_bad;
     struct js_err input_error;
     enum js_stop_request stop_request; /* the strongest that was passed on to
@@ -80,8 +80,7 @@ struct js_master {
                                           jobs failed */
     bool was_asked;                    /* a signal was the reason why slaves
                                           were told to end */
-    int64_t leave_ns;                  /* when the run is over even if jobs
-                                          still run */
+    int64_t leave_ns;    /* when the run ends even if jobs are still running */
     int64_t listened_ns; /* total time in which a slave could have been heard */
     int64_t turn_ns;     /* when the last turn began */
     int64_t watch_ns;    /* when to check for missed heartbeats again */
@@ -91,12 +90,11 @@ struct js_master {
     uint64_t ended;
 };
 
-/* All functions below that return int return 0, or -1 with *err if the run
- * cannot continue. */
+/* All functions below return 0, or -1 with *err if the run cannot continue. */
 
 /* ---- meeting.c */
 
-/* Enters the next phase if it is time to. */
+/* Enters the next phase when it is time. */
 int js_meeting_step(struct js_master *master, struct js_err *err);
 
 int js_meeting_take_hello(struct js_master *master,
@@ -112,7 +110,7 @@ int js_meeting_take_cleared(struct js_master *master,
 /* Handles some of the messages that have arrived. */
 int js_master_news_take(struct js_master *master, struct js_err *err);
 
-/* Declares slaves lost that have been silent for too long. */
+/* Declares all slaves lost that have been silent for too long. */
 int js_master_news_check_heartbeats(struct js_master *master,
                                     struct js_err *err);
 

@@ -18,11 +18,11 @@
  *     working --there is no other runner--> GOODBYE sent: runs nothing, still
  *                                     answers for its output, until SHUTDOWN
  *
- * On a CLEAR, the slave ends what killed runs have left on this host
- * (node/orphans.h).
+ * On a CLEAR, the slave ends the processes that killed runs have left on this
+ * host (node/orphans.h).
  *
  * A runner that somebody has stopped is continued, and a message names the jobs
- * that it runs.
+ * that it was running.
  */
 #ifndef JS_MPI_SLAVE_H
 #define JS_MPI_SLAVE_H
@@ -45,21 +45,21 @@ struct js_slave_config {
     struct js_runner *runner;
     struct js_outq *trace;      /* takes "Run job: N" if the master wants a
                                    trace */
-    const char *const *environ; /* this process's, for the variables that
-                                   belong to this host */
-    const char *tmpdir;         /* this host's; used unless the master names
-                                   one */
+    const char *const *environ; /* the environment of this process, for the
+                                   variables that belong to this host */
+    const char *tmpdir; /* this host's folder for temporary files; used unless
+                           the master names one */
     enum js_stop_request (*stop_request)(
-        void *arg); /* what this process was asked to do; NULL: never
-                       anything */
+        void *arg); /* returns what this process was asked to do; NULL: it is
+                       never asked */
     void *request_arg;
-    int64_t start_ns; /* how long to wait for the master's SETUP message
-                         before giving up; 0: for ever */
+    int64_t start_ns; /* how long to wait for the master's SETUP message before
+                         giving up; 0: forever */
 };
 
 struct js_slave;
 
-/* NULL with errno ENOMEM. */
+/* Returns NULL with errno ENOMEM if there is no memory. */
 struct js_slave *js_slave_new(const struct js_slave_config *config,
                               struct js_link *link);
 void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */

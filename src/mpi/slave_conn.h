@@ -1,13 +1,13 @@
 /*
- * slave_conn - the master's side of the connection to one slave: what it knows
- * about the slave, and what is on its way to it.
+ * slave_conn - the master's side of the connection to one slave: what the
+ * master knows about the slave, and what is on its way there.
  *
  * Decides when each message is sent, so that nothing waits for a slave that
  * does not read. A single job is sent as a JOB as long as no more than
- * JS_WIRE_JOBS_SENT are unacknowledged. Several jobs, or one with a longer
- * text, are sent as a JOBS, of which at most two are unacknowledged. A text
- * that is too long for a JOBS is sent in pieces, with one unacknowledged at a
- * time; so are releases.
+ * JS_WIRE_JOBS_SENT are unacknowledged. Several jobs, or one with longer text,
+ * are sent as a JOBS, of which at most two are unacknowledged. Text that is too
+ * long for a JOBS is sent in pieces, one unacknowledged piece at a time; so are
+ * releases.
  *
  *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
  *     any --GOODBYE, or cannot work--> GONE (it still answers for its output)
@@ -45,19 +45,19 @@ struct js_outgoing_job {
                                  text to it, so that both are in one piece */
 };
 
-/* The state of what killed runs have left on the slave's host. */
+/* The state of the processes that killed runs have left on the slave's host. */
 enum js_slave_conn_clearing {
     JS_SLAVE_CONN_UNASKED = 0, /* nobody has been asked yet, or another slave
                                   was */
-    JS_SLAVE_CONN_CLEARING,    /* this slave is ending it */
-    JS_SLAVE_CONN_CLEARED,     /* this slave has ended it */
+    JS_SLAVE_CONN_CLEARING,    /* this slave is ending them */
+    JS_SLAVE_CONN_CLEARED,     /* this slave has ended them */
 };
 
 struct js_slave_conn;
 
-/* The connections that may have something to send. So a turn of the master
- * looks at those that have, and not at all slaves. First in, first out; all
- * zero is empty. */
+/* The connections that may have something to send. Thanks to this queue, a turn
+ * of the master looks only at these, not at all slaves. First in, first out; a
+ * queue that is all zero is empty. */
 struct js_slave_conn_queue {
     struct js_slave_conn *first, *last;
 };
@@ -66,7 +66,7 @@ struct js_slave_conn_queue {
  *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
  *    that were given but not sent, in the order of the calls.
  *  - `text` points into `setup` while state is MET, later to the text of
- *    outgoing[0]; while it is set, no other job is sent.
+ *    outgoing[0]. While `text` is set, no other job is sent.
  *  - The fields of `acknowledged` never decrease.
  *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs.
  *  - If js_slave_conn_pump() could send something, the connection is in the
@@ -80,7 +80,7 @@ struct js_slave_conn {
     struct js_process_pair processes; /* valid from MET on */
     uint32_t slots;                   /* valid from WORKING on, as is `home` */
     struct js_cpuset home;            /* the CPUs that its jobs are bound to */
-    bool is_watched;     /* it sends heartbeats, and is lost when they cease */
+    bool is_watched;     /* it sends heartbeats, and is lost when these cease */
     int64_t answered_ns; /* when it was last answered, in the master's
                             listening time */
     bool is_lost;        /* messages that still arrive from it are ignored */
@@ -111,19 +111,20 @@ struct js_slave_conn {
     struct js_wire_ack acknowledged;     /* by the slave, since the start */
 };
 
-/* A connection of which all but rank, link and queue is zero is AWAITED. */
+/* A connection is AWAITED if everything in it but rank, link and queue is
+ * zero. */
 void js_slave_conn_release(struct js_slave_conn *conn);
 
-/* Every function below that sends returns 0, or -1 with *err: no memory, or the
- * link has failed. */
+/* Every function below that sends returns 0, or -1 with *err if there is no
+ * memory or the link has failed. */
 
-/* Sets the slave up to work in this way; js_slave_conn_pump() sends it. */
+/* Prepares the SETUP for the slave; js_slave_conn_pump() sends it. */
 int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err);
 
 /* Gives the slave a job; js_slave_conn_pump() sends it. The connection takes
  * ownership of outgoing->allocation, which has the form that a struct
- * js_wire_job needs, also on failure. Returns 0, or -1 with errno ENOMEM. */
+ * js_wire_job needs, even on failure. Returns 0, or -1 with errno ENOMEM. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing);
 
@@ -144,8 +145,9 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
  * none is left. */
 struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue);
 
-/* Sends what can be sent now; the rest when the slave has acknowledged it. A
- * job may return up to inline_max bytes of output together with its completion.
+/* Sends what can be sent now. The rest is sent once the slave has acknowledged
+ * enough. A job may return up to inline_max bytes of output together with its
+ * completion.
  */
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err);
@@ -155,7 +157,8 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
 int js_slave_conn_post(struct js_slave_conn *conn, enum js_tag tag, int packed,
                        struct js_err *err);
 
-/* The same with a message that holds one number (see js_wire_pack_number()). */
+/* Does the same with a message that holds one number (see
+ * js_wire_pack_number()). */
 static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
                                             enum js_tag tag, uint64_t number,
                                             struct js_err *err)
@@ -164,8 +167,8 @@ static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
                               js_wire_pack_number(&conn->out, number), err);
 }
 
-/* The slave has taken in this much since the start; 0 is as good as unknown.
- * Returns by how many jobs that exceeds what was known. */
+/* Records how much the slave has taken in since the start; a 0 may mean that
+ * the number is unknown. Returns the number of newly acknowledged jobs. */
 uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
                                    const struct js_wire_ack *ack);
 

@@ -22,16 +22,16 @@ struct js_slave_lease {
     int64_t until_ns;  /* the runner's jobs may run until then */
     uint64_t beat;     /* the number of the last heartbeat; 0: READY has not
                           been sent */
-    int64_t beat_ns;   /* when that was sent (READY counts as one) */
+    int64_t beat_ns;   /* when that heartbeat was sent (READY counts as one) */
     bool is_unanswered;
     int64_t silence_ns; /* how long the master has been silent while this
                            slave listened */
     int64_t turn_ns;    /* when the last turn began */
 };
 
-/* What the slave has taken in since the start, and what of that it must
- * acknowledge by the end of this turn: the number of jobs, unless a DONE
- * reports it; or everything. */
+/* The amounts that the slave has taken in since the start, and whether it must
+ * acknowledge them by the end of this turn: either all of them, or only the
+ * number of jobs, unless a DONE reports that. */
 struct js_slave_acks {
     uint64_t jobs, jobs_acknowledged;
     uint64_t text_bytes, releases;
@@ -64,16 +64,16 @@ struct js_slave_runner {
     bool is_restarting;               /* the runner is new, and not yet READY */
     bool is_unrecorded;      /* ... or the master has not recorded it yet */
     bool has_events;         /* its descriptor is readable */
-    unsigned barren;         /* runners lost in a row without a job in them */
+    unsigned barren;         /* runners lost in a row while they had no job */
     int64_t asked_ns;        /* when it was last asked for events */
     int64_t looked_ns;       /* when it was last checked whether it is
                                 stopped */
-    uint64_t stopped_ticket; /* of a job that was named when the runner was
-                                found stopped */
+    uint64_t stopped_ticket; /* ticket of a job that was named when the runner
+                                was found stopped */
 };
 
 /*
- * The output of jobs until the master has it.
+ * Holds the output of jobs until the master has it.
  *
  *     a job ends --no more than the master allows--> its output is in the DONE
  *     a job ends --more--> spooled under its ticket --FETCH--> read in pieces
@@ -83,7 +83,7 @@ struct js_slave_output {
     struct js_spool *spool; /* owned; NULL before the SETUP */
     bool is_captured;       /* the runner passes on what jobs write */
     struct js_buf chunk;    /* a piece of output that was read: valid until the
-                               next one */
+                               next one is read */
 };
 
 /*
@@ -124,8 +124,8 @@ struct js_slave {
     int64_t now_ns;
 };
 
-/* All functions below that return int return 0, or -1 with *err: no memory, the
- * link has failed, or the master sent an invalid message. */
+/* All functions below that return int return 0, or -1 with *err if there is no
+ * memory, the link has failed, or the master sent an invalid message. */
 
 /* ---- slave.c */
 
@@ -147,7 +147,7 @@ int js_slave_flush_done(struct js_slave *slave, struct js_err *err);
 int js_slave_post(struct js_slave *slave, enum js_tag tag, int packed,
                   struct js_err *err);
 
-/* Sends a text for a person to read. */
+/* Sends text for a person to read. */
 static inline int js_slave_note(struct js_slave *slave, const char *text,
                                 struct js_err *err)
 {
@@ -155,7 +155,7 @@ static inline int js_slave_note(struct js_slave *slave, const char *text,
                          err);
 }
 
-/* From then on the master gives this slave no jobs. */
+/* Sends GOODBYE. From then on the master gives this slave no jobs. */
 static inline int js_slave_say_goodbye(struct js_slave *slave,
                                        enum js_goodbye why, struct js_err *err)
 {
@@ -163,11 +163,13 @@ static inline int js_slave_say_goodbye(struct js_slave *slave,
                          js_wire_pack_number(&slave->out, (uint64_t)why), err);
 }
 
-/* Sends READY: this slave can work, or has this problem ("": none). */
+/* Sends READY, which says that this slave can work (`problem` is "") or why it
+ * cannot. */
 int js_slave_ready(struct js_slave *slave, const char *problem,
                    struct js_err *err);
 
-/* What signals have asked of this process; and whether they ask it to end. */
+/* Returns what signals have asked this process to do. The second function
+ * returns true if they have asked it to end. */
 enum js_stop_request js_slave_request(const struct js_slave *slave);
 
 static inline bool js_slave_is_asked_to_end(const struct js_slave *slave)
@@ -190,7 +192,7 @@ int js_slave_jobs_take_fetch(struct js_slave *slave,
 int js_slave_jobs_limit(struct js_slave *slave, int64_t limit_ns,
                         struct js_err *err);
 
-/* Ends the job with that ticket, unless it has ended by now. */
+/* Ends the job with that ticket, unless it has already ended. */
 int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
                        struct js_err *err);
 
@@ -199,11 +201,12 @@ int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
 /* Handles what the runner reports, and the loss of the runner. */
 int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err);
 
-/* Continues the runner if it was stopped. If it was not known to be stopped, a
- * note says so and names the running jobs. */
+/* Continues the runner if it was stopped. If that was not yet known, a note
+ * says so and names the running jobs. */
 int js_slave_jobs_wake(struct js_slave *slave, struct js_err *err);
 
-/* When js_slave_jobs_wake() must look again; JS_NEVER_NS: no time is set. */
+/* Returns when js_slave_jobs_wake() must check again; JS_NEVER_NS if no time is
+ * set. */
 int64_t js_slave_jobs_look_ns(const struct js_slave *slave);
 
 /* Answers a RECALL after the runner has answered it. */
@@ -223,11 +226,11 @@ int js_slave_jobs_configure_runner(struct js_slave *slave,
                                    struct js_err *err);
 
 /* Starts nothing from now on, and ends the running jobs with this grace
- * (JS_WIRE_LET_RUN: they run to their own end). */
+ * (JS_WIRE_LET_RUN: lets them end by themselves). */
 int js_slave_jobs_end(struct js_slave *slave, int64_t grace_ns,
                       struct js_err *err);
 
-/* Sends GOODBYE: there is no runner, or none may be used. */
+/* Sends GOODBYE, because there is no runner or none may be used. */
 int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err);
 
 #endif

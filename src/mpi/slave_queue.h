@@ -46,8 +46,8 @@
  *    RECALLED. Jobs that ended before that answer were reported before it, so
  *    n is the number of handed orders that are left.
  *  - The jobs of a run are all commands, or all simulated (the demonstration).
- *    To the runner, a slot with a simulated job is free, so it would start
- *    there what it was handed.
+ *    To the runner, a slot with a simulated job is free, so it would start a
+ *    handed job there.
  */
 #ifndef JS_MPI_SLAVE_QUEUE_H
 #define JS_MPI_SLAVE_QUEUE_H
@@ -127,19 +127,20 @@ js_slave_queue_order(const struct js_slave_queue *queue, unsigned at)
     return &queue->ring[i < queue->ring_size ? i : i - queue->ring_size];
 }
 
-/* A place for one more order, without text. The caller fills it in and then
- * adds it. NULL if there is none: a master never sends that many. */
+/* Returns a place for another order, without text. The caller fills it in and
+ * then adds it. Returns NULL if there is no place: a master never sends that
+ * many. */
 struct js_slave_order *js_slave_queue_next(struct js_slave_queue *queue);
 
-/* Copies the text of its job (wire.text_len bytes). Returns 0, or -1 with errno
- * ENOMEM. */
+/* Copies the text of the order's job (wire.text_len bytes). Returns 0, or -1
+ * with errno ENOMEM. */
 int js_slave_queue_set_text(struct js_slave_order *order, const char *text);
 
-/* Adds the order of the last js_slave_queue_next(). Returns 0, or -1 with errno
- * EBUSY if its slot is in use or does not exist. */
+/* Adds the order that js_slave_queue_next() returned last. Returns 0, or -1
+ * with errno EBUSY if its slot is in use or does not exist. */
 int js_slave_queue_add(struct js_slave_queue *queue, int64_t now_ns);
 
-/* The first order, if it has a slot and can begin; else NULL. */
+/* Returns the first order if it has a slot and can begin; else NULL. */
 static inline struct js_slave_order *
 js_slave_queue_startable(const struct js_slave_queue *queue)
 {
@@ -157,15 +158,16 @@ js_slave_queue_order_is_for_runner(const struct js_slave_order *order)
            !order->is_ended;
 }
 
-/* Starts the startable order, which is no longer an order then. One that is
+/* Starts the startable order and removes it from the queue. An order that is
  * simulated, or must be ended, needs no runner: its slot is_simulated. */
 void js_slave_queue_start(struct js_slave_queue *queue, int64_t now_ns);
 
-/* The next order that the runner may be given ahead of time; or NULL. */
+/* Returns the next order that may be given to the runner ahead of time, or
+ * NULL. */
 struct js_slave_order *
 js_slave_queue_handable(const struct js_slave_queue *queue);
 
-/* The handable order was given to the runner. */
+/* Records that the handable order was given to the runner. */
 static inline void js_slave_queue_handed(struct js_slave_queue *queue)
 {
     js_slave_queue_order(queue, queue->handed_count++)->is_handed = true;
@@ -176,7 +178,7 @@ void js_slave_queue_end_order(struct js_slave_queue *queue, uint64_t ticket);
 
 /* ---- slots */
 
-/* The job in slot `index`, or NULL if none runs there. */
+/* Returns the job in slot `index`, or NULL if none is running there. */
 static inline struct js_slave_slot *
 js_slave_queue_running(const struct js_slave_queue *queue, uint32_t index)
 {
@@ -185,14 +187,14 @@ js_slave_queue_running(const struct js_slave_queue *queue, uint32_t index)
                : NULL;
 }
 
-/* The job in the slot has ended. The slot goes to the first order without
- * one. */
+/* Records that the job in the slot has ended. The slot goes to the first order
+ * without one. */
 void js_slave_queue_free_slot(struct js_slave_queue *queue,
                               struct js_slave_slot *slot, int64_t now_ns);
 
 /* Returns the first simulated job from slot *at on that has ended by now_ns,
- * and moves *at past it; or NULL. The second function returns when the next one
- * ends (JS_NEVER_NS: none runs). */
+ * and moves *at past it; or NULL. The second function returns when the next
+ * simulated job ends (JS_NEVER_NS: none is running). */
 struct js_slave_slot *
 js_slave_queue_simulated(const struct js_slave_queue *queue, uint32_t *at,
                          int64_t now_ns);
@@ -217,7 +219,7 @@ js_slave_queue_is_queued_up(const struct js_slave_queue *queue)
     return queue->order_count > 0 && queue->busy_count == queue->slot_count;
 }
 
-/* The master asks for up to `count` orders that have no slot. */
+/* Records that the master asks for up to `count` orders that have no slot. */
 static inline void js_slave_queue_ask_back(struct js_slave_queue *queue,
                                            uint64_t count)
 {
@@ -240,8 +242,8 @@ enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
  * counts as asked. False if it has none, or was asked already. */
 bool js_slave_queue_begin_recall(struct js_slave_queue *queue);
 
-/* The runner has returned `count` orders. Returns 0, or -1 with errno EBADMSG
- * if an order is missing. */
+/* Records that the runner has returned `count` orders. Returns 0, or -1 with
+ * errno EBADMSG if an order is missing. */
 int js_slave_queue_recalled(struct js_slave_queue *queue, uint32_t count);
 
 /* Removes the last order, which must not be handed, and returns its ticket. */
@@ -249,12 +251,13 @@ uint64_t js_slave_queue_give_back(struct js_slave_queue *queue);
 
 /* ---- losing the runner */
 
-/* There is another runner, to which nothing was handed. Must be called when no
- * job of the lost runner is left in a slot. */
+/* Records that there is another runner, to which nothing was handed. Must be
+ * called when no job of the lost runner is left in a slot. */
 void js_slave_queue_forget_runner(struct js_slave_queue *queue);
 
-/* There is no other runner: running and handed jobs are lost, and so are the
- * slots. Orders that remain, or that still arrive, can only be given back. */
+/* Records that there is no other runner: running and handed jobs are lost, and
+ * so are the slots. Orders that remain, or that still arrive, can only be given
+ * back. */
 void js_slave_queue_retire(struct js_slave_queue *queue);
 
 /* Recounts, and aborts if an invariant does not hold. */

@@ -1,6 +1,6 @@
 /*
  * slave_setup - what a slave derives from its SETUP: its slots and their CPUs,
- * what its node has for jobs, and the environment and settings of the jobs.
+ * the resources of its node, and the environment and settings of the jobs.
  *
  * Owns what it has derived. Sends nothing.
  */
@@ -23,32 +23,34 @@ struct js_slave_setup_share {
 };
 
 /*
- * What this node has for jobs: the cores of `cpus`, its memory, and its GPUs.
- * `gpus` is their number; with JS_WIRE_GPUS_FOUND they are those that `environ`
- * (this process's) grants us, or else those that exist. Returns 0, or -1 with
- * *err; *ret must be released in either case.
+ * Finds the resources of this node: the cores of `cpus`, its memory, and its
+ * GPUs. `gpus` is the number of GPUs; if it is JS_WIRE_GPUS_FOUND, they are
+ * those that `environ` (the environment of this process) grants us, or else
+ * those that exist. Returns 0, or -1 with *err; *ret must be released in either
+ * case.
  */
 int js_slave_setup_resources(const struct js_topo *topo,
                              const struct js_cpuset *cpus, uint32_t gpus,
                              const char *const *environ,
                              struct js_resources *ret, struct js_err *err);
 
-/* Returns and fails likewise. */
+/* Derives the share from a SETUP. Returns 0, or -1 with *err; *ret must be
+ * released in either case. */
 int js_slave_setup_share_init(struct js_slave_setup_share *ret,
                               const struct js_topo *topo,
                               const struct js_wire_setup *setup,
                               const char *const *environ, struct js_err *err);
 void js_slave_setup_share_release(
-    struct js_slave_setup_share *share); /* all zero is ok */
+    struct js_slave_setup_share *share); /* may be all zero */
 
-/* The jobs' environment: the master's, with the variables that belong to this
- * host. The list must be freed; its strings are borrowed. NULL with errno
- * ENOMEM. */
+/* Makes the jobs' environment: the master's, with the variables that belong to
+ * this host. The list must be freed; its strings are borrowed. Returns NULL
+ * with errno ENOMEM if there is no memory. */
 const char **js_slave_setup_environ(const struct js_wire_setup *setup,
                                     const char *const *environ);
 
-/* The settings of the jobs, with this host's own folder if the master names
- * none. */
+/* Returns the settings of the jobs, with this host's own folder for temporary
+ * files if the master names none. */
 struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
                                            const char *own_tmpdir);
 

@@ -1,16 +1,16 @@
 /*
  * wire - the messages between master and slaves: tags, layouts, limits.
  *
- * Knows nothing of MPI but the datatype of a job. All other messages are packed
- * bytes (base/pack.h). The length and the values of whatever arrives are
+ * Knows nothing about MPI except the datatype of a job. All other messages are
+ * packed bytes (base/pack.h). The length and the values of whatever arrives are
  * checked before they are used.
  *
  *     slave                      master
  *     HELLO (version, node)  -->
  *                            <-- TEXT... SETUP   its place, the environment
  *     READY (slots, cores, GPUs, memory) -->
- *                            <-- CLEAR           what killed runs left
- *     CLEARED                -->                 ... here has been ended
+ *                            <-- CLEAR           end what killed runs left
+ *     CLEARED                -->                 it has been ended here
  *     RUNNER                 -->                 another runner than in HELLO
  *                            <-- RUNNER          it is on record, and may be
  *                                                given jobs
@@ -91,7 +91,7 @@ enum js_tag {
 
 enum {
     /*
-     * A message up to this size is sent at once even if the receiver is
+     * A message of up to this size is sent at once even if the receiver is
      * stopped, as long as no more than about fifteen messages are unread.
      * Measured with Open MPI 4.1.4 over shared memory (a ring of 4 KiB for each
      * pair); from 300 bytes on, the sender waits for the receiver.
@@ -101,12 +101,12 @@ enum {
     /* The number of jobs that may safely be unread by the receiver. */
     JS_WIRE_JOBS_SENT = 10,
     JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in one message */
-    /* Bytes of a JOBS, unless it holds only one job; and of the text of a job
-     * that may be sent in a JOBS. */
+    /* The most bytes of a JOBS, unless it holds only one job, and of the text
+     * of a job in a JOBS. */
     JS_WIRE_BATCH = 16 * 1024,
     JS_WIRE_BATCH_TEXT = 64 * 1024,
-    JS_WIRE_DONE_BATCH = 64 * 1024, /* a DONE of this many bytes waits for no
-                                       more */
+    JS_WIRE_DONE_BATCH = 64 * 1024, /* a DONE with this many bytes is sent at
+                                       once */
     JS_WIRE_INLINE = 16 * 1024,     /* bytes of output that may be sent in a
                                        DONE */
     JS_WIRE_MAX = 512 * 1024,       /* no message is longer */
@@ -129,8 +129,8 @@ struct js_wire_job {
     int64_t duration_ns;
     int64_t timeout_ns; /* 0: the default */
     uint32_t text_len;  /* total length. If it is more than JS_WIRE_JOB_TEXT,
-                           the text is in the TEXT before the job, and `text`
-                           is unused */
+                           the text is sent in a TEXT before the job, and
+                           `text` is unused */
     uint32_t allocation_len;
     uint32_t details_len;
     uint32_t kind; /* enum js_job_kind */
@@ -177,19 +177,19 @@ struct js_wire_hello {
 
 #define JS_WIRE_GPUS_FOUND UINT32_MAX
 
-/* How a slave must work. After unpacking, strings point into the message. */
+/* Instructions for a slave. After unpacking, strings point into the message. */
 struct js_wire_setup {
     uint32_t slots; /* 0: one for each core of the slave's part of the node */
     uint32_t index; /* which of the `slaves` slaves of its node this is */
     uint32_t slaves;
-    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: those that it finds */
+    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: as many as it finds */
     int64_t lease_ns; /* 0: none */
     struct js_cpuset node_cpus; /* CPUs of all processes of the run on its
                                    node */
-    struct js_cpuset held;      /* those of them that slaves of other runs
-                                   hold */
-    uint32_t quota_cores; /* CPU time that the node allows all its slaves; 0:
-                             no limit */
+    struct js_cpuset held;      /* the CPUs in node_cpus that slaves of other
+                                   runs hold */
+    uint32_t quota_cores; /* the CPU time, in cores, that the node allows all
+                             its slaves together; 0: no limit */
     struct js_settings settings; /* for its jobs; the runner gets them as
                                     well */
     const char *environ;         /* "NAME=value", each followed by a NUL */
@@ -203,7 +203,7 @@ struct js_wire_ready {
                               resources */
     struct js_cpuset home; /* the CPUs to which its jobs are bound, for all
                               slots */
-    struct js_resources resources; /* those of its node, for all slaves on it */
+    struct js_resources resources; /* of its node, for all slaves on the node */
     char error[1024];              /* why it cannot work, or "" */
 };
 
@@ -316,7 +316,7 @@ int js_wire_unpack_clear(const void *bytes, size_t len,
                          struct js_wire_clear *ret);
 
 /* A CLEARED: how many processes were asked to end, and how many of them have
- * not. */
+ * not ended. */
 struct js_wire_cleared {
     uint32_t ended, left;
 };
@@ -330,7 +330,7 @@ int js_wire_unpack_cleared(const void *bytes, size_t len,
 
 /* In a SHUTDOWN: how to leave. */
 enum js_leaving {
-    JS_LEAVE_TOGETHER = 0, /* by MPI_Finalize, as all other ranks */
+    JS_LEAVE_TOGETHER = 0, /* by MPI_Finalize, like all other ranks */
     JS_LEAVE_AT_ONCE,      /* by _exit(2): some rank will not call
                               MPI_Finalize */
     JS_LEAVE_COUNT
@@ -352,7 +352,7 @@ static inline int js_wire_pack_number(struct js_buf *buf, uint64_t number)
 }
 int js_wire_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 
-/* The name of a tag, as "HELLO"; "?" for any other number. */
+/* Returns the name of a tag, such as "HELLO", or "?" for any other number. */
 const char *js_tag_name(int tag);
 
 #endif

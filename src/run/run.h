@@ -4,8 +4,8 @@
  *
  *     run_rank.c      a process: jobsched_run(), environment, runner, MPI; the
  *                     work of a slave; how the process leaves
- *     run_config.c    the rest of include/jobsched.h; from the configuration to
- *                     what master and slaves get
+ *     run_config.c    the rest of include/jobsched.h; turns the configuration
+ *                     into the settings of master and slaves
  *     run_master.c    rank 0: puts the parts together, runs, takes them apart,
  *                     and says how the run ended
  *     run_files.c     list, journal, joblog, output folder
@@ -38,7 +38,7 @@
  * occupy a few hundred files. */
 enum { JS_RUN_FILES = 4096 };
 
-/* What a process has before MPI is initialised. */
+/* The state of a process before MPI is initialised. */
 struct js_run_rank {
     const struct jobsched_config *config;
     struct js_runner *runner;        /* in a slave; else NULL */
@@ -46,31 +46,33 @@ struct js_run_rank {
                                         on this host */
     uint64_t parent, parent_started; /* mpirun, or the process that acts for
                                         it here */
-    struct js_buf environ;  /* the user's, as far as it is known on this host */
+    struct js_buf environ;  /* the user's environment, as far as it is known on
+                               this host */
     const char **variables; /* pointers into it, then NULL */
     int64_t begun_ns;
 };
 
-/* What the launcher has said, and what was reported to it. */
+/* Keeps what the launcher has reported, and what was reported to the
+ * launcher. */
 struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
     int64_t present_ns; /* when the master last reported that it is alive */
     struct js_signals_passed passed;
     int other_signal; /* from a launcher on another host: the signal that it
                          received; 0: none */
-    bool is_paused;   /* as `passed` says; it was acted on */
-    bool is_hurried;  /* it was noticed that the run must end */
+    bool is_paused;   /* the pause that `passed` reports was acted on */
+    bool is_hurried;  /* this process has noticed that the run must end */
     bool is_drain_reported;
     struct js_recorder_outage outage; /* as the launcher reports it; error 0:
                                          none */
 };
 
-/* How a run has ended, for the processes that wait for it. */
+/* Describes how a run ended, for the processes that wait for its end. */
 struct js_run_ending {
     bool is_abrupt;      /* some process will not call MPI_Finalize */
     unsigned lost;       /* number of lost slaves */
     bool is_out_of_time; /* stopped by the time limit */
-    bool has_run;        /* some job was begun */
+    bool has_run;        /* at least one job was started */
 };
 
 /*
@@ -79,8 +81,8 @@ struct js_run_ending {
  * js_run_master_close() accepts any of these states.
  *
  * recorder.journal is equal to `journal` from the first record of this run to
- * its last, and NULL before and after. So a command that only reads a journal
- * never writes to it.
+ * its last, and NULL before and after. This ensures that a command that only
+ * reads a journal never writes to it.
  */
 struct js_run {
     const struct jobsched_config *config;
@@ -103,12 +105,13 @@ struct js_run {
     struct js_outq *out, *err;    /* the same one, on a terminal with a bar */
     struct js_recorder recorder;
 
-    /* What the master and its slaves are given. */
-    uint64_t run_id; /* its jobs carry this */
+    /* Passed to the master and its slaves. */
+    uint64_t run_id; /* the mark of its jobs */
     char *cwd;
     struct js_buf environ; /* for the jobs; a NUL follows each variable */
     struct js_topo *topo;
-    int claim; /* on cores (node/procs.h); -1: none, or no longer */
+    int claim; /* a claim on cores (node/procs.h); -1: none, or it was given
+                  up */
     struct js_master *master;
 
     struct js_run_ending ending;
@@ -139,19 +142,20 @@ void js_run_master_close(struct js_run *run);
 
 /* -------------------------------------------------------------- run_config */
 
-/* Returns 0, or -1 with *err: a value is out of range. */
+/* Checks all values. Returns 0, or -1 with *err if one is out of range. */
 int js_run_config_check(const struct jobsched_config *config,
                         struct js_err *err);
 
-/* Fills in what this process knows of its node. Returns 0, or -1 with *err. */
+/* Fills in what this process knows about its node. Returns 0, or -1 with
+ * *err. */
 int js_run_config_node(const struct js_topo *topo, struct js_node *ret,
                        struct js_err *err);
 
-/* The same, and the cores that other runs hold, if this process is the one that
- * looks for all ranks on its host (one process is enough, but if no variable
- * says which is the first there, each one looks). *claim is then a descriptor
- * that must stay open until other runs can see what this run holds; else it is
- * -1. */
+/* Does the same, and also finds the cores that other runs hold, if this process
+ * does so on behalf of all ranks on its host. (One process is enough, but if no
+ * variable says which process is the first on the host, each of them looks.)
+ * *claim is then a descriptor that must stay open until other runs can see what
+ * this run holds; otherwise it is -1. */
 int js_run_config_look_at_node(const struct js_topo *topo, bool bind,
                                struct js_node *ret, int *claim,
                                struct js_err *err);
@@ -163,30 +167,31 @@ int js_run_config_environ(const struct js_run_rank *rank, struct js_buf *buf);
 struct js_wire_setup js_run_config_setup(const struct js_run *run);
 struct js_scheduler_config js_run_config_scheduler(const struct js_run *run);
 
-/* When nothing was heard from the master for this long, all jobs have ended. 0:
- * there is no such limit. */
+/* Returns the time after which all jobs have ended if nothing was heard from
+ * the master; 0: there is no such limit. */
 int64_t js_run_config_lease_ns(const struct jobsched_config *config);
 
-/* The part of the time limit that is reserved for the end of the run itself. */
+/* Returns the part of the time limit that is reserved for the end of the run
+ * itself. */
 int64_t js_run_config_margin_ns(const struct jobsched_config *config);
 
-/* When the master must begin to end running jobs so that they are gone at the
- * time limit; or JS_NEVER_NS. */
+/* Returns when the master must begin to end running jobs so that they are gone
+ * at the time limit, or JS_NEVER_NS. */
 int64_t js_run_config_stop_ns(const struct js_run *run);
 
-/* How long to wait for the slaves. */
+/* Returns how long to wait for the slaves. */
 int64_t js_run_config_meeting_ns(const struct jobsched_config *config);
 
 /* --------------------------------------------------------------- run_files */
 
-/* Opens the journal, if there is to be one, and reads it. Sets *err unless it
+/* Opens the journal, if the run needs one, and reads it. Sets *err unless it
  * returns JOBSCHED_SUCCEEDED. */
 enum jobsched_status js_run_files_open_journal(struct js_run *run,
                                                struct js_err *err);
 
 /* Opens the list, the joblog and the other files that the user has named, and
- * checks that none of them would replace another. Returns 0, or -1 with *err,
- * which the user can correct. */
+ * checks that none of them would replace another. Returns 0, or -1 with *err
+ * for an error that the user can correct. */
 int js_run_files_open(struct js_run *run, struct js_err *err);
 
 /* Reports what an earlier run has done, and what is left to do. */
@@ -205,11 +210,11 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
 
 /* ------------------------------------------------------------ run_launcher */
 
-/* The stop_request of the master's configuration; arg is the run. */
+/* Implements stop_request of struct js_master_config; `arg` is the run. */
 enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns);
 
-/* The stronger of the requests that signals and the launcher have made so
- * far. */
+/* Returns the stronger of the requests that signals and the launcher have made
+ * so far. */
 enum js_stop_request js_run_launcher_request(const struct js_run *run);
 
 /* Reports that the run has begun, without a lease: before its first turn and
@@ -238,8 +243,8 @@ static inline bool js_run_launcher_is_handed(const struct js_run *run,
            js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
 }
 
-/* True if mpirun has ended, and with it the part of our output that it had
- * taken but not passed on. */
+/* True if mpirun has ended. Output that it had taken but not passed on is then
+ * lost. */
 bool js_run_launcher_is_mpirun_gone(const struct js_run *run);
 
 /* Waits until a launcher that passes the output on has written it: all output
@@ -256,7 +261,7 @@ enum jobsched_status js_run_check_show(struct js_run *run,
                                        unsigned slave_end,
                                        struct jobsched_result *result);
 
-/* The same without MPI, with one slave for each core of this machine. */
+/* Does the same without MPI, with one slave for each core of this machine. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result);
 
