@@ -1,34 +1,34 @@
 /*
- * allocator - the nodes of a run, and which job holds what of them.
+ * allocator - the nodes of a run, and what each job holds on them.
  *
- * Keeps the books on what the processes report about their machines. The CPUs
- * of a node are those of all processes on it together. The master's are among
- * them: nothing is set aside for the master.
+ * Keeps track of what the processes report about their machines. The CPUs of a
+ * node are those of all processes on it, the master included: nothing is set
+ * aside for the master.
  *
  * Counting. A slave has slots, and each slot has a home core. A core has room
- * for as many jobs at once as slots have their home there, and for at least
+ * for as many jobs at once as there are slots at home on it, and for at least
  * one. So no core is held twice unless there are more slots than cores. An
  * allocation is what one running job holds: a slot of a slave, as many cores as
  * the job needs (the slot's home among them), GPUs and memory of that node. A
  * slot is free when no allocation holds it and its home core has room. So a job
- * of four cores leaves nothing to run for the slots whose homes are its other
+ * of four cores leaves nothing to run on the slots whose homes are its other
  * three cores.
  *
  * Cores of other runs. Cores that slaves of other runs hold are allocated only
- * to jobs that do not fit on the others. An exception are cores on which slots
- * have their home because there were no others.
+ * to jobs that do not fit on the others. The exception is cores that are home
+ * to slots because there were no others.
  *
  * Several nodes. A job of several nodes gets the same amount of each of them,
  * all at once or nothing. So no job holds one node while it waits for another.
  *
  * Reservation. One reservation at a time keeps small jobs from starving a big
  * one. The allocator chooses nodes on which the big job could run, and sets
- * aside what it lacks there: no other job may take so many GPUs or so much
- * memory of these nodes that too little remains free for the big job. Only when
- * the job lacks neither GPUs nor memory on any of its nodes are cores set aside
- * as well, with all else that it needs; cores set aside earlier would only
- * idle. What is set aside stays so. In this way each thing becomes free in the
- * end, and the job begins.
+ * aside what it lacks there: no other job may take GPUs or memory of these
+ * nodes if too little would remain free for the big job. Only when the job
+ * lacks neither GPUs nor memory on any of its nodes are cores set aside as
+ * well, with all else that it needs; cores set aside earlier would only idle.
+ * What is set aside stays set aside. So everything that the job needs becomes
+ * free in the end, and the job begins.
  */
 #ifndef JS_SCHED_ALLOCATOR_H
 #define JS_SCHED_ALLOCATOR_H
@@ -51,9 +51,9 @@ struct js_allocator *js_allocator_new(void); /* or NULL with errno ENOMEM */
 /* NULL is allowed. Keeps errno. */
 void js_allocator_free(struct js_allocator *allocator);
 
-/* Process `rank` is on the node `about`; a slave also gets a share of it. Ranks
- * may come in any order, but each only once. Returns 0, or -1 with errno
- * ENOMEM. */
+/* Adds process `rank`, which is on the node `about`; a slave also gets a share
+ * of the node. Ranks may be added in any order, but each only once. Returns 0,
+ * or -1 with errno ENOMEM. */
 int js_allocator_add(struct js_allocator *allocator, unsigned rank,
                      const struct js_node *about, bool is_slave);
 
@@ -65,7 +65,7 @@ struct js_location {
     unsigned slaves; /* number of slaves on its node */
 };
 
-/* Returns 0, or -1 with errno ENOENT for a rank that is no slave here. */
+/* Returns 0, or -1 with errno ENOENT if no slave has this rank. */
 int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
                         struct js_location *ret);
 
@@ -73,23 +73,24 @@ int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
 
 /*
  * Records what a slave reported when it was ready: the resources of its node
- * (copied; those of a node's first slave count), and the home core of each
- * slot, as an index into the node's cores (below core_count). Returns 0, or -1
- * with errno ENOMEM, ENOENT (no such slave), EEXIST (done before) or EINVAL (a
- * home is no core).
+ * (copied; the report of a node's first slave counts), and the home core of
+ * each slot, as an index into the node's cores (below core_count). Returns 0,
+ * or -1 with errno ENOMEM, ENOENT (no such slave), EEXIST (already recorded) or
+ * EINVAL (a home is not one of the cores).
  */
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,
                        const uint32_t *homes, uint32_t slots);
 
-/* The slave is lost and its slots are gone. A node without slaves can run
- * nothing. Allocations keep what they hold there until they are released. An
- * unknown slave is ignored. */
+/* Records that the slave is lost: its slots are gone. A node without slaves can
+ * run nothing. Allocations keep what they hold there until they are released.
+ * An unknown slave is ignored. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank);
 
 /* Report what an allocation holds: the CPUs and the GPUs ("0,1", or "" for
- * none) of its first node, and the names of all its hosts ("n1,n2"), the first
- * node's first. The lists are appended. Return 0, or -1 with errno ENOMEM. */
+ * none) of its first node, and the names of all its hosts ("n1,n2"), beginning
+ * with the first node. The lists are appended to `buf`. Return 0, or -1 with
+ * errno ENOMEM. */
 void js_allocation_cpus(const struct js_allocator *allocator,
                         const struct js_allocation *allocation,
                         struct js_cpuset *ret);
@@ -106,31 +107,31 @@ int js_allocation_hosts(const struct js_allocator *allocator,
 bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret);
 
-/* True if slots on the slave's node share a core. Then even plain jobs of other
- * slaves there determine whether one of its slots is free. */
+/* True if slots on the slave's node share a core. Then whether one of its slots
+ * is free depends even on plain jobs of the other slaves there. */
 bool js_allocator_is_shared(const struct js_allocator *allocator,
                             unsigned rank);
 
-/* How many slots of this slave are free. */
+/* Returns how many slots of this slave are free. */
 uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
                                  unsigned rank);
 
-/* How many slots of all slaves are busy: they have a job, or other jobs hold
- * their cores. A slot that is set aside is not busy. */
+/* Returns how many slots of all slaves are busy: a slot is busy if it has a
+ * job, or if other jobs hold its core. A slot that is set aside is not busy. */
 uint64_t js_allocator_busy_slots(const struct js_allocator *allocator);
 
 /*
  * Finds and takes room for a job with this request. Slave `avoid` (0: none) is
- * not used while another slave could ever run the job; nor is a slave for which
- * `usable` returns false (NULL: all are usable).
+ * not used if another slave could ever run the job. A slave for which `usable`
+ * returns false is never used (NULL: all are usable).
  *
  * A place within one cache is preferred, else one within a NUMA node; among
- * these, the one that leaves the fewest cores free there. Cores are neighbours
- * where possible, and GPUs near the cores are preferred. A job of several nodes
- * gets those with the best places.
+ * several, the one that leaves the fewest cores free there. Cores are
+ * neighbours where possible, and GPUs near the cores are preferred. A job of
+ * several nodes gets those with the best places.
  *
- * Returns 1 and the allocation, 0 if there is no room now, or -1 with errno
- * ENOMEM.
+ * Returns 1 with the allocation in *ret, 0 if there is no room now, or -1 with
+ * errno ENOMEM.
  */
 typedef bool (*js_allocator_usable_fn)(void *arg, unsigned rank);
 int js_allocator_take(struct js_allocator *allocator,
@@ -138,13 +139,15 @@ int js_allocator_take(struct js_allocator *allocator,
                       js_allocator_usable_fn usable, void *arg,
                       struct js_allocation *ret);
 
-/* Gives back what the allocation holds and frees it. It is all zero then. */
+/* Gives back and frees what the allocation holds. Afterwards it is all zero.
+ */
 void js_allocator_release(struct js_allocator *allocator,
                           struct js_allocation *allocation);
 
-/* Could the request be met if nothing else ran? js_allocator_could() is true if
- * as many nodes as it needs could meet it. js_allocator_count_nodes() returns
- * how many nodes could. Slave `avoid` does not count. */
+/* Check whether the request could be met if nothing else ran.
+ * js_allocator_could() returns true if as many nodes as the request needs could
+ * meet it. js_allocator_count_nodes() returns how many nodes could. Slave
+ * `avoid` does not count. */
 bool js_allocator_could(const struct js_allocator *allocator,
                         const struct js_request *request, unsigned avoid);
 uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
@@ -154,17 +157,17 @@ uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
 /* ------------------------------------------------- the reservation */
 
 /*
- * Sets aside what a job lacks that does not fit now. Returns false, and sets
- * nothing aside, if the job could never run. There must be no reservation. The
- * nodes are those where the least has to end for the job: nodes that lack only
- * cores are preferred, and among these the ones with the fewest busy cores in
- * the range that the job would get.
+ * Sets aside what is lacking for a job that does not fit now. Returns false,
+ * and sets nothing aside, if the job could never run. There must be no
+ * reservation yet. The nodes chosen are those where the least has to end before
+ * the job fits: nodes that lack only cores are preferred, and among these the
+ * ones with the fewest busy cores in the range that the job would get.
  */
 bool js_allocator_reserve(struct js_allocator *allocator,
                           const struct js_request *request, unsigned avoid);
 
-/* Sets aside what else the job of the reservation lacks by now, as it still
- * does not fit. Returns true if these are cores. */
+/* Sets aside whatever else the job of the reservation lacks by now, because it
+ * still does not fit. Returns true if this call has set cores aside. */
 bool js_allocator_reserve_more(struct js_allocator *allocator);
 
 /* Ends the reservation, if there is one. */
@@ -179,14 +182,14 @@ bool js_allocator_is_reserved(const struct js_allocator *allocator,
                               unsigned rank);
 
 /* Takes room for the job of the reservation, on the nodes chosen for it or on
- * any others, and ends the reservation. Returns as js_allocator_take(), and 0
- * also if there is no reservation. */
+ * any others, and ends the reservation. Returns the same values as
+ * js_allocator_take(), and 0 also if there is no reservation. */
 int js_allocator_take_reserved(struct js_allocator *allocator,
                                js_allocator_usable_fn usable, void *arg,
                                struct js_allocation *ret);
 
-/* The slaves on the same node as this one, by ascending rank. Returns how many
- * there are. *ret is owned by the allocator. */
+/* Finds the slaves on the node of this slave, itself included, in ascending
+ * order of rank. Returns how many there are. The allocator owns *ret. */
 size_t js_allocator_neighbours(const struct js_allocator *allocator,
                                unsigned rank, const unsigned **ret);
 
@@ -207,8 +210,8 @@ int js_allocator_refusal(const struct js_allocator *allocator, uint64_t id,
 
 /* Examines all jobs of a regular file and reports the first twenty that can
  * never run, because they are larger than every node or need more nodes than
- * there are. Returns how many there are. Jobs in a row with equal needs count
- * as one. */
+ * there are. Returns how many there are. Consecutive jobs with equal needs
+ * count as one. */
 uint64_t js_allocator_check(const struct js_allocator *allocator,
                             const struct js_source *source,
                             const struct js_log *log);

@@ -3,9 +3,10 @@
  *
  * Owns every job from js_backlog_give() until js_backlog_take() hands it back.
  * Borrows the allocator. It knows which slaves have room, how many jobs each
- * may have ahead of time and unacknowledged, whose jobs are recalled, and how
- * long jobs have run so far. It does not know which job is next: that is the
- * task of the scheduler (sched/scheduler.h, which also explains the words).
+ * may have ahead of time and unacknowledged, which slaves' jobs have been
+ * recalled, and how long jobs have run so far. It does not choose the next job:
+ * that is the task of the scheduler (sched/scheduler.h, which also explains the
+ * terms).
  *
  * The scheduler reads the fields of these structs. Only this module writes
  * them, except where a comment says otherwise.
@@ -23,8 +24,9 @@
 
 /* ------------------------------------------------- the median of run times */
 
-/* Counts values by size, within one percent and in constant memory. Each power
- * of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. All zero is empty. */
+/* Counts values by size, to within one percent and in constant memory. Each
+ * power of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. A histogram that
+ * is all zero is empty. */
 enum {
     JS_LOG_HISTOGRAM_PARTS = 128,
     JS_LOG_HISTOGRAM_BUCKETS = 64 * JS_LOG_HISTOGRAM_PARTS
@@ -54,27 +56,27 @@ struct js_assignment {
                                         given ahead of time */
     enum js_node_loss node_loss;
     bool is_reported; /* js_scheduler_report_begun() has reported the job */
-    bool is_alone;    /* its slave was empty and gets nothing else */
+    bool is_alone;    /* its slave was empty and gets no other job */
     int64_t begun_ns; /* when it got its allocation */
 };
 
 /*
  * One slave. Invariants:
  * - assignments is sorted by ticket; the first count are in use.
- * - slotted of them have an allocation, constrained of them are of jobs that
+ * - slotted counts those that have an allocation, constrained those whose job
  *   js_job_is_constrained(); count is at most slots + JS_SCHEDULER_AHEAD_MAX.
  * - unacknowledged <= credit, and acknowledged < credit.
- * - is_alone: there is one assignment, and it is_alone.
+ * - If is_alone, the slave has exactly one assignment, which is_alone as well.
  * - A slave that is lost has no assignments, and is neither recalled nor
  *   cleared.
- * - It is in the list of its level, or in none if that is -1.
+ * - The slave is in the list of its level, or in no list if its level is -1.
  */
 struct js_backlog_slave {
     unsigned number;
     uint32_t slots;
-    uint32_t unacknowledged; /* how many of the jobs sent to it */
-    uint32_t credit;         /* the limit of these */
-    uint32_t acknowledged;   /* since the credit last changed */
+    uint32_t unacknowledged; /* jobs sent to it and not acknowledged yet */
+    uint32_t credit;         /* the limit of unacknowledged */
+    uint32_t acknowledged;   /* jobs, since the credit last changed */
     bool is_lost;
     bool is_stuck;    /* it returned jobs, and gets none ahead until one of its
                          jobs ends */
@@ -95,18 +97,18 @@ enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
 
 /*
  * All slaves. Invariants:
- * - Four counts are over the assignments of all slaves: assigned is all of
- *   them,
+ * - Four fields count assignments of all slaves: assigned counts all of them,
  *   ahead those without an allocation, node_lost those whose node_loss is
- *   JS_NODE_LOSS_NEW, unreported those with an allocation that are not
+ *   JS_NODE_LOSS_NEW, and unreported those that have an allocation and are not
  *   is_reported.
  * - live_slaves and live_slots count the slaves that are not lost.
  * - recalls counts the slaves that are recalled; cleared is the one that
  *   is_cleared.
- * - The list of a level holds exactly the slaves of that level; `filled` has
- *   the bit of each level that has one, and idle counts those of level 0.
+ * - The list of a level holds exactly the slaves of that level; `filled` has a
+ *   bit set for each level that has a slave, and idle counts the slaves of
+ *   level 0.
  * - Tickets are below next_ticket.
- * - The allocator has given away what the assignments hold, and no more.
+ * - What the allocator has given out is exactly what the assignments hold.
  */
 struct js_backlog {
     struct js_allocator *allocator;
@@ -129,9 +131,9 @@ struct js_backlog {
     struct js_backlog_slave *cleared; /* NULL: none */
     bool has_changed; /* a slave's level may have changed; the scheduler clears
                          this */
-    bool is_ahead_allowed; /* whether jobs may be given ahead of time at all */
+    bool is_ahead_allowed; /* jobs may be given ahead of time */
     int64_t now_ns;        /* set by the scheduler */
-    int64_t look_ns;       /* when to look again for jobs to report */
+    int64_t look_ns;       /* when to check again for jobs to report */
     int64_t run_ns; /* moving average of run times; -1: no job has ended yet */
     int64_t short_ns; /* moving average of the shortest run times; 0: no job has
                          ended yet */
@@ -166,7 +168,7 @@ js_backlog_find(const struct js_backlog *backlog, unsigned number)
     return number < backlog->slave_end ? backlog->slaves[number] : NULL;
 }
 
-/* How many jobs the slave has ahead of time. */
+/* Returns how many jobs the slave has ahead of time. */
 static inline uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
 {
     return slave->count - slave->slotted;
@@ -181,35 +183,35 @@ void js_backlog_place(struct js_backlog *backlog,
 void js_backlog_place_all(struct js_backlog *backlog);
 
 /* Returns the slave that should get the next plain job: one with a free slot,
- * else the one with the fewest jobs ahead, else NULL. It is never slave `avoid`
- * (0: none). */
+ * else the one with the fewest jobs ahead, else NULL. Never returns slave
+ * `avoid` (0: none). */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid);
 
 /* Callbacks for the allocator (js_allocator_usable_fn); `arg` is the backlog.
- * The first is true for a slave that can be sent a job, the second for one on
- * which a job would be alone. */
+ * The first returns true for a slave that can be sent a job, the second for one
+ * on which a job would be alone. */
 bool js_backlog_is_usable(void *arg, unsigned rank);
 bool js_backlog_is_empty(void *arg, unsigned rank);
 
-/* The first function chooses the slave with the fewest jobs. It gets no more
- * until it is empty; then it gets a job that must run alone. There is at most
- * one such slave at a time. The second function ends this. */
+/* The first function chooses the slave with the fewest jobs. That slave gets no
+ * more jobs until it is empty; then it gets a job that must run alone. There is
+ * at most one such slave at a time. The second function ends the clearing. */
 void js_backlog_clear_one(struct js_backlog *backlog);
 void js_backlog_end_clearing(struct js_backlog *backlog);
 
 /* ------------------------------------------------- what the slaves have */
 
-/* Assigns the job and takes over the job and the allocation (rank 0: the job
- * is given ahead of time). The result is valid until the next call for this
+/* Assigns the job, and takes ownership of it and of the allocation (rank 0: the
+ * job is given ahead of time). The result is valid until the next call for this
  * slave. */
 const struct js_assignment *
 js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
                 struct js_job *job, const struct js_allocation *allocation);
 
 /* Removes the assignment with that ticket from the slave. Returns false if
- * there is none. *ret still holds its allocation: js_backlog_hand_on() or
- * js_backlog_let_go() must follow. */
+ * there is none. *ret still holds its allocation, so the caller must call
+ * js_backlog_hand_on() or js_backlog_let_go() next. */
 bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
                      uint64_t ticket, struct js_assignment *ret);
 
@@ -223,25 +225,27 @@ void js_backlog_let_go(struct js_backlog *backlog,
                        const struct js_backlog_slave *slave,
                        struct js_assignment *assignment);
 
-/* Works as js_scheduler_acknowledged(). */
+/* Works like js_scheduler_acknowledged(). */
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
                              uint32_t count);
 
-/* Recalls half of the jobs that the slave with the most jobs ahead has ahead.
- * Returns that slave and how many jobs, or NULL if no slave has any. */
+/* Finds the slave with the most jobs ahead of time and recalls half of them.
+ * Returns the slave, with the number of jobs in *ret_count, or NULL if no slave
+ * has any. */
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count);
 
-/* The slave has answered the recall. */
+/* Records that the slave has answered the recall. */
 void js_backlog_recalled(struct js_backlog *backlog,
                          struct js_backlog_slave *slave);
 
-/* The slave is lost, and has no assignments left. */
+/* Records that the slave is lost. It must have no assignments left. */
 void js_backlog_drop(struct js_backlog *backlog,
                      struct js_backlog_slave *slave);
 
-/* Returns the next assignment that lost one of its other nodes, and its slave,
- * and marks it as ENDING. NULL if there is none. */
+/* Finds the next assignment that has lost one of its other nodes, and marks it
+ * as ENDING. Returns the assignment, with its slave in *ret_slave, or NULL if
+ * there is none. */
 const struct js_assignment *
 js_backlog_next_node_lost(struct js_backlog *backlog,
                           const struct js_backlog_slave **ret_slave);
@@ -252,11 +256,12 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome);
 
-/* Works as js_scheduler_report_begun(). */
+/* Works like js_scheduler_report_begun(). */
 void js_backlog_report_begun(struct js_backlog *backlog,
                              js_scheduler_begun_fn report, void *arg);
 
-/* Recounts the invariants above, and aborts if one does not hold. */
+/* Checks the invariants above by recounting; aborts if one does not hold.
+ */
 void js_backlog_assert_invariants(const struct js_backlog *backlog);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * nodes - what the nodes of a run have, and what of it is held.
+ * nodes - what the nodes of a run have, and how much of it is held.
  *
- * Keeps the books on what the processes report about their machines. Chooses
+ * Keeps track of what the processes report about their machines. Chooses
  * nothing: sched/placement.h finds cores for a job, and sched/allocator.h,
  * which explains how cores are counted, decides.
  *
@@ -30,7 +30,7 @@ struct js_node {
     char host[JS_HOST_SIZE];
     uint64_t boot_id; /* differs between two hosts that share a name */
     struct js_cpuset cpus;
-    struct js_cpuset held; /* those held by slaves of other runs */
+    struct js_cpuset held; /* CPUs held by slaves of other runs */
     uint32_t quota_cores;  /* how many cores the CPU quota suffices for; 0:
                               for all */
 };
@@ -52,8 +52,8 @@ struct js_allocation {
     struct js_allocation *others; /* owned; these have no others themselves */
 };
 
-/* Frees what the allocation owns, but gives nothing back. It is all zero
- * then. */
+/* Frees what the allocation owns, but gives nothing back. Afterwards it is all
+ * zero. */
 void js_allocation_free(struct js_allocation *allocation);
 
 /* True if the allocation holds a slot of this slave. */
@@ -99,16 +99,18 @@ struct js_node_core {
     uint32_t used; /* allocations that hold this core */
     uint32_t room; /* how many allocations may hold it */
     bool is_set_aside;
-    bool is_others; /* another run holds it, and it is no slot's home */
+    bool is_others; /* another run holds it, and no slot is at home on it */
 };
 
 /*
  * One node. Invariants:
- * - free_cores counts the cores with room; free_gpus the GPUs that nobody
+ * - free_cores counts the cores with room; free_gpus the GPUs that no job
  *   holds; free_mem_bytes is at most what the node has.
- * - A core's room is the number of slots that have their home there, and 1 at
- *   least; is_shared if it is more anywhere, now or earlier.
- * - ranks ascends; `equipped` of these slaves have slots.
+ * - A core's room is the number of slots that have their home there, but at
+ *   least 1; is_shared is true if any core has, or has had, room for more than
+ *   1.
+ * - ranks is in ascending order; `equipped` counts those of its slaves that
+ *   have slots.
  * - GPUs and memory are kept only while is_set_aside.
  */
 struct js_node_state {
@@ -129,9 +131,9 @@ struct js_node_state {
     uint64_t kept_mem_bytes;
 };
 
-/* All nodes and processes. All zero: there are none. */
+/* All nodes and processes. All zero means that there are none. */
 struct js_nodes {
-    struct js_node_state **list; /* each is owned and allocated by itself, so
+    struct js_node_state **list; /* each is owned and allocated separately, so
                                     that its address never changes */
     size_t count;
     struct js_node_member *
@@ -141,7 +143,7 @@ struct js_nodes {
 
 void js_nodes_release(struct js_nodes *nodes);
 
-/* The slave with this rank, or NULL. */
+/* Returns the slave with this rank, or NULL. */
 static inline struct js_node_member *
 js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
 {
@@ -150,12 +152,13 @@ js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
     return member && member->is_slave ? member : NULL;
 }
 
-/* Recounts how many jobs this core has room for, after slots have come or gone
- * that have their home there. */
+/* Recounts how many jobs this core has room for, after slots that have their
+ * home there have come or gone. */
 void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
                        uint32_t index);
 
-/* Take what the allocation says, or give it back, on its first node only. */
+/* Take what the allocation lists, or give it back, on its first node only.
+ */
 void js_nodes_hold(struct js_nodes *nodes,
                    const struct js_allocation *allocation);
 void js_nodes_let_go(struct js_nodes *nodes,
@@ -174,7 +177,7 @@ static inline bool js_node_slot_is_free(const struct js_node_state *node,
            js_node_core_has_room(core);
 }
 
-/* True if the node could meet the request while nothing else is on it. A node
+/* True if the node could meet the request if nothing else ran on it. A node
  * whose memory is unknown refuses no request for memory. */
 static inline bool js_node_could(const struct js_node_state *node,
                                  const struct js_request *request)
@@ -185,7 +188,7 @@ static inline bool js_node_could(const struct js_node_state *node,
            (have->mem_bytes == 0 || request->mem_bytes <= have->mem_bytes);
 }
 
-/* True if fewer GPUs, or less memory, is free than the request needs. */
+/* True if fewer GPUs, or less memory, are free than the request needs. */
 static inline bool js_node_lacks_gpus(const struct js_node_state *node,
                                       const struct js_request *request)
 {
@@ -200,12 +203,12 @@ static inline bool js_node_lacks_mem(const struct js_node_state *node,
 }
 
 /* True if the GPUs and the memory that the reservation leaves to others suffice
- * for the request. A job that needs nothing of what is kept may go on. */
+ * for the request. A job that needs nothing of what is kept is not held up. */
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request);
 
-/* Recounts the invariants and aborts if one does not hold. Returns the cores
- * and GPUs that are held. */
+/* Checks the invariants by recounting, and aborts if one does not hold. Returns
+ * the cores and GPUs that are held. */
 struct js_request js_nodes_assert_invariants(const struct js_nodes *nodes);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * placement - which cores and GPUs of which nodes a job would get.
+ * placement - finds the nodes, cores and GPUs that a job would get.
  *
  * Reads the nodes and changes nothing. sched/allocator.h, which explains the
  * rules, takes what is found here. Cores are grouped by the cache that they
@@ -26,7 +26,7 @@ struct js_place {
 /*
  * One search for places: the request, and the best places found so far.
  * Invariant: the first `count` places are on different nodes, the best first;
- * there are never more than the request has nodes.
+ * there are never more places than the request has nodes.
  */
 struct js_placement {
     const struct js_nodes *nodes;
@@ -44,8 +44,8 @@ struct js_placement {
     uint32_t count;
 };
 
-/* The caller has set the fields up to takes_others. The request must not have
- * more nodes than there are. Returns 0, or -1 with errno ENOMEM. */
+/* The caller must have set the fields up to takes_others. The request must not
+ * have more nodes than there are. Returns 0, or -1 with errno ENOMEM. */
 int js_placement_begin(struct js_placement *placement);
 void js_placement_end(struct js_placement *placement);
 
@@ -62,10 +62,10 @@ void js_placement_choose(struct js_placement *placement, uint32_t number,
  * else are the ones that end soon. */
 void js_placement_search_quiet(struct js_placement *placement);
 
-/* Finds neighbouring cores of this node, one of them a home, of which the
- * fewest are held. Among equals, the range with the fewest borders of caches
- * and NUMA nodes wins. The result's cost is the number of cores held, or
- * UINT64_MAX if there are no such cores. */
+/* Finds the range of neighbouring cores of this node, one of them a home, in
+ * which the fewest cores are held. Among equals, the range that crosses the
+ * fewest borders between caches and NUMA nodes wins. The result's cost is the
+ * number of cores held, or UINT64_MAX if there are no such cores. */
 struct js_place js_placement_quietest(struct js_placement *placement,
                                       size_t index);
 

@@ -2,8 +2,8 @@
  * ready_queue - jobs that wait for a round (the ready queue), and for room (the
  * lanes).
  *
- * Both own the jobs in them, and are empty when all zero. Which job waits
- * where, and for how long, is the scheduler's decision (sched/scheduler.h).
+ * Both own the jobs in them, and are empty when all zero. The scheduler decides
+ * which job waits where, and for how long (sched/scheduler.h).
  */
 #ifndef JS_SCHED_READY_QUEUE_H
 #define JS_SCHED_READY_QUEUE_H
@@ -18,8 +18,8 @@
 /* ------------------------------------------------- for a round */
 
 /* A queue by priority (higher first), run time and place in the input; see
- * sched/scheduler.h. Jobs that arrive in this order, as most job files have
- * them, take constant time. */
+ * sched/scheduler.h. A job that arrives in this order, as in most job files,
+ * takes constant time. */
 struct js_ready_queue {
     bool longest_first;
     size_t count;
@@ -29,7 +29,7 @@ struct js_ready_queue {
     struct js_heap others;        /* struct js_job *: all others */
 };
 
-/* Returns 0, or -1 with errno ENOMEM; the job is still the caller's then. */
+/* Returns 0, or -1 with errno ENOMEM; then the caller still owns the job. */
 int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job);
 struct js_job *js_ready_queue_pop(struct js_ready_queue *ready); /* or NULL */
 void js_ready_queue_release(struct js_ready_queue *ready);
@@ -44,7 +44,7 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready);
  * room for the first job of a lane, there is none for those behind it. So a
  * search for a job that can run considers only the first job of each lane.
  * Across the lanes the jobs still have one order: the order in which they were
- * put in, except that jobs put in front come before all others.
+ * added, except that jobs added in front come before all others.
  *
  * Two jobs are of one kind (js_job_is_alike()) if they need the same resources,
  * avoid the same slave, and both or neither were lost with a slave before.
@@ -68,13 +68,14 @@ void js_lanes_push(struct js_lanes *lanes, struct js_job *job);
 void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job);
 
 /* Takes out the first job of a lane. `link` is &lanes->first or &first->lane of
- * the lane before. *link is the next lane in order afterwards. */
+ * the lane before. Afterwards *link is the next lane in order. */
 struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link);
 
 /*
  * One search through the first jobs of the lanes for a job that has room. It
  * remembers the requests for which there was none, so that a job that asks for
- * as much as an earlier one, or more, costs no search. All zero when it begins.
+ * as much as an earlier one, or more, costs no search. It must be all zero at
+ * the start.
  */
 enum { JS_LANES_REFUSED_MAX = 8 }; /* further requests are not remembered */
 struct js_lanes_look {

@@ -1,11 +1,11 @@
 /*
- * scheduler - which job goes to which slave, and when.
+ * scheduler - decides which job goes to which slave, and when.
  *
  * Owns every job from js_scheduler_add() until js_scheduler_ended() or a
  * JS_SCHEDULER_SKIP hands it back. Borrows the graph (which job waits for
  * which) and the allocator (which job holds what). It knows nothing of
  * messages, processes, files or the clock. A whole run is a sequence of calls,
- * so a test can be one too.
+ * so a test can make up a run.
  *
  *     HELD --the jobs before it finished as required--> READY
  *     HELD --a job before it failed--> handed back (JS_SCHEDULER_SKIP)
@@ -28,14 +28,14 @@
  *
  * Room. A plain job (one core, nothing else) goes to any slave with a free
  * slot. While jobs are short, a slave whose slots all run plain jobs may be
- * given a few plain ones ahead of time, so that it need not wait for the master
- * between two jobs. How many depends on the run times seen so far. Jobs given
- * ahead start in the order they were sent: each takes over the slot of that
- * slave's plain job that ends next. Messages between a master and a slave are
- * ordered, so both sides derive the same slot for each job without saying it.
- * When a slot is free and no other job can use it, jobs that another slave has
- * ahead are recalled for it, so that no core idles at the end of a run. Any
- * other job gets its allocation at once, never ahead of time.
+ * given a few more plain jobs ahead of time, so that it need not wait for the
+ * master between two jobs. How many depends on the run times seen so far. Jobs
+ * given ahead start in the order they were sent: each takes over the slot of
+ * the slave's next plain job to end. Messages between a master and a slave are
+ * ordered, so both sides derive the same slot for each job without naming it in
+ * a message. When a slot is free and no other job can use it, jobs that another
+ * slave has ahead are recalled for it, so that no core idles at the end of a
+ * run. Any other job gets its allocation at once, never ahead of time.
  *
  * The first dispatched job that does not fit gets the allocator's reservation
  * until it runs, so that it is not starved. Jobs behind it may start if they
@@ -45,20 +45,20 @@
  * most JS_SCHEDULER_KINDS kinds of jobs, and JS_SCHEDULER_HELD_MAX jobs, wait
  * for room.
  *
- * Credit. A slave holds at most its credit of jobs that it has not
- * acknowledged. The credit starts at JS_SCHEDULER_CREDIT_FIRST and doubles each
- * time the slave has acknowledged that many, up to JS_SCHEDULER_CREDIT. So a
- * slave that has stopped responding keeps only few jobs to itself.
+ * Credit. The jobs that a slave holds and has not acknowledged are never more
+ * than its credit. The credit starts at JS_SCHEDULER_CREDIT_FIRST and doubles
+ * each time the slave has acknowledged that many, up to JS_SCHEDULER_CREDIT. So
+ * a slave that has stopped responding keeps only a few jobs to itself.
  *
- * Retries. A job that failed runs again on another slave, if there is another
- * that could run it.
+ * Retries. A job that failed runs again, on another slave if there is one that
+ * could run it.
  *
  * Losses. A job that was running when its slave, or the process that starts
  * jobs there, was lost may have caused the loss. From then on it runs alone on
- * a slave: if several jobs ran there, only the one to blame loses a slave
- * again. It has failed when it was lost JS_SCHEDULER_LOSSES times and ran alone
- * the last time. (A job that is not plain does not wait for an empty slave if
- * no empty slave has room for it. Its loss then proves nothing.)
+ * a slave: if several jobs were running there, only the one to blame loses a
+ * slave again. A job has failed once it has been lost JS_SCHEDULER_LOSSES times
+ * and ran alone the last time. (A job that is not plain does not wait for an
+ * empty slave if no empty slave has room for it. Its loss then proves nothing.)
  */
 #ifndef JS_SCHED_SCHEDULER_H
 #define JS_SCHED_SCHEDULER_H
@@ -80,19 +80,21 @@ enum {
 };
 
 /*
- * How much queued work a slave may hold beyond what it runs, as estimated from
- * past run times. This is many round trips' worth, so a slave can report
+ * The most queued work that a slave may hold beyond what it runs, as estimated
+ * from past run times. It is worth many round trips, so a slave can report
  * several completions in one message. If a job turns out to be long, the jobs
  * behind it are recalled.
  */
 #define JS_SCHEDULER_AHEAD_NS (200 * INT64_C(1000000))
 
-/* A slave gives its jobs ahead back if it could start none of them for longer
- * than they were expected to wait. Another slave may have room. */
+/* A slave returns the jobs it has ahead of time if it could start none of them
+ * for this long. They were expected to wait less, and another slave may have
+ * room. */
 #define JS_SCHEDULER_GIVE_BACK_NS                                              \
     (JS_SCHEDULER_AHEAD_NS + 10 * INT64_C(1000000))
 
-/* js_scheduler_report_begun() reports a job once it has run this long. */
+/* js_scheduler_report_begun() reports jobs that have run for this long.
+ */
 #define JS_SCHEDULER_BEGUN_NS (1000 * INT64_C(1000000))
 
 struct jobsched_config;
@@ -113,9 +115,9 @@ struct js_scheduler_config {
     int64_t timeout_ns;     /* for jobs that set none themselves; 0: none */
 };
 
-/* What the configuration of a run says about the order of jobs and about
- * failures. is_ordered, is_stream and failed_before depend on the list and on
- * earlier runs: the caller sets them. */
+/* Returns what the configuration of a run says about the order of jobs and
+ * about failures. is_ordered, is_stream and failed_before depend on the list
+ * and on earlier runs: the caller sets them. */
 struct js_scheduler_config
 js_scheduler_config_of(const struct jobsched_config *config);
 
@@ -132,7 +134,7 @@ enum {
 struct js_scheduler;
 
 /* Creates a scheduler without jobs and slaves. The graph may be NULL; then no
- * job waits. Returns NULL with errno ENOMEM on failure. */
+ * job waits for another. Returns NULL with errno ENOMEM on failure. */
 struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
                                       struct js_graph *graph,
                                       struct js_allocator *allocator);
@@ -147,8 +149,8 @@ void js_scheduler_free(struct js_scheduler *scheduler);
 int js_scheduler_add_slave(struct js_scheduler *scheduler, unsigned number,
                            uint32_t slots);
 
-/* Takes the job, also on failure. A job that is_waiting stays HELD until the
- * graph releases it. Returns 0, or -1 with errno ENOMEM. */
+/* Takes ownership of the job, even on failure. A job that is_waiting stays HELD
+ * until the graph releases it. Returns 0, or -1 with errno ENOMEM. */
 int js_scheduler_add(struct js_scheduler *scheduler, struct js_job *job);
 
 /* True while the run has not been stopped and the scheduler needs more jobs:
@@ -186,14 +188,16 @@ struct js_scheduler_decision {
     const struct js_allocation *allocation; /* NULL: not known yet (SLOT_NEXT);
                                                borrowed until the next call */
     struct js_job *skipped;
-    uint64_t parent; /* the graph's number of that job */
+    uint64_t parent; /* the failed or skipped job's number in the graph */
     uint32_t count;
 };
 
-/* Returns the next thing to do. Call it until it says JS_SCHEDULER_NOTHING. */
+/* Returns the next step. Call it until it returns JS_SCHEDULER_NOTHING.
+ */
 struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler);
 
-/* The slave has acknowledged `count` more of the jobs sent to it. */
+/* Records that the slave acknowledged `count` more of the jobs sent to it.
+ */
 void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
                                uint32_t count);
 
@@ -207,16 +211,18 @@ enum js_scheduler_follow_up {
 };
 
 /*
- * The job under this ticket has ended. Unless the result is STALE, the caller
- * owns *ret_job from here on. If it is RETRIED or LOST, *ret_job is a copy of
- * the job that will run again; if there is no memory for the copy, the job has
- * ENDED.
+ * Records that the job under this ticket has ended. Unless the result is STALE,
+ * the caller owns *ret_job from here on. If it is RETRIED or LOST, *ret_job is
+ * a copy of the job that will run again; if there is no memory for the copy,
+ * the job has ENDED.
  *
- * These are no failures:
- * - A job that was stopped (JS_STOP_REASON_STOPPED). While the run goes on it
- *   runs again, whatever its retries; otherwise the jobs after it stay HELD.
+ * These do not count as failures:
+ * - A job that was stopped (JS_STOP_REASON_STOPPED). While the run goes on, the
+ *   job runs again, whatever its retries; otherwise the jobs after it stay
+ *   HELD.
  * - A job that failed when a slave on another of its nodes was lost.
- * - A job whose output is cut (list/outcome.h), JS_SCHEDULER_CUTS times.
+ * - A job whose output is cut (list/outcome.h), as long as it has been lost
+ *   fewer than JS_SCHEDULER_CUTS times.
  */
 enum js_scheduler_follow_up js_scheduler_ended(struct js_scheduler *scheduler,
                                                unsigned number, uint64_t ticket,
@@ -224,10 +230,10 @@ enum js_scheduler_follow_up js_scheduler_ended(struct js_scheduler *scheduler,
                                                struct js_job **ret_job);
 
 /*
- * A job that has ENDED and was not stopped is on record now, as one that
- * succeeded or failed. Only now are the jobs after it released. Otherwise one
- * of them could be recorded before it; if this job were then never recorded, it
- * would run a second time after them.
+ * Call it when a job that has ENDED and was not stopped is on record as one
+ * that succeeded or failed. Only then are the jobs after it released. Otherwise
+ * one of those could be recorded before this job; if this job were then never
+ * recorded, it would run a second time, after them.
  */
 void js_scheduler_finished(struct js_scheduler *scheduler,
                            const struct js_job *job, bool is_success);
@@ -241,13 +247,13 @@ bool js_scheduler_is_stopped(const struct js_scheduler *scheduler);
 /*
  * Sets the time that is left for jobs. It may only shrink. A job is no longer
  * started if its timeout or its known run time is longer than that. If neither
- * is known, the average run time so far counts.
+ * is known, the average run time so far is used.
  */
 void js_scheduler_set_time_left(struct js_scheduler *scheduler,
                                 int64_t left_ns);
 
 /* True if nothing runs, and every job that is left either does not fit into the
- * time that is left or comes after such a job. */
+ * remaining time or comes after such a job. */
 bool js_scheduler_is_out_of_time(const struct js_scheduler *scheduler);
 
 /* True if nothing is assigned and nothing can be: the jobs that are left need
@@ -256,39 +262,40 @@ bool js_scheduler_is_out_of_time(const struct js_scheduler *scheduler);
 bool js_scheduler_is_stuck(const struct js_scheduler *scheduler,
                            const struct js_job **ret_job);
 
-/* The median run time of the jobs that have succeeded so far, within one
- * percent, or -1 while fewer than three have. */
+/* Returns the median run time of the jobs that have succeeded so far, to within
+ * one percent, or -1 while fewer than three have. */
 int64_t js_scheduler_median_ns(const struct js_scheduler *scheduler);
 
-/* The slave has returned the job unstarted. It goes to the next slave with
- * room. A stale ticket is ignored. */
+/* Records that the slave has returned the job unstarted. The job goes to the
+ * next slave with room. A stale ticket is ignored. */
 void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
                            uint64_t ticket);
 
-/* The slave has returned what it could of the jobs recalled from it. */
+/* Records that the slave has returned as many as it could of the jobs recalled
+ * from it. */
 void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number);
 
-/* The slave is lost. Its jobs run again elsewhere, as their next attempt. Jobs
- * of other slaves that hold something on it do so once they have ended. An
- * unknown slave is ignored. */
+/* Records that the slave is lost. Its jobs run again elsewhere, as their next
+ * attempt. Jobs of other slaves that hold something on the lost slave also run
+ * again, once they have ended. An unknown slave is ignored. */
 void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number);
 
-/* Works as js_scheduler_lost(), for a slave that was lost although its host is
- * up and nobody asked it to leave. Calls `blamed` for each job that may have
- * been running there; its losses include this one. */
+/* Works like js_scheduler_lost(), for a slave that was lost although its host
+ * is up and nobody asked it to leave. Calls `blamed` for each job that may have
+ * been running there; the job's losses include this one. */
 typedef void (*js_scheduler_blamed_fn)(void *arg, const struct js_job *job,
                                        unsigned slave);
 void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
                        js_scheduler_blamed_fn blamed, void *arg);
 
-/* Sets the time of all inputs and decisions from here on. The clock may be any
- * that does not go back. */
+/* Sets the time of all inputs and decisions from now on. The caller may use any
+ * clock that never goes back. */
 void js_scheduler_set_now(struct js_scheduler *scheduler, int64_t now_ns);
 
 /*
  * Calls `report` for each job that has had a slot for JS_SCHEDULER_BEGUN_NS or
- * more, once for each time it was assigned. Looks for such jobs at most once in
- * that time. begun_ns is when the job got its slot, as far as the scheduler
+ * more, once for each time it was assigned. Checks for such jobs at most once
+ * in that time. begun_ns is when the job got its slot, as far as the scheduler
  * knows.
  */
 typedef void (*js_scheduler_begun_fn)(void *arg, const struct js_job *job,
@@ -296,38 +303,37 @@ typedef void (*js_scheduler_begun_fn)(void *arg, const struct js_job *job,
 void js_scheduler_report_begun(struct js_scheduler *scheduler,
                                js_scheduler_begun_fn report, void *arg);
 
-/* When js_scheduler_report_begun() has something to look at next; INT64_MAX:
- * not until the next input. */
+/* Returns when js_scheduler_report_begun() next has something to check, or
+ * INT64_MAX if not before the next input. */
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler);
 
 struct js_scheduler_counts {
     uint64_t held;     /* jobs in the scheduler: held, ready, dispatched or
                           assigned */
-    uint64_t assigned; /* of these, the assigned ones */
-    uint64_t running; /* of those, the ones that were not given ahead of time */
-    unsigned slaves;  /* that were added and not lost */
-    uint64_t slots;   /* of these slaves */
-    uint64_t steps;   /* dispatched jobs that all calls so far have examined to
-                         find one for which there is room; for tests */
+    uint64_t assigned; /* jobs in the scheduler that are assigned */
+    uint64_t running;  /* assigned jobs that were not given ahead of time */
+    unsigned slaves;   /* slaves that were added and are not lost */
+    uint64_t slots;    /* slots of these slaves */
+    uint64_t steps; /* how many dispatched jobs all calls so far have examined
+                       in search of one for which there is room; for tests */
 };
 
 struct js_scheduler_counts
 js_scheduler_counts(const struct js_scheduler *scheduler);
 
-/* How long every slave has work without hearing from the master, if all its
- * jobs are as short as js_scheduler_short_ns() says. 0 if one slave has none
- * ahead. */
+/* Returns how long every slave can work without hearing from the master if all
+ * its jobs are as short as js_scheduler_short_ns() says, or 0 if a slave has no
+ * jobs ahead. */
 int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler);
 
-/* How short a job may be, judged by recent run times. The value falls quickly
- * and rises slowly. 0 before the first job has ended. */
+/* Returns how short a job may be, judging by recent run times. The value falls
+ * quickly and rises slowly. It is 0 before the first job has ended. */
 int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler);
 
 /* Recounts everything that is counted as jobs and slaves come and go, and
  * aborts if a count or a list is wrong. Returns how many jobs and slaves it
- * examined. For tests. In a debug build (make
- * DEBUG=1) js_scheduler_next() calls it too, as often as it costs little beside
- * the rest. */
+ * examined. For tests. In a debug build (make DEBUG=1), js_scheduler_next()
+ * calls it too, but no more often than is cheap compared with the rest. */
 uint64_t js_scheduler_assert_invariants(const struct js_scheduler *scheduler);
 
 #endif

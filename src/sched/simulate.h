@@ -2,10 +2,10 @@
  * simulate - plays a run through on a simulated clock.
  *
  * The scheduler, the graph, the source and the allocator are those of a real
- * run and decide as they do there. The slaves are simulated: they start and end
- * jobs, keep those given ahead of time, and return them when asked or when they
- * have waited too long. Every job succeeds. Messages take no time; one number
- * stands for the time that a real run needs between two jobs of a slot.
+ * run and decide as they do in one. The slaves are simulated: they start and
+ * end jobs, keep those given ahead of time, and return them when asked or when
+ * they have waited too long. Every job succeeds. Messages take no time; one
+ * number stands for the time that a real run needs between two jobs of a slot.
  */
 #ifndef JS_SCHED_SIMULATE_H
 #define JS_SCHED_SIMULATE_H
@@ -14,9 +14,9 @@
 #include "sched/scheduler.h"
 
 /*
- * Gives the scheduler and its allocator a host, on which each core is a slave
- * with one slot. The slaves are numbered from `first_rank` on. Returns 0, or -1
- * with errno, as js_allocator_equip() and js_scheduler_add_slave() do.
+ * Adds a host to the scheduler and its allocator. Each core of the host is a
+ * slave with one slot. The slaves are numbered from `first_rank` on. Returns 0,
+ * or -1 with errno as set by js_allocator_equip() or js_scheduler_add_slave().
  */
 int js_simulate_add_host(struct js_scheduler *scheduler,
                          struct js_allocator *allocator, unsigned first_rank,
@@ -47,10 +47,10 @@ struct js_simulation {
 
 /*
  * Gives all jobs of the source to the scheduler, which must have had none so
- * far, and plays until nothing is left. The scheduler's clock is the simulated
- * one from here on. Returns 0, or -1 with *err: the source had an error, no
- * slave could run the jobs that are left, there was no memory, or the run takes
- * longer than 146 years (errno EOVERFLOW).
+ * far, and simulates until no job is left. From then on the scheduler uses the
+ * simulated clock. Returns 0, or -1 with *err if the source had an error, no
+ * slave could run the jobs that are left, there was no memory, or the run would
+ * take longer than 146 years (errno EOVERFLOW).
  */
 int js_simulate(struct js_scheduler *scheduler, struct js_source *source,
                 const struct js_simulate_config *config,

@@ -2,8 +2,8 @@
  * whatif - how long a list would take on 1, 2, 4 ... slots.
  *
  * Runs a simulation (sched/simulate.h) for each number of slots, with run times
- * that the caller knows. Owns the results. It knows nothing of where the run
- * times come from, or of how the results are shown.
+ * that the caller knows. Owns the results. It does not know where the run times
+ * come from, or how the results are shown.
  *
  * Each slot is a slave of its own with one core. Hosts are filled with
  * `host_slots` slots each; the last host gets the rest.
@@ -21,15 +21,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The largest number of slots that is tried. */
+/* The largest number of slots to try. */
 enum { JS_WHATIF_SLOTS_MAX = 16384 };
 
 /* The recommended number of slots is the largest whose efficiency per slot is
  * at least this percentage of that of the smallest number tried. */
 enum { JS_WHATIF_PERCENT = 80 };
 
-/* Returns how long the job ran, or -1 if that is unknown. The job's id is the
- * registry's. */
+/* Returns how long the job ran, or -1 if that is unknown. The job has the id
+ * that the registry gives it. */
 typedef int64_t (*js_whatif_fn)(void *arg, const struct js_job *job);
 
 struct js_whatif_config {
@@ -43,12 +43,12 @@ struct js_whatif_config {
     js_whatif_fn expected_ns; /* run times by which longest_first orders jobs;
                                  NULL: none */
     void *arg;
-    int64_t gap_ns;          /* time between two jobs of a slot */
-    uint64_t slots;          /* one more number to try; 0: none */
-    uint32_t host_slots;     /* of one host; raised to the most cores that a job
-                                needs */
+    int64_t gap_ns;      /* time between two jobs of a slot */
+    uint64_t slots;      /* one more number of slots to try; 0: none */
+    uint32_t host_slots; /* slots of one host; raised to the largest number of
+                            cores that any job needs */
     uint64_t host_mem_bytes; /* 0: unknown, and mem= is not counted */
-    uint32_t host_gpus;      /* raised to the most that a job needs */
+    uint32_t host_gpus; /* raised to the largest number that any job needs */
 };
 
 struct js_whatif_row {
@@ -76,15 +76,15 @@ struct js_whatif {
     bool is_path_reached;     /* the last row takes no longer than the critical
                                  path */
     size_t choice;            /* index of the recommended row */
-    int64_t longest_first_ns; /* makespan of that row with longest_first, by the
-                                 same run times */
+    int64_t longest_first_ns; /* makespan of that row with longest_first, using
+                                 the same run times */
     struct js_err refusal;    /* why the smallest number of slots cannot run the
                                  list; "": it can */
 };
 
 /*
- * Returns 0, or -1 with *err: the list is empty, no job's run time is known, no
- * number of slots can run the list, or there was no memory.
+ * Returns 0, or -1 with *err if the list is empty, no job's run time is known,
+ * no number of slots can run the list, or there was no memory.
  */
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
                    struct js_err *err);
@@ -93,9 +93,10 @@ void js_whatif_release(struct js_whatif *whatif);
 /* ------------------------------------------------- the critical path */
 
 /*
- * The longest chain of jobs of a list in which each has to wait for the one
- * before. No number of slots makes the list faster than this. The graph decides
- * which job comes after which, `wait` lines included; room is not considered.
+ * The longest chain of jobs in a list in which each job has to wait for the one
+ * before it. No number of slots can run the list faster than this. The graph
+ * decides which job comes after which, `wait` lines included; room is not
+ * considered.
  */
 struct js_critical_path {
     int64_t length_ns; /* from the first start to the last end */
@@ -108,8 +109,8 @@ struct js_critical_path_config {
     int64_t gap_ns;        /* from the end of a job to the start of the next */
 };
 
-/* Returns 0, or -1 with *err: no memory, or the path takes more than 292
- * years. */
+/* Returns 0, or -1 with *err if there was no memory, or the path takes more
+ * than 292 years. */
 int js_critical_path_find(const struct js_list *list,
                           const struct js_critical_path_config *config,
                           struct js_critical_path *ret, struct js_err *err);
