@@ -1,24 +1,25 @@
 /*
- * orphans - ends what the jobs of killed runs have left on this host.
+ * orphans - ends processes that jobs of killed runs have left on this host.
  *
- * The environment of a job says which run it is part of (base/process.h). If
- * slave and runner were killed together, nobody has ended the job's processes.
- * This module finds them by that mark, and those of a run within the job by the
- * mark of the outer run. The runs must be over. It ends only processes
- *  - that began within their run,
- *  - of this pid namespace, and of the Slurm job that this process is part of
- *    (or of none, if this one is),
- *  - that are not below a living jobsched (which ends its own), not above this
- *    process, and not of its own run,
- *  - and, if the run lets leftovers go on, that have not begun a session of
+ * The environment of a job carries a mark of the run that the job is part of
+ * (base/process.h). If a slave and its runner were killed together, nobody has
+ * ended the processes of their jobs. This module finds these processes by their
+ * mark, and processes of a run within such a job by the mark of the outer run.
+ * The runs must be over. It ends only processes
+ *  - that began during their run,
+ *  - that are in the same pid namespace and the same Slurm job as this process
+ *    (or in no Slurm job, if it is in none),
+ *  - that are not below a living jobsched (which ends its own processes), not
+ *    above this process, and not part of its run,
+ *  - and, if their run lets leftovers go on, that have not started a session of
  *    their own.
- * It signals each through a pidfd, and reads the mark once more after opening
- * it: so no other process can get the signal. On a kernel without pidfds (Linux
- * before 5.3) it ends nothing.
+ * It signals each process through a pidfd, and reads the mark once more after
+ * opening the pidfd, so that no other process can get the signal. On a kernel
+ * without pidfds (Linux before 5.3) it ends nothing.
  *
- * A process gets SIGTERM first and, grace_ns later, SIGKILL. The looks go on,
- * because new processes may come up, until none is left or JS_ORPHANS_MOST_NS
- * have passed. A look needs a few descriptors; without them it fails.
+ * A process gets SIGTERM first and, grace_ns later, SIGKILL. The checks go on,
+ * because new processes may appear, until none is left or JS_ORPHANS_MOST_NS
+ * have passed. A check needs a few descriptors, and fails without them.
  */
 #ifndef JS_NODE_ORPHANS_H
 #define JS_NODE_ORPHANS_H
@@ -33,19 +34,19 @@
 
 struct js_orphans;
 
-/* Copies the runs. NULL with errno ENOMEM. */
+/* Copies the runs. Returns NULL with errno ENOMEM on failure. */
 struct js_orphans *js_orphans_new(const struct js_dead_run *runs, size_t count,
                                   int64_t grace_ns, int64_t now_ns);
 void js_orphans_free(struct js_orphans *orphans); /* NULL is allowed */
 
-/* Looks, and signals what it finds. Returns when to call it again, by the clock
- * of now_ns; JS_NEVER_NS: it is over. */
+/* Checks for such processes and signals those it finds. Returns when to call it
+ * again, by the clock of now_ns, or JS_NEVER_NS when it is over. */
 int64_t js_orphans_step(struct js_orphans *orphans, int64_t now_ns);
 
 struct js_orphans_seen {
-    uint32_t ended; /* processes that got a signal so far */
+    uint32_t ended; /* processes that have been signalled so far */
     uint32_t left;  /* how many of these were still there at the last step */
-    int error;      /* 0, or the errno that kept the last step from looking */
+    int error;      /* 0, or the errno with which the last check failed */
 };
 
 struct js_orphans_seen js_orphans_seen(const struct js_orphans *orphans);

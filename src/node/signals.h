@@ -1,5 +1,5 @@
 /*
- * signals - what somebody outside asks of the run by a signal: that it stops.
+ * signals - requests to stop the run that arrive as signals.
  *
  *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
  *     SIGTERM, SIGINT, SIGHUP   JS_STOP_REQUEST_HURRY; the second one
@@ -9,12 +9,12 @@
  *     SIGCONT                   no more than a warning: Open MPI sends one
  *                               about a second before SIGTERM
  *
- * Handlers set flags; whoever waits is woken by the interruption, or looks
+ * Handlers set flags; a wait is interrupted by the signal, or checks the flags
  * every few milliseconds. A signal that was ignored stays ignored (nohup).
  *
- * A launcher of our own takes the signals in place of its ranks, and passes
- * their numbers on (base/lifeline.h). It kills nobody before the run has ended
- * in its own time, so a number asks for less than the signal does:
+ * A launcher of our own receives the signals in place of its ranks, and passes
+ * on their numbers (base/lifeline.h). It kills no process before the run has
+ * ended in its own time, so a number asks for less than the signal does:
  *
  *     SIGUSR1, SIGUSR2          JS_STOP_REQUEST_DRAIN
  *     SIGINT                    the same; the second one JS_STOP_REQUEST_END,
@@ -34,48 +34,49 @@
 /* Each asks for more than the one before. */
 enum js_stop_request {
     JS_STOP_REQUEST_NONE = 0,
-    JS_STOP_REQUEST_DRAIN, /* start no more, let end what runs */
-    JS_STOP_REQUEST_END,   /* end what runs, with the full grace period */
-    JS_STOP_REQUEST_HURRY, /* the same within JS_STOP_HURRY_NS: then we may be
-                              killed */
-    JS_STOP_REQUEST_NOW,   /* without any grace */
+    JS_STOP_REQUEST_DRAIN, /* start no more jobs, let running ones end */
+    JS_STOP_REQUEST_END,   /* end running jobs, with the full grace period */
+    JS_STOP_REQUEST_HURRY, /* the same within JS_STOP_HURRY_NS: after that we
+                              may be killed */
+    JS_STOP_REQUEST_NOW,   /* end running jobs without a grace period */
 };
 
-/* From the first word that a run must stop to the end of its last record. Open
- * MPI kills its ranks a second after a SIGTERM. */
+/* The time from the first request to stop a run to the end of its last record.
+ * Open MPI kills its ranks a second after a SIGTERM. */
 #define JS_STOP_HURRY_NS INT64_C(900000000)
 
-/* Of it, what a job has between SIGTERM and SIGKILL, at most. */
+/* The part of it that a job has between SIGTERM and SIGKILL, at most. */
 #define JS_STOP_HURRY_GRACE_NS INT64_C(500000000)
 
-/* Catches these signals from now on, and forgets what came before. */
+/* Catches these signals from now on, and forgets earlier ones. */
 void js_signals_catch(void);
 
-/* Restores what was before js_signals_catch(). */
+/* Restores the signal handling from before js_signals_catch(). */
 void js_signals_restore(void);
 
-/* The strongest request so far. */
+/* Returns the strongest request so far. */
 enum js_stop_request js_signals_request(void);
 
-/* The first signal that made the strongest request: "SIGTERM"; "" if none. */
+/* Returns the name of the first signal that made the strongest request, such as
+ * "SIGTERM", or "" if there was none. */
 const char *js_signals_name(void);
 
 /* True once after each SIGCONT. */
 bool js_signals_take_warning(void);
 
-/* What a launcher has passed on so far; all zero: nothing. */
+/* The signals that a launcher has passed on so far. All zero means none. */
 struct js_signals_passed {
     enum js_stop_request stop_request; /* the strongest */
-    int signal;                        /* that made it, the first of them */
+    int signal;                        /* the first that made this request */
     unsigned interrupts;
-    bool is_hurried; /* whoever has asked kills soon */
+    bool is_hurried; /* whoever has asked will kill soon */
     bool is_paused;
 };
 
 void js_signals_pass(struct js_signals_passed *passed, int signal);
 
-/* What stops the run, in words: "SIGTERM", "^C"; "" if nothing does. It is the
- * stronger of the signals and what was passed on. */
+/* Returns what stops the run, in words: "SIGTERM", "^C"; "" if nothing does. It
+ * names the stronger of the signals caught here and those passed on. */
 const char *js_signals_reason(const struct js_signals_passed *passed);
 
 #endif

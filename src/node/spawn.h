@@ -1,11 +1,11 @@
 /*
- * spawn - starts one process, with everything prepared beforehand; and says
+ * spawn - starts one process, with everything prepared beforehand, and decides
  * which commands need no shell.
  *
  * The child shares the parent's memory until it execs (clone with CLONE_VM and
- * CLONE_VFORK, on a stack of its own), so the cost does not grow with the
- * parent and a failure comes back as data. Between clone and exec there are
- * only async-signal-safe system calls. The caller must have no signal
+ * CLONE_VFORK, on a stack of its own), so the cost does not grow with the size
+ * of the parent, and a failure is returned as data. Between clone and exec
+ * there are only async-signal-safe system calls. The caller must have no signal
  * handlers installed (it takes its signals from a signalfd): a handler would
  * run in the shared memory.
  */
@@ -24,7 +24,7 @@ struct js_spawn_spec {
     /* Tried in turn, as execvp does: the next one on ENOENT, ENOTDIR, EACCES
      * and the like. NULL-terminated; NULL or empty: only the shell. */
     const char *const *programs;
-    const char *const *argv;       /* for these */
+    const char *const *argv;       /* for these programs */
     const char *const *shell_argv; /* for /bin/sh, when none of them could be
                                       executed, whatever the reason */
     const char *const *envp;
@@ -37,22 +37,22 @@ struct js_spawn_spec {
                                      as inherited */
     uint64_t data_limit_bytes;    /* RLIMIT_DATA; 0: as inherited */
     const uint64_t *ignored;      /* from js_spawn_ignored(); NULL: js_spawn()
-                                     asks, at the cost of a call a signal */
+                                     asks, at the cost of one call per signal */
 };
 
-/* The step at which it failed (JS_STEP_NONE: it did not) and why. */
+/* The step at which js_spawn() failed (JS_STEP_NONE: it did not), and why. */
 struct js_spawn_failure {
     enum js_step step;
     int error;
 };
 
-/* The signals that this process ignores: bit N-1 for signal N. */
+/* Returns the signals that this process ignores: bit N-1 for signal N. */
 uint64_t js_spawn_ignored(void);
 
 /*
  * The child gets its own process group, the default action for every signal,
- * an empty signal mask, and SIGKILL when its parent dies. Returns 0 and its
- * pid; or -1 with *ret_failure set and no child left.
+ * an empty signal mask, and SIGKILL when its parent dies. Returns 0 with its
+ * pid in *ret_pid, or -1 with *ret_failure set and no child left.
  */
 int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
              struct js_spawn_failure *ret_failure);
@@ -61,12 +61,12 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
 
 /*
  * A command runs without the shell only if nobody can see a difference: it has
- * only plain characters, and its first word is no builtin, keyword or
- * assignment of any common /bin/sh. Everything else goes to the shell.
+ * only plain characters, and its first word is not an assignment, or a builtin
+ * or keyword of any common /bin/sh. Everything else goes to the shell.
  */
 
 /* A command ready for js_spawn(). It can be reused from job to job, which saves
- * allocations. All zero is a valid, empty one. */
+ * allocations. All zero is a valid, empty command. */
 struct js_direct_exec {
     const char **programs; /* candidates for exec; empty: only the shell */
     const char **argv;     /* the words, NULL-terminated */
@@ -84,9 +84,9 @@ void js_direct_exec_release(
 bool js_direct_exec_is_plain(const char *line);
 
 /*
- * Prepares `line` (borrowed as long as the result is used). `path` is the
- * PATH of the job's environment, NULL if it has none (then the system's
- * default, as in execvp). Returns 0, or -1 with errno ENOMEM.
+ * Prepares `line` (borrowed as long as the result is used). `path` is the PATH
+ * of the job's environment, or NULL if it has none (then the system's default
+ * is used, as in execvp). Returns 0, or -1 with errno ENOMEM.
  */
 int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
                            const char *path);

@@ -3,7 +3,7 @@
  *
  *     FREE --start--> RUNNING --its process has ended--> ENDING
  *     ENDING --nothing of it is left--> FREE, reported
- *     FREE --start, refused for a passing reason--> WAITING --tried again-->
+ *     FREE --start, refused for a temporary reason--> WAITING --tried again-->
  *         RUNNING, or FREE and reported
  *
  * A job that leaves nothing behind passes through ENDING at once; what ENDING
@@ -35,10 +35,12 @@ void js_slots_free(struct js_slots *slots); /* leaves processes alone */
 /* Starts the job in its slot. errno EBADMSG: there is no such free slot. */
 int js_slots_start(struct js_slots *slots, const struct js_runner_job *job);
 
-/* The free slot that has been free for longest; false: there is none. */
+/* Finds the slot that has been free longest. Returns false if none is free.
+ */
 bool js_slots_free_slot(const struct js_slots *slots, uint32_t *ret);
 
-/* The average run time of the last jobs; 0 before the first has ended. */
+/* Returns the average run time of the last jobs, or 0 before the first has
+ * ended. */
 int64_t js_slots_run_ns(const struct js_slots *slots);
 
 /* Ends the job of the slot, if there is one, with JS_STOP_REASON_STOPPED. With
@@ -55,7 +57,7 @@ int js_slots_reap(struct js_slots *slots);
 /* Does what is due. */
 int js_slots_tick(struct js_slots *slots);
 
-/* When js_slots_tick() has something to do; JS_NEVER_NS: never. */
+/* Returns when js_slots_tick() next has something to do; JS_NEVER_NS: never. */
 int64_t js_slots_wake_ns(const struct js_slots *slots);
 
 #endif
