@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     ACK_EVERY = JS_WIRE_JOBS_SENT / 2,
@@ -340,6 +342,33 @@ static int slave_keep_output(struct js_slave_output *output,
     return 0;
 }
 
+/*
+ * True if whoever asks this process to end may have asked the job as well: then
+ * the job was stopped, and has not failed. Slurm sends SIGTERM to all processes
+ * of an allocation, one after another. So if one has ended a job, this process
+ * waits a moment for its own; but only once a second, because somebody may well
+ * end a hundred jobs in this way.
+ */
+static bool slave_is_asked_like_its_job(struct js_slave *slave,
+                                        const struct js_outcome *outcome)
+{
+    enum { LOOKS = 10 };
+    static const struct timespec pause = {.tv_nsec = 10 * JS_NS_PER_MS};
+    if (outcome->cause != JS_STOP_REASON_NONE ||
+        outcome->step != JS_STEP_NONE || js_outcome_succeeded(outcome))
+        return false;
+    bool is_asked = js_slave_is_asked_to_end(slave);
+    if (is_asked || outcome->signal != SIGTERM ||
+        slave->now_ns < slave->patient_ns)
+        return is_asked;
+    slave->patient_ns = slave->now_ns + JS_NS_PER_S;
+    for (int i = 0; i < LOOKS && !is_asked; i++) {
+        nanosleep(&pause, NULL);
+        is_asked = js_slave_is_asked_to_end(slave);
+    }
+    return is_asked;
+}
+
 static int slave_take_ended(struct js_slave *slave,
                             struct js_runner_event *event, struct js_err *err)
 {
@@ -350,13 +379,7 @@ static int slave_take_ended(struct js_slave *slave,
             err, "the runner reported the end of a job that did not run");
     struct js_wire_done done = {.ticket = slot->ticket,
                                 .outcome = event->outcome};
-    const struct js_outcome *outcome = &event->outcome;
-    /* Whoever asks this process to end may have asked its jobs as well; Slurm
-     * signals all processes of an allocation. A job that fails because of that
-     * was stopped. */
-    if (outcome->cause == JS_STOP_REASON_NONE &&
-        outcome->step == JS_STEP_NONE && !js_outcome_succeeded(outcome) &&
-        js_slave_is_asked_to_end(slave))
+    if (slave_is_asked_like_its_job(slave, &event->outcome))
         done.outcome.cause = JS_STOP_REASON_STOPPED;
     uint32_t inline_max = slot->inline_max;
     js_slave_queue_free_slot(&slave->queue, slot, slave->now_ns);

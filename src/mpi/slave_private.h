@@ -121,6 +121,7 @@ struct js_slave {
     struct js_buf out;   /* a message being packed */
     struct js_buf done;  /* a DONE that is sent at the end of the turn */
     struct js_buf back;  /* uint64_t tickets for a RETURNED */
+    int64_t patient_ns;  /* not before then does it wait for a SIGTERM again */
     int64_t now_ns;
 };
 

@@ -21,6 +21,7 @@ struct fake_job {
     enum js_stop_reason cause;
     uint64_t bytes[2];
     uint32_t exit_code;
+    uint32_t signal;
 };
 
 void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
@@ -230,6 +231,7 @@ static void start_at(struct js_runner *runner, const struct js_runner_job *job,
     fake->run_ns = duration_of(runner, job->command);
     fake->end_ns = fake->start_ns + fake->run_ns;
     fake->exit_code = (uint32_t)number_of(job->command, "exit=");
+    fake->signal = (uint32_t)number_of(job->command, "signal=");
     if (is_captured) {
         fake->bytes[0] = number_of(job->command, "out=");
         fake->bytes[1] = number_of(job->command, "err=");
@@ -346,6 +348,7 @@ static void end_job(struct js_runner *runner, uint32_t slot,
                                        .out_bytes = job->bytes[0],
                                        .err_bytes = job->bytes[1],
                                        .exit_code = job->exit_code,
+                                       .signal = job->signal,
                                        .cause = job->cause};
     ret->out_fd = output_of(runner, job, 0);
     ret->err_fd = output_of(runner, job, 1);

@@ -6,7 +6,8 @@
  *
  * A job's command says what becomes of it:
  *
- *     DURATION [out=BYTES] [err=BYTES] [exit=STATUS] [kills] [anything]
+ *     DURATION [out=BYTES] [err=BYTES] [exit=STATUS] [signal=N] [kills]
+ * [anything]
  *
  * One that `kills` ends its runner, by SIGKILL, in the middle of its time.
  */

@@ -293,6 +293,7 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
     if (fate->seat == seat->rank)
         fate->is_running = false;
     seat->running--;
+    seat->ended++;
 }
 
 /* ---------------------------------------------------------------- seats */
@@ -324,6 +325,15 @@ struct js_node node_of(int rank)
     return node;
 }
 
+/* Not yet at the first look after a job has ended. */
+static enum js_stop_request late_request(void *arg)
+{
+    struct seat *seat = arg;
+    if (!seat->run->config.has_late_signals || seat->ended == 0)
+        return JS_STOP_REQUEST_NONE;
+    return seat->looks++ == 0 ? JS_STOP_REQUEST_NONE : JS_STOP_REQUEST_HURRY;
+}
+
 static void take_seat(struct run *run, int rank)
 {
     static const char *const environ_of_host[] = {"HOSTNAME=here", NULL};
@@ -343,7 +353,9 @@ static void take_seat(struct run *run, int rank)
                                      .runner = &seat->runner,
                                      .trace = seat->trace,
                                      .environ = environ_of_host,
-                                     .tmpdir = "/tmp"};
+                                     .tmpdir = "/tmp",
+                                     .stop_request = late_request,
+                                     .request_arg = seat};
     seat->slave = not_null(js_slave_new(&config, &seat->link));
     fake_net_add(run->net, rank, FAKE_START_NS, slave_turn, seat);
 }

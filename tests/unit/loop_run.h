@@ -45,6 +45,8 @@ struct run_config {
     int64_t commit_ns;     /* how long one takes; 0: it is done at once */
     bool has_dead;         /* a run was killed before */
     unsigned cut_enlisted; /* this slave once it takes part; 0: none */
+    bool has_late_signals; /* a slave is asked to end a moment after its first
+                              job has ended */
 };
 
 /* What became of a job. */
@@ -72,6 +74,8 @@ struct seat {
     bool is_unrecorded; /* its runner is not yet on record, */
     bool is_told;       /* ... but with the next commit */
     unsigned running, most_running;
+    unsigned ended; /* jobs */
+    unsigned looks; /* for a request, since then */
     struct js_err err;
 };
 

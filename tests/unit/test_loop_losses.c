@@ -583,6 +583,22 @@ static void test_random_losses(void)
     }
 }
 
+/* Slurm signals one process after another: the slave's own signal comes behind
+ * that of its job. The job was stopped then, and has not failed. */
+static void test_a_signal_behind_the_jobs(void)
+{
+    struct run_config config = {
+        .slaves = 1, .jobs = "1 signal=15\n", .has_late_signals = true};
+    struct run *run = run_new(&config);
+    run_go(run);
+    expect_no_complaint(run);
+    CU_ASSERT_EQUAL(run->fates[1].started, 1);
+    CU_ASSERT_EQUAL(run->fates[1].finished, 0);
+    CU_ASSERT_EQUAL(run->result.left, 1);
+    CU_ASSERT_EQUAL(run->result.end, JS_MASTER_INTERRUPTED);
+    run_free(run);
+}
+
 static const struct unit_test tests[] = {
     {"beats keep slaves", test_beats_keep_slaves},
     {"a slow journal keeps slaves", test_a_slow_journal_keeps_slaves},
@@ -613,6 +629,7 @@ static const struct unit_test tests[] = {
      test_a_runner_that_is_lost_for_nothing},
     {"a lost runner with jobs ahead", test_a_lost_runner_with_jobs_ahead},
     {"all runners lost", test_all_runners_lost},
+    {"a signal behind that of the job", test_a_signal_behind_the_jobs},
     {NULL, NULL},
 };
 
