@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How much of a name or a value an error shows, so that the reason fits as
- * well. */
+/* An error shows at most this much of a name or value, so that the reason fits
+ * as well. */
 enum { SHOWN_MAX = 60 };
 
 static const char bad_job_name[] =
     "a name may contain only letters, digits and _ - . : /";
 
-/* The state of one reading, of a list or of a line of defaults. */
+/* The state while a list or a line of defaults is read. */
 struct reader {
     const char *text;
     size_t len;
@@ -27,7 +27,7 @@ struct reader {
 
     size_t value_at; /* position of the value in the pair being read */
     struct js_buf value_buf;
-    const char *value; /* without its quotes; a string in value_buf */
+    const char *value; /* the value without quotes; a string in value_buf */
 
     struct js_attributes *attributes;
     size_t *ret_at;
@@ -39,8 +39,8 @@ struct reader {
     size_t found_at;
 };
 
-/* One attribute. Each row says everything about it but its help text, so that a
- * new attribute is a new row. */
+/* One attribute. A row says everything about an attribute except its help text,
+ * so that a new attribute needs only a new row. */
 struct row {
     const char *name;
     int (*take)(struct reader *reader, const struct row *row);
@@ -66,8 +66,8 @@ static struct js_err *error_at(struct reader *reader, size_t at)
     return reader->err;
 }
 
-/* error_at() sets EINVAL, and the caller must see ENOMEM instead: it is no
- * error in the list. */
+/* error_at() sets EINVAL, but the caller must see ENOMEM instead: lack of
+ * memory is not an error in the list. */
 static int fail_memory(struct reader *reader, size_t at)
 {
     struct js_err *err = error_at(reader, at);
@@ -75,7 +75,7 @@ static int fail_memory(struct reader *reader, size_t at)
     return js_err_errno(err, "cannot read the attributes");
 }
 
-/* How many of these bytes to show. Never cuts a UTF-8 character. */
+/* Returns how many of these bytes to show. Never cuts a UTF-8 character. */
 static int shown_len(const char *bytes, size_t len)
 {
     if (len <= SHOWN_MAX)
@@ -136,8 +136,8 @@ const char *js_strings_next(const struct js_strings *strings,
 
 static int attributes_take_number(struct reader *reader, const struct row *row)
 {
-    /* A minus sign is accepted only where a negative number can be right.
-     * Elsewhere the message about the range is the better one. */
+    /* A minus sign is accepted only where a negative number can be valid.
+     * Elsewhere the message about the range is more helpful. */
     bool is_negative = row->least < 0 && *reader->value == '-';
     char why[80];
     uint64_t count;
@@ -185,7 +185,8 @@ static int take_duration(struct reader *reader, const struct row *row)
 static int take_string(struct reader *reader, const struct row *row)
 {
     char **field = attributes_field_of(reader, row);
-    /* The copy comes first: without memory the default remains. */
+    /* The copy is made first, so that the default remains if memory runs
+     * out. */
     char *copy = strdup(reader->value);
     if (!copy)
         return fail_memory(reader, reader->value_at);
@@ -201,8 +202,8 @@ static int take_path(struct reader *reader, const struct row *row)
     return take_string(reader, row);
 }
 
-/* strspn() would be slower: it takes longer to set up than all the rest of a
- * line. */
+/* strspn() would be slower: it takes longer to set up than the whole rest of a
+ * line takes. */
 static size_t name_length(const char *text)
 {
     const char *end = text;
@@ -227,8 +228,8 @@ static int take_retries(struct reader *reader, const struct row *row)
     return attributes_take_number(reader, row);
 }
 
-/* The names are stored one by one, so that an unknown one can be found again in
- * the line (js_attributes_find()). */
+/* The names are stored one by one, so that an unknown name can be found again
+ * in the line (js_attributes_find()). */
 static int take_job_names(struct reader *reader, const struct row *row)
 {
     const char *name = reader->value;
@@ -304,8 +305,8 @@ static int attributes_refuse_unknown(struct reader *reader, size_t at,
     char word[SHOWN_MAX + 1];
     size_t count = 0;
     int shown = shown_len(name, len);
-    /* Only what is allowed here is suggested, or the next error would follow
-     * from the advice. */
+    /* Only attributes that are allowed here are suggested; otherwise the advice
+     * would lead to the next error. */
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (reader->braced || !rows[i].job_only)
             known[count++] = rows[i].name;
@@ -346,15 +347,14 @@ static size_t skip_blanks(const char *text, size_t len, size_t at)
     return at;
 }
 
-/* The place is that of the "[", because the end of the line says nothing. */
+/* The error points to the "[", because the end of the line would not help. */
 static int refuse_unclosed(struct reader *reader)
 {
     return js_err_set(error_at(reader, reader->list_at),
                       "this list has no closing \"]\"");
 }
 
-/* Reports that the text from `at` to before `end` is no name followed by
- * '='. */
+/* Reports that the text from `at` up to `end` is not a name followed by '='. */
 static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
 {
     const char *word = reader->text + at;
@@ -365,12 +365,13 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
     if (!reader->braced && (len == 0 || *word == '['))
         return js_err_set(error_at(reader, at),
                           "a line of defaults must not have brackets");
-    /* Without a ']' this is more likely the command than an attribute. */
+    /* Without a ']', this text is more likely to be the command than an
+     * attribute. */
     if (reader->braced && !memchr(word, ']', reader->len - at))
         return refuse_unclosed(reader);
     return js_err_set(error_at(reader, at),
                       "\"%.*s%s\" is not of the form NAME=VALUE (quote a "
-                      "value that has blanks)",
+                      "value that contains blanks)",
                       shown_len(word, len), word, len > SHOWN_MAX ? "..." : "");
 }
 
@@ -397,7 +398,7 @@ static int read_quoted(struct reader *reader)
     while (reader->at < reader->len && text[reader->at] != text[open]) {
         char next = reader->at + 1 < reader->len ? text[reader->at + 1] : '\0';
         /* Within double quotes, \" and \\ stand for their last byte. Any other
-         * backslash is itself, as in a path of Windows or a pattern. */
+         * backslash stands for itself, as in a Windows path or a pattern. */
         bool is_escape = text[open] == '"' && text[reader->at] == '\\' &&
                          (next == '"' || next == '\\');
         reader->at += is_escape ? 2 : 1;
@@ -441,8 +442,8 @@ static int read_value(struct reader *reader)
     return 0;
 }
 
-/* In a value with several names each name counts. If the value has quotes, the
- * position reported is that of the value. */
+/* Each name in a value counts separately. If the value has quotes, the reported
+ * position is that of the value. */
 static void look_for_wanted(struct reader *reader, const struct row *row)
 {
     if (row != reader->wanted || reader->found_at > 0)
@@ -499,8 +500,8 @@ static int read_pairs(struct reader *reader)
     }
 }
 
-/* Only lower-case letters and "=" after "[" make a list, so that tests and
- * patterns of the shell remain commands. */
+/* Only lower-case letters and "=" after "[" start a list, so that shell tests
+ * and patterns remain commands. */
 bool js_attributes_present(const char *line, size_t len)
 {
     size_t at = skip_blanks(line, len, 0);

@@ -16,22 +16,21 @@
 
 /* ---------------------------------------------------------------- lineage */
 
-/* A question examines the jobs between the two, each once. A list in which many
- * files are each written at both ends would take quadratic time, hence this
- * limit. */
+/* A question examines each job between the two once. A list in which many files
+ * are each written at both ends would take quadratic time, hence this limit. */
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
 /* A job with a name. Records are sorted by seq, because jobs come in the order
- * of the list; so they are found by bisection. */
+ * of the list, and are found by bisection. */
 struct record {
     uint64_t seq;
     size_t parents_at; /* in `parents`: indices of records */
     size_t parent_count;
-    uint64_t asked; /* the last question that reached it */
+    uint64_t asked; /* the last question that reached this record */
 };
 
 struct js_lineage {
-    struct js_buf records; /* struct record, by growing number */
+    struct js_buf records; /* struct record, by increasing number */
     struct js_buf parents; /* size_t each */
     struct js_buf stack;   /* size_t: records still to be examined */
     uint64_t questions;
@@ -60,7 +59,7 @@ static struct record *records_of(const struct js_lineage *lineage)
     return (struct record *)lineage->records.data;
 }
 
-/* The index of the job's record, or of the first after it. */
+/* Returns the index of the job's record, or of the first one after it. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
@@ -99,8 +98,8 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
     return js_buf_append(&lineage->records, &record, sizeof(record));
 }
 
-/* Adds a record to the stack, once for each question. A job can only come after
- * one with a lower number, so records below `least` lead nowhere. */
+/* Adds a record to the stack, once for each question. A job can come only after
+ * jobs with lower numbers, so records below `least` lead nowhere. */
 static int push_record(struct js_lineage *lineage, size_t index, size_t least)
 {
     struct record *record = &records_of(lineage)[index];
@@ -168,8 +167,8 @@ struct writer {
     uint64_t seq;
     uint64_t line;
     uint64_t barriers; /* `wait` lines above it */
-    const char *own;   /* not a job but the run itself: what its file is called;
-                          NULL for a job */
+    const char *own;   /* if the writer is the run itself: the description of
+                          its file; NULL for a job */
 };
 
 struct claim {
@@ -184,8 +183,8 @@ struct claims {
     size_t count;
 };
 
-/* What was written so far. Each file has up to KEYS_MAX keys, and all of them
- * are claimed, because the next job may name it in another way. */
+/* The files written so far. Each file has up to KEYS_MAX keys, and all of them
+ * are claimed, because the next job may name the file in another way. */
 struct targets {
     char *cwd;          /* NULL: unknown */
     struct claims now;  /* for a file all claims, for a stream the latest */
@@ -206,7 +205,8 @@ static bool is_no_key(const struct key *key)
     return key->low == 0 && key->high == 0;
 }
 
-/* The slot of the key, or the one where it belongs. There must be room. */
+/* Returns the slot of the key, or the one where the key belongs. There must be
+ * room. */
 static struct claim *targets_slot_of(const struct claims *claims,
                                      const struct key *key)
 {
@@ -229,7 +229,7 @@ static const struct claim *find_claim(const struct claims *claims,
     return is_no_key(&claim->key) ? NULL : claim;
 }
 
-/* If there is no memory, the claim is not remembered. */
+/* If memory runs out, the claim is not remembered. */
 static void put_claim(struct claims *claims, const struct key *key,
                       const struct writer *job)
 {
@@ -256,7 +256,8 @@ static void put_claim(struct claims *claims, const struct key *key,
 
 /* ---------------------------------------------------------------- paths */
 
-/* Makes "DIR/PATH" unless PATH is absolute. False: it is too long. */
+/* Makes "DIR/PATH" unless PATH is absolute. Returns false if the result is too
+ * long. */
 static bool join_path(char ret[PATH_MAX], const char *dir, const char *path)
 {
     int len = path[0] == '/' || !dir
@@ -266,7 +267,7 @@ static bool join_path(char ret[PATH_MAX], const char *dir, const char *path)
 }
 
 /* Removes "//" and "/./" from an absolute path, and "/../" as if no folder were
- * a link. True if there was no "/../". */
+ * a link. Returns true if there was no "/../". */
 static bool fold_path(char *path)
 {
     char *to = path;
@@ -299,7 +300,7 @@ static size_t folder_len(const char *path)
 
 /* ---------------------------------------------------------------- keys */
 
-/* The lowest bit is set, so that no hash is all zero, which means an empty
+/* The lowest bit is set because a hash of all zeros would mean an empty
  * slot. */
 static struct key targets_hash_of(const void *bytes, size_t len)
 {
@@ -307,8 +308,8 @@ static struct key targets_hash_of(const void *bytes, size_t len)
     return (struct key){hash.low64 | 1, hash.high64};
 }
 
-/* A file that exists is known by its inode, one that does not by its folder's
- * inode and its name. */
+/* An existing file is identified by its inode; any other, by its name and the
+ * inode of its folder. */
 struct identity {
     uint64_t device, inode;
     char name[NAME_MAX + 1]; /* in that folder; "": the folder itself */
@@ -400,8 +401,8 @@ static size_t find_keys(struct targets *targets, const char *dir,
 }
 
 /* Adds a file that `job` will write to, relative to `dir` (NULL: the current
- * folder). Returns true if a job added before writes to it too, and then the
- * last such job in *ret; or if it is a file of the run. */
+ * folder). Returns true if it is a file of the run, or if an earlier job writes
+ * to it as well; *ret is then the last such writer. */
 static bool targets_add(struct targets *targets, const char *dir,
                         const char *path, const struct writer *job,
                         struct writer *ret)
@@ -423,8 +424,8 @@ static bool targets_add(struct targets *targets, const char *dir,
     }
     for (size_t i = 0; i < count; i++) {
         /* Two generations: when the newer one is full, the older one is dropped
-         * as a whole. A list of claims by age would take more memory for
-         * each. */
+         * as a whole. A list of claims by age would take more memory for each
+         * claim. */
         if (targets->is_stream && targets->now.count >= STREAM_CLAIMS) {
             free(targets->past.slots);
             targets->past = targets->now;
@@ -454,8 +455,7 @@ struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
         return NULL;
     struct targets *targets = &conflicts->targets;
     targets->is_stream = is_stream;
-    /* Taken once, because asking for it again would cost a system call for each
-     * job. */
+    /* Determined only once, because this takes a system call. */
     targets->cwd = getcwd(NULL, 0);
     conflicts->lineage = js_lineage_new();
     if (!conflicts->lineage) {
@@ -546,7 +546,7 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
             ? ". This job comes after it and replaces what it wrote"
             : ". Make sure that one of the two jobs comes after the other";
     js_err_set(ret_what,
-               "%s=%.200s: the job in line %" PRIu64
+               "%s=%.200s: the job on line %" PRIu64
                " writes to the same file%s",
                attribute, path, other.line, what);
     return answer == JS_LINEAGE_NO ? JS_CONFLICT_ERROR : JS_CONFLICT_WARNING;

@@ -8,14 +8,13 @@
 #include <string.h>
 
 enum {
-    SUGGEST_MAX = 1000, /* how many names are searched for the one that was
-                           meant */
+    SUGGEST_MAX = 1000, /* how many names are searched for a similar one */
 };
 
 enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
 
-/* An edge to a job that has not ended. It is in the list of the parent, in
- * memory of the child. */
+/* An edge to a job that has not ended. It is in the parent's list, but its
+ * memory belongs to the child. */
 struct edge {
     struct edge *next;
     struct node *child;
@@ -39,7 +38,7 @@ struct node {
     enum state state;
     int mark;
     bool is_named;
-    bool is_held; /* it is in a run of an epoch, or in one that was released */
+    bool is_held;   /* it is in a run of an epoch, or in a released run */
     bool is_queued; /* it is still to be reported */
     char name[];
 };
@@ -65,7 +64,7 @@ struct epoch {
     struct run_queue held; /* all jobs of an epoch added before it opened */
 };
 
-/* The numbers of jobs of each depth that may still grow. */
+/* The number of jobs of each depth, for depths where it may still grow. */
 struct depths {
     uint64_t floor;   /* no job to come has this depth or a smaller one */
     uint64_t deepest; /* of all jobs so far */
@@ -79,9 +78,9 @@ struct depths {
  * - `names` has the jobs with a name; `nodes` has all nodes, by id.
  * - `open` is the first epoch in which a job has not ended, or the last one.
  *   Jobs of later epochs are WAITING or SKIPPED, and `held` of their epoch.
- * - unmet counts a job's edges to parents that have neither ended nor, if they
- *   were skipped, passed that on. A job of the open epoch with none is READY,
- *   or has ended or been skipped.
+ * - unmet counts a job's edges to parents that have not ended, or were skipped
+ *   but have not yet passed that on. A job of the open epoch without such edges
+ *   is READY, or has ended or been skipped.
  * - A job is in `ready` or in `skipped` at most once, and then is_queued; those
  *   of `skipped` in front of `unsettled` have passed that on.
  */
@@ -103,7 +102,8 @@ struct js_graph {
     uint64_t steps;
 #ifdef JS_DEBUG
     uint64_t checked_steps; /* what `steps` was at the last recount */
-    uint64_t check_cost;    /* how many nodes and edges that examined */
+    uint64_t check_cost;    /* how many nodes and edges the last recount
+                               examined */
 #endif
 };
 
@@ -217,7 +217,7 @@ void js_graph_free(struct js_graph *graph)
 
 /* -------------------------------------------------------------- invariants */
 
-/* Adds up the edges of nodes, from both of their ends. */
+/* Counts the edges of nodes, from both ends of each edge. */
 struct recount {
     size_t nodes, named, queued, live, unmet, edges;
 };
@@ -273,7 +273,8 @@ static uint64_t graph_recount(const struct js_graph *graph)
         uint64_t held = 0;
         for (const struct run *run = epoch->held.first; run; run = run->next)
             held += run->last - run->first + 1;
-        /* Jobs behind a barrier can be skipped, but not end otherwise. */
+        /* Jobs behind a barrier can be skipped, but cannot end in any other
+         * way. */
         JS_INVARIANT(epoch == graph->open || epoch->pending <= held);
         JS_INVARIANT(epoch->next || epoch == graph->last);
         pending += epoch->pending;
@@ -287,8 +288,8 @@ void js_graph_assert_invariants(const struct js_graph *graph)
     (void)graph_recount(graph);
 }
 
-/* In a debug build: recounts now and then, so that all recounts together take
- * no longer than what the graph has done. */
+/* In a debug build, recounts from time to time, so that all recounts together
+ * take no longer than the graph's own work. */
 static void graph_check(struct js_graph *graph)
 {
 #ifdef JS_DEBUG
@@ -303,7 +304,7 @@ static void graph_check(struct js_graph *graph)
 
 /* ------------------------------------------------------------- what is bad */
 
-/* There is no job of that name before this one. */
+/* No job before this one has that name. */
 static int refuse_edge(const struct js_graph *graph, const char *name,
                        const struct js_graph_edge *edge, struct js_err *err)
 {
@@ -350,14 +351,15 @@ static bool has_ended(const struct node *node)
     return node->state > READY;
 }
 
-/* Looks up all names. Fills in what follows from them, or reports a bad one. */
+/* Looks up all names. Fills in the fields that depend on them, or reports a bad
+ * name. */
 static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
                  struct js_err *err)
 {
     uint64_t taken = draft->name ? js_graph_find(graph, draft->name) : 0;
     if (taken) {
         errno = EEXIST;
-        return js_err_set(err, "name=%.100s: job %ju has that name already",
+        return js_err_set(err, "name=%.100s: job %ju already has that name",
                           draft->name, (uintmax_t)taken);
     }
     draft->depth = graph->depths.floor + 1;
@@ -422,7 +424,8 @@ static bool is_behind_barrier(const struct js_graph *graph)
     return graph->last != graph->open;
 }
 
-/* Does all that can fail, and leaves no trace in the graph but room. */
+/* Does everything that can fail, and changes nothing in the graph except for
+ * its free room. */
 static int graph_prepare(struct js_graph *graph, struct draft *draft)
 {
     bool needs_node = draft->name || draft->unmet || draft->failed_parent;
@@ -487,7 +490,7 @@ static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
         graph->unsettled = node;
 }
 
-/* Returns as js_graph_add(). */
+/* Returns the same as js_graph_add(). */
 static int graph_commit(struct js_graph *graph, const struct draft *draft)
 {
     struct depths *depths = &graph->depths;
@@ -611,8 +614,8 @@ void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
     if (node) {
         node->state = success ? SUCCEEDED : FAILED;
         graph_settle(graph, node);
-        /* Skipped jobs may skip others. The list of those still to be settled
-         * takes the place of a recursion. */
+        /* Skipped jobs may skip others. The list of jobs still to be settled
+         * takes the place of recursion. */
         for (; graph->unsettled; graph->unsettled = graph->unsettled->next)
             graph_settle(graph, graph->unsettled);
         drop_if_done(graph, node);
@@ -632,8 +635,8 @@ void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 uint64_t js_graph_next_ready(struct js_graph *graph)
 {
     struct run *run;
-    /* A run that a barrier has released may have a million jobs, so they are
-     * released one at a time, as they are asked for. */
+    /* A run that a barrier has released may have a million jobs, so its jobs
+     * are released one at a time, on request. */
     while ((run = graph->released.first)) {
         uint64_t id = run->first;
         graph->steps++;
@@ -643,7 +646,7 @@ uint64_t js_graph_next_ready(struct js_graph *graph)
         }
         struct node *node = graph_find_node(graph, id);
         if (!node)
-            return id; /* nothing but the barrier held it up */
+            return id; /* it waited only for the barrier */
         node->is_held = false;
         if (node->state == WAITING && node->unmet == 0) {
             node->state = READY;

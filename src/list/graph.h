@@ -55,7 +55,7 @@ struct js_graph_edge {
  * changes nothing and returns -1; *err is set, *ret_bad is the index of the bad
  * edge (SIZE_MAX if no edge is at fault), and errno is:
  *
- *     EEXIST  name=mesh: job 3 has that name already
+ *     EEXIST  name=mesh: job 3 already has that name
  *     ENOENT  after=mash: no job before this one has that name (did you mean
  *             "mesh"?)     up to 1,000 names are searched for a similar one
  *             after=mesh: a job cannot wait for itself

@@ -176,7 +176,7 @@ void js_job_queue_assert_invariants(const struct js_job_queue *queue)
 
 static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 {
-    /* An empty value is the same as none, and has no entry. */
+    /* An empty value is the same as no value, and has no entry. */
     if (!value || !value[0])
         return 0;
     if (js_buf_append(buf, &letter, 1) < 0)
@@ -223,8 +223,8 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
         case ENV_LETTER: /* taken above: no attribute may have this letter */
             break;
         }
-        /* Each attribute comes at most once and is not empty: anything else was
-         * not packed here. */
+        /* Each attribute occurs at most once and is not empty: anything else
+         * was not packed by this module. */
         if (!field || *field || !entry[1])
             goto bad;
         *field = entry + 1;
@@ -250,9 +250,9 @@ const char *js_job_spec_env(const struct js_job_spec *details,
 
 struct js_identity js_identity_of(const struct js_job *job)
 {
-    /* The details without the name, which is their first, and the command.
-     * Different jobs have different bytes here: the command contains no NUL,
-     * and each of the details ends with one. */
+    /* The hash covers the command and the details, except for the name, which
+     * comes first. Different jobs have different bytes here: the command
+     * contains no NUL, and each of the details ends with one. */
     const char *name = js_job_name(job);
     size_t skipped = name[0] ? 1 + strlen(name) + 1 : 0;
     const char *doing = job->text + skipped;
@@ -263,7 +263,8 @@ struct js_identity js_identity_of(const struct js_job *job)
         doing = duration;
         len = sizeof(duration);
     }
-    /* The kind is the seed, so that no command is taken for a simulated job. */
+    /* The kind is the seed, so that no command has the identity of a simulated
+     * job. */
     XXH128_hash_t hash =
         XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
     return (struct js_identity){hash.high64, hash.low64};

@@ -10,40 +10,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most that is dropped from the end of a line: a backslash and a CR. A text
- * longer than this is too long whatever comes next. */
+/* The limit and the most that is dropped from the end of a line: a backslash
+ * and a CR. A longer text is too long, whatever comes next. */
 enum { TEXT_MAX = JS_JOBFILE_COMMAND_MAX + 2 };
 
-/* How many lines a shell is asked about. */
+/* The shell is asked about at most this many lines. */
 enum { ASKED_MAX = 16 };
 
-/* The kind of the line being read, as far as its bytes so far show. */
+/* The kind of the line being read, as far as its bytes so far show it. */
 enum line_kind {
     LINE_BLANK, /* nothing, or blanks */
     LINE_COMMENT,
-    LINE_DEFAULTS, /* a comment that begins like "#JOBSCHED ", so far */
+    LINE_DEFAULTS, /* so far, a comment that begins like "#JOBSCHED " */
     LINE_COMMAND,  /* a CR counts until the line ends: see end_command() */
 };
 
 /*
- * Each byte is examined once, on its way from `input` into `text`. Bytes of a
- * comment are dropped, so a comment without end needs no memory.
+ * Each byte is examined once, on its way from `input` to `text`. Bytes of a
+ * comment are dropped, so an endless comment needs no memory.
  */
 struct js_jobfile {
     char *name;
     struct js_buf input;
     size_t at;  /* start of the unread part of the input */
-    bool begun; /* a byte order mark at the front has been looked for */
+    bool begun; /* the check for a byte order mark is done */
     bool ended; /* no more input will come */
 
-    uint64_t line; /* position of input.data[at], from 1 on, and its column */
+    uint64_t line; /* line of input.data[at], from 1 on, and its column */
     uint64_t column;
 
     enum line_kind kind;
     struct js_buf text;  /* the command so far, with its lines joined */
-    size_t text_line_at; /* start of the last of these lines in it */
-    uint64_t first_line; /* number of the first of them in the input */
-    struct js_buf lines; /* starts of the others in it: a size_t each */
+    size_t text_line_at; /* start of the last of these lines in `text` */
+    uint64_t first_line; /* number of the first of these lines in the input */
+    struct js_buf lines; /* starts of the other lines in `text`: a size_t
+                            each */
 
     struct js_graph *graph;
     struct js_resume *resume; /* NULL: all jobs run */
@@ -117,8 +118,8 @@ static size_t unread(const struct js_jobfile *file)
 
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len)
 {
-    /* Moving the rest only when it is no longer than what was read since the
-     * last time keeps the total time linear. */
+    /* The rest is moved only when it is no longer than the part read since the
+     * last move, which keeps the total time linear. */
     if (file->at >= unread(file)) {
         js_buf_consume(&file->input, file->at);
         file->at = 0;
@@ -175,7 +176,7 @@ static void advance_newline(struct js_jobfile *file)
     file->column = 1;
 }
 
-/* Prepares for a line that does not continue the one before. */
+/* Prepares for a line that does not continue the previous one. */
 static void begin_line(struct js_jobfile *file)
 {
     file->kind = LINE_BLANK;
@@ -233,7 +234,7 @@ static int describe_at(const struct js_jobfile *file, size_t at,
     return rc;
 }
 
-/* Reports an error of this line only: the lines after it can be read. */
+/* Reports an error in this line only: the lines after it can be read. */
 static int refuse_at(struct js_jobfile *file, size_t at,
                      const struct js_err *why)
 {
@@ -285,9 +286,9 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
         return rc;
     if (errno == ENOMEM)
         return jobfile_fail_errno(file);
-    /* The graph knows which name it refused, and the line is read once more for
-     * its place. The job is then added without it, so that no other error
-     * follows from this one. */
+    /* The graph says which name it refused, and the line is read once more to
+     * find the place of the name. The job is then added without that name, so
+     * that this error causes no others. */
     if (!attributes || bad == SIZE_MAX) {
         at = js_attributes_find(line, len, "name", 0);
         name = NULL;
@@ -319,8 +320,8 @@ static void check_command(struct js_jobfile *file, size_t at)
                 "ends without waiting for it, and jobsched then ends that "
                 "process. Without the & the job waits for it; jobs run side by "
                 "side anyway");
-    /* Only a shell can decide about the rest. Each question costs a process, so
-     * a list of nothing but such lines must not ask for every line. */
+    /* Only a shell can judge the other lines. Each question takes a process, so
+     * a list that consists of such lines must not ask about every line. */
     if (look == JS_SHLINE_DOUBTFUL && file->checks.takes &&
         file->asked < ASKED_MAX) {
         const char *text = js_buf_string(&file->text);
@@ -382,7 +383,7 @@ static int jobfile_decide(struct js_jobfile *file, struct js_job *job,
     if (js_resume_decide(file->resume, job, (enum js_resume_decision)after,
                          ret) < 0)
         return jobfile_fail_errno(file);
-    /* It has ended, whatever became of the jobs it comes after. */
+    /* The job has ended, whatever happened to the jobs it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
         file->edges.len = 0;
     return 0;
@@ -399,8 +400,9 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
                        gather_edges(file, &attributes->after_any, true) < 0))
         return jobfile_fail_errno(file);
-    /* Before the decision, which drops the edges of a job that has ended: two
-     * jobs of one file must be in order in every run, not only in this one. */
+    /* This comes before the decision, which drops the edges of a job that has
+     * ended: two jobs that write one file must be in order in every run, not
+     * only in this one. */
     if (is_checked && js_conflicts_add_job(
                           file->conflicts, job->seq, attributes, file->graph,
                           (const struct js_graph_edge *)file->edges.data,
@@ -466,7 +468,7 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
 {
     const struct js_buf *text = &file->text;
     struct js_attributes attributes;
-    /* A line that is refused counts as well, so the jobs after it keep their
+    /* A refused line counts as well, so that the jobs after it keep their
      * numbers. */
     file->jobs++;
     if (!file->has_defaults && !js_attributes_present(text->data, text->len)) {
@@ -484,7 +486,7 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
 
 /*
  * The only place where the text of a whole line, joined and without its line
- * end, becomes a job. Returns as js_jobfile_next().
+ * end, becomes a job. Returns the same as js_jobfile_next().
  */
 static int job_of_text(struct js_jobfile *file, struct js_job **ret)
 {
@@ -529,7 +531,7 @@ static bool may_be_defaults(const struct js_buf *text)
     return text->len - at <= word || jobfile_is_blank(text->data[at + word]);
 }
 
-/* The line is a comment that may set defaults, and is complete. */
+/* Called for a complete comment that may set defaults. */
 static int end_defaults(struct js_jobfile *file)
 {
     struct js_attributes defaults;
@@ -543,7 +545,7 @@ static int end_defaults(struct js_jobfile *file)
     size_t from = skip_blank_bytes(text) + strlen(defaults_word);
     /* The input may have ended within the word. */
     if (from <= text->len && may_be_defaults(text)) {
-        /* A bad line must leave the defaults before it as they are. */
+        /* A bad line must leave the earlier defaults unchanged. */
         if (js_attributes_copy(&defaults, &file->defaults) < 0)
             return jobfile_fail_errno(file);
         if (js_defaults_read(text->data + from, text->len - from, &defaults,
@@ -565,8 +567,8 @@ static int end_defaults(struct js_jobfile *file)
 /* ---------------------------------------------------------------- lines */
 
 /* The next bytes belong to the command. Takes at most the first `len` unread
- * bytes, and not more than make it too long. So the result does not depend on
- * how the input was cut. */
+ * bytes, and stops when the command is too long, so that the result does not
+ * depend on how the input was cut into pieces. */
 static int jobfile_take_text(struct js_jobfile *file, size_t len)
 {
     const char *bytes = file->input.data + file->at;
@@ -579,7 +581,7 @@ static int jobfile_take_text(struct js_jobfile *file, size_t len)
     return file->text.len > TEXT_MAX ? fail_too_long(file) : 0;
 }
 
-/* How many bytes may be examined at once. */
+/* Returns how many bytes may be examined at once. */
 static size_t text_window(const struct js_jobfile *file)
 {
     size_t room = TEXT_MAX + 1 - file->text.len;
@@ -652,7 +654,7 @@ static int read_command(struct js_jobfile *file, struct js_job **ret)
                : 0;
 }
 
-/* Takes one step: to the end of the line, of the input so far, or of the
+/* Takes one step, to the end of the line, of the available input, or of the
  * blanks. */
 static int read_some(struct js_jobfile *file, struct js_job **ret)
 {
@@ -663,7 +665,8 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
         window = text_window(file);
         while (len < window && jobfile_is_blank(bytes[len]))
             len++;
-        /* The first byte that is not blank says what kind of line it is. */
+        /* The first byte that is not a blank determines the kind of the
+         * line. */
         if (len < window)
             file->kind = bytes[len] == '#' ? LINE_DEFAULTS : LINE_COMMAND;
         return jobfile_take_text(file, len);
@@ -677,8 +680,8 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
     return read_command(file, ret);
 }
 
-/* Skips the byte order mark that some editors write. False until it is known
- * whether there is one. */
+/* Skips the byte order mark that some editors write. Returns false until it is
+ * known whether there is one. */
 static bool skip_mark(struct js_jobfile *file)
 {
     static const char mark[] = "\xef\xbb\xbf";

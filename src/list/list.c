@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The text goes to a parser in pieces of this size. So the parser never holds a
- * second copy of a large file. */
+/* The text goes to a parser in pieces of this size, so that the parser never
+ * holds a second copy of a large file. */
 enum { PIECE_BYTES = 64 * 1024 };
 
-/* A job that needs more than one core, and not the same as the job before
- * it. */
+/* A job that needs anything other than a single core, and whose needs differ
+ * from those of the job before it. */
 struct special {
     uint64_t id, line;
     struct js_request request;
@@ -69,7 +69,7 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
         js_err_errno(err, "cannot read %s", shown);
     else if (S_ISDIR(ret->st_mode))
         rc = js_err_set(
-            err, "%s is a directory: give a file with one command on each line",
+            err, "%s is a directory: name a file with one command on each line",
             shown);
     free(name);
     return rc;
@@ -106,13 +106,13 @@ struct check {
     struct js_warnings warnings;
     struct js_graph *graph;
     struct js_jobfile *jobs;
-    size_t at; /* the position up to which the parser has the text */
+    size_t at; /* the position up to which the parser has received the text */
     bool has_ended;
     unsigned errors;
     struct js_err first_error;
 };
 
-/* Returns 1 and the next job that runs, 0 at the end, or -1 as
+/* Returns 1 with the next job that runs, 0 at the end of the list, or -1 like
  * js_jobfile_next(). */
 static int check_next(struct check *check, struct js_job **ret,
                       struct js_err *err)
@@ -172,7 +172,8 @@ static void check_add_error(struct check *check, const struct js_err *err)
     sink->report(sink->arg, err->text);
 }
 
-/* The text has been read, or has too many errors: puts together what was found.
+/* Puts together the findings, once the text has been read or has too many
+ * errors.
  */
 static int check_finish(struct check *check, struct js_err *err)
 {
@@ -188,15 +189,15 @@ static int check_finish(struct check *check, struct js_err *err)
         if (js_resume_end(check->resume) < 0)
             return list_fail_errno(list, err);
         survey->resume = check->resume->counts;
-        /* Jobs that are left out of this run have not ended either. */
+        /* Jobs that do not take part in this run have not ended either. */
         survey->left += survey->resume.aside;
     }
     js_graph_shape(check->graph, &survey->shape);
     return 0;
 }
 
-/* Checks to the end of the text. Continues after errors in attributes, to find
- * more of them. */
+/* Checks the text to its end. Continues after an error in the attributes, to
+ * find more of these. */
 static int check_text(struct check *check, struct js_err *err)
 {
     struct js_list *list = check->list;
@@ -266,8 +267,8 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
     struct js_list *list = list_new(config->path, err);
     int rc = -1;
     /* Reads to the end, whatever size fstat(2) reported: the file may be
-     * growing, or be in /proc and have no size. With one byte more, the end is
-     * found without growing the buffer. */
+     * growing, or be in /proc and have no size. With one more byte of room, the
+     * end is found without growing the buffer. */
     if (list && (js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0 ||
                  js_file_read(fd, &list->text) < 0))
         list_fail_errno(list, err);

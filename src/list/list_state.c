@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* The walk needs the ids of all jobs, because the graph knows them only by
- * their place in the list. */
+ * their position in the list. */
 struct js_list_state {
     struct js_resume resume;
     struct js_source *source;
@@ -55,7 +55,7 @@ static enum js_wait wait_of(const struct js_graph *graph,
     return JS_WAIT_TO_SKIP;
 }
 
-/* A list that was checked has no errors, so only memory can fail. */
+/* A checked list has no errors, so the only failure is a lack of memory. */
 static int list_state_visit_all(struct js_list_state *list_state)
 {
     struct js_graph *graph = js_source_graph(list_state->source);
@@ -66,8 +66,8 @@ static int list_state_visit_all(struct js_list_state *list_state)
                JS_SOURCE_JOB) {
         uint64_t parent;
         list_state_visit(list_state, job, wait_of(graph, job));
-        /* The graph must be asked after each job that waits; the answer is part
-         * of wait_of() already. */
+        /* js_graph_next_skipped() must be called after each job that waits; its
+         * answer is already part of wait_of(). */
         while (js_graph_next_skipped(graph, &parent))
             continue;
         js_job_free(job);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* For each step what failed and, unless hints[] has a more special rule, what
+/* For each step: what failed and, unless hints[] has a more specific rule, what
  * to do. */
 static const struct {
     const char *what;
@@ -35,7 +35,7 @@ static const struct {
                         "processes of its user; the system log of the host "
                         "says whether the host ran out of memory"},
     [JS_STEP_LIMIT] = {"its memory cannot be limited",
-                       "leave out --strict-mem, or ask for no more than "
+                       "leave out --strict-mem, or request no more than "
                        "`ulimit -d` allows"},
     [JS_STEP_HOSTFILE] = {"the file that names its hosts cannot be written",
                           "name another folder with --tmpdir"},
@@ -69,7 +69,7 @@ static const struct {
     {JS_STEP_OUTPUT, ENOENT,
      "the folder of stdout=, --output or --tmpdir must exist on every host"},
     {JS_STEP_OUTPUT, ENOTDIR,
-     "what --output or --tmpdir names must be a folder on every host"},
+     "the path given with --output or --tmpdir must be a folder on every host"},
     {JS_STEP_OUTPUT, EISDIR,
      "the folder of --output contains a folder with the name of an output "
      "file: remove it"},
@@ -95,7 +95,7 @@ static const struct {
      "the host has too many files open: run fewer slots, or have its limit "
      "(sysctl fs.file-max) raised"},
     {JS_STEP_NONE, ENOMEM,
-     "the host is short of memory: run fewer slots, or ask for more memory"},
+     "the host is short of memory: run fewer slots, or request more memory"},
 };
 
 /* sigabbrev_np(3) knows these too, but only since glibc 2.32. */
@@ -115,8 +115,8 @@ static const char *const signal_names[] = {
 
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 {
-    /* Written out rather than by a table, because each job sends one
-     * (base/pack.h). */
+    /* This is written out rather than done with a table, because each job sends
+     * an outcome (base/pack.h). */
     char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 6 * sizeof(uint32_t));
     if (!at)
         return -1;
@@ -203,7 +203,7 @@ static int describe_step(const struct js_outcome *outcome, const char *path,
                           : "could not be started: ";
     if (js_buf_printf(buf, "%s%s", how, steps[step].what) < 0)
         return -1;
-    /* The path is the user's, so it is escaped. */
+    /* The path comes from the user, so it is escaped. */
     if (path && (js_buf_puts(buf, ": ") < 0 ||
                  js_buf_escape(buf, path, strlen(path)) < 0))
         return -1;
@@ -230,15 +230,16 @@ int js_outcome_describe(const struct js_outcome *outcome, const char *path,
     case JS_STOP_REASON_STOPPED:
         return js_buf_printf(buf, "stopped after %.1f s", seconds);
     case JS_STOP_REASON_MEMORY:
-        return js_buf_puts(buf, "killed for lack of memory: ask for more with "
-                                "mem=, or run fewer jobs on a node");
+        return js_buf_puts(buf, "killed for lack of memory: request more with "
+                                "mem=, or run fewer jobs per node");
     default:
         return js_buf_printf(buf, "ended by cause %u",
                              (unsigned)outcome->cause);
     }
     if (!number)
         return js_buf_printf(buf, "exit %u", outcome->exit_code);
-    /* The number is printed as well, because other programs show only that. */
+    /* The number is printed as well, because other programs show only the
+     * number. */
     if (number < known && signal_names[number])
         return js_buf_printf(buf, "killed by %s (signal %u)",
                              signal_names[number], number);

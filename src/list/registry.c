@@ -12,8 +12,8 @@
 enum { PLACES_MIN = 64 };
 
 /* Ids of 32 bits keep a list of millions small. The entries with one identity
- * form a list by id. Only the first of them knows the last, and the first one
- * not yet matched. */
+ * form a list by id. Only the first entry of a list knows the last one, and the
+ * first one that is not matched yet. */
 struct entry {
     struct js_identity identity;
     uint32_t next, last, unmatched; /* ids, or 0 */
@@ -26,8 +26,8 @@ struct entry {
 };
 
 /* Invariants: each id is in the list of exactly one identity, and `places` has
- * the first of each; settled counts the entries that is_settled, all of which
- * are FAILED. */
+ * the first id of each list; settled counts the entries that is_settled, all of
+ * which are FAILED. */
 struct js_registry {
     struct entry *entries; /* indexed by id - 1 */
     size_t count, capacity;
@@ -39,7 +39,7 @@ struct js_registry {
     struct js_strmap names; /* to struct name, which is owned */
 };
 
-/* A name and the job that has it now. The map points into `text`. */
+/* A name and the job that has this name now. The map points into `text`. */
 struct name {
     uint64_t id;
     char text[];
@@ -72,7 +72,7 @@ uint64_t js_registry_count(const struct js_registry *registry)
 /* ---------------------------------------------------------------- identities
  */
 
-/* The place of the identity, or the empty place where it belongs. */
+/* Returns the place of the identity, or the empty place where it belongs. */
 static uint32_t *registry_find_place(const struct js_registry *registry,
                                      uint32_t *places, size_t count,
                                      const struct js_identity *identity)
@@ -86,8 +86,8 @@ static uint32_t *registry_find_place(const struct js_registry *registry,
     return &places[at];
 }
 
-/* Grows while a quarter of the places is still empty, so that searches stay
- * short. */
+/* The table grows while a quarter of its places are still empty, so that
+ * searches stay short. */
 static int grow_places(struct js_registry *registry)
 {
     if (4 * (registry->identities + 1) <= 3 * registry->place_count)
@@ -116,8 +116,8 @@ uint64_t js_registry_add(struct js_registry *registry,
         errno = ENOMEM;
         return 0;
     }
-    /* What can fail comes first, so that a failure leaves the registry
-     * unchanged. */
+    /* Everything that can fail is done first, so that a failure leaves the
+     * registry unchanged. */
     if (grow_places(registry) < 0)
         return 0;
     struct entry *entries = js_buf_grow(registry->entries, &registry->capacity,

@@ -16,7 +16,8 @@ void js_resources_release(struct js_resources *resources)
     errno = saved;
 }
 
-/* The arrays grow by one: they are made once, and are short. */
+/* The arrays grow one element at a time: they are built only once, and are
+ * short. */
 static int resources_grow(void **array, size_t count, size_t size)
 {
     void *grown = realloc(*array, count * size);
@@ -161,7 +162,7 @@ void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret)
     memset(ret, 0, sizeof(*ret));
     ret->mem_bytes = js_unpack_u64(cursor);
     uint32_t cores = js_unpack_u32(cursor);
-    /* The limits keep a damaged message from allocating without end. */
+    /* The limits prevent a damaged message from causing huge allocations. */
     if (cores > JS_CPUS_MAX)
         cursor->bad = true;
     for (uint32_t i = 0; i < cores && !cursor->bad; i++)

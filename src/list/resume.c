@@ -39,7 +39,7 @@ static int resume_report_name(struct js_resume *resume, uint64_t id,
     /* A name is reported only when it is new or has moved to another job. */
     if (!name[0] || js_registry_find_name(resume->registry, name) == id)
         return 0;
-    /* For a stream the name is put on record, but is not needed here. */
+    /* For a stream the name is recorded, but is not needed here. */
     if (id <= js_registry_count(resume->registry) &&
         js_registry_name(resume->registry, id, name) < 0)
         return -1;
@@ -58,8 +58,8 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     bool is_changed = namesake > 0 && namesake <= resume->known;
     resume->counts.changed += is_changed;
     resume->counts.added += !is_changed;
-    /* The job that had the name is gone, unless this list has had it already.
-     * (If it follows without that name, it comes back.) */
+    /* The job that had the name is gone, unless it has already occurred in this
+     * list. (If it follows without that name, it counts as back.) */
     if (is_changed && !js_registry_get(registry, namesake).is_matched &&
         !js_registry_get(registry, namesake).is_gone) {
         js_registry_set_gone(registry, namesake, true);
@@ -67,7 +67,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
             return -1;
     }
     /* A stream may be endless, so its jobs are not remembered here. The journal
-     * has them. */
+     * records them. */
     if (resume->is_stream)
         job->id = resume->known + ++resume->streamed;
     else
@@ -86,7 +86,7 @@ static bool has_gone_wrong(const struct js_registry_job *known)
            known->state == JS_JOB_STATE_SKIPPED || known->is_owed;
 }
 
-/* The order of these questions is the rule: what a job comes after decides
+/* The order of these questions matters: the jobs that a job comes after decide
  * first, then what is known about the job itself. */
 static enum js_resume_decision decision_of(const struct js_resume *resume,
                                            const struct js_registry_job *known,
@@ -170,17 +170,17 @@ static int resume_decide(struct js_resume *resume, struct js_job *job,
     struct js_registry_job known = {.state = JS_JOB_STATE_LEFT};
     if (id > 0)
         known = js_registry_get(resume->registry, id);
-    /* A list is read twice, and the first pass only looks at it. */
+    /* A list is read twice, and the first pass changes nothing. */
     bool is_new = id == 0 || id > resume->known;
-    /* Who only looks asks how the jobs ended, and not what the next run would
+    /* A read-only caller asks how the jobs ended, not what the next run would
      * do with them. */
     if (!only_looks)
         *ret = decision_of(resume, &known, is_new, after);
     else if (resume->what == JS_RESUME_LOOK)
         *ret = by_state[known.state];
     count(resume, &known, id == 0, *ret);
-    /* The registry's matches change then, but not what it knows of the jobs,
-     * and an unknown job gets no id. */
+    /* The matches in the registry then change, but not what it knows about the
+     * jobs, and an unknown job gets no id. */
     if (only_looks) {
         resume->counts.added += id == 0;
         job->id = id;

@@ -47,7 +47,8 @@ struct js_source {
 
     const struct js_list *list; /* NULL: no regular file */
     struct js_list *own_list;   /* the same list, if the source owns it */
-    size_t text_at; /* the position up to which the parser has the text */
+    size_t text_at; /* the position up to which the parser has received the
+                       text */
 
     /* For a stream only. */
     char *name; /* its name in errors */
@@ -133,12 +134,12 @@ static int feed_stream(struct js_source *source)
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
     /*
-     * Since the last look a distrusted pipe never held more than what was read
-     * now and what is left. Less than half of its size cannot have filled it:
-     * any two neighbouring pages hold more than one page could, or they would
-     * have been merged, and only the first may be half read. The first look
-     * also enlarges the pipe, if possible. All this comes before any byte of
-     * this read is used.
+     * Since the last check, a distrusted pipe has never held more than what was
+     * read now plus what is left. If that is less than half its size, it cannot
+     * have been full: any two neighbouring pages hold more than one page could,
+     * or they would have been merged, and only the first may be half read. The
+     * first check also enlarges the pipe, if possible. All this is done before
+     * any byte of this read is used.
      */
     if (source->pipe_bytes > 0) {
         int left = 0, limit = source->pipe_bytes / 2 - PAGE_BYTES;
@@ -150,13 +151,13 @@ static int feed_stream(struct js_source *source)
     if (source->is_damaged)
         return -1;
     if (n == 0) {
-        /* Nothing can be known about how the feeder has ended. A line that was
-         * cut off is the only sign that it broke down. */
+        /* There is no way to know how the feeder ended. A line that was cut off
+         * is the only sign that it failed. */
         if (sink->report && js_input_is_within_line(source->input)) {
             struct js_err text;
             js_err_set(&text,
                        "%s: the last line does not end in a newline; it is "
-                       "taken as it is",
+                       "accepted as it is",
                        source->name);
             sink->report(sink->arg, text.text);
         }
@@ -166,22 +167,23 @@ static int feed_stream(struct js_source *source)
     return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
 }
 
-/* A broken stream is no error in the list, hence a state of its own. */
+/* A broken stream is not an error in the list, so it has a state of its own. */
 static enum js_source_state end_badly(const struct js_source *source,
                                       struct js_err *err)
 {
     if (errno == ECONNABORTED) {
         js_err_set(err,
                    "%s broke off: the process that passes it on is gone. No "
-                   "more jobs are read from it",
+                   "more jobs will be read from it",
                    source->name);
         return JS_SOURCE_BROKEN;
     }
     if (source->is_damaged)
-        js_err_set(err, "standard input: this mpirun damages data that has to "
-                        "wait for its reader, as it has here. No more jobs "
-                        "are read from it: start jobsched without mpirun, or "
-                        "give it a file");
+        js_err_set(err,
+                   "standard input: this mpirun damages data that has to "
+                   "wait for its reader, as has happened here. No more jobs "
+                   "will be read from it: start jobsched without mpirun, or "
+                   "give it a file");
     else
         js_err_errno(err, "cannot read %s%s",
                      source->owns_fd ? "the job list " : "",
@@ -189,8 +191,8 @@ static enum js_source_state end_badly(const struct js_source *source,
     return JS_SOURCE_ERROR;
 }
 
-/* Gives the parser one more piece, or reports the end to it. Returns as
- * feed_stream(). */
+/* Gives the parser one more piece, or reports the end to it. Returns the same
+ * as feed_stream(). */
 static int feed(struct js_source *source)
 {
     const char *bytes;
@@ -230,7 +232,7 @@ static enum js_source_state next_simulated(struct js_source *source,
         enum js_resume_decision decision = JS_RESUME_DECISION_RUN;
         struct js_job *job =
             js_job_new_simulated(++source->given, source->duration_ns);
-        /* Jobs of the demonstration come after no other job. */
+        /* Jobs of the demonstration do not come after other jobs. */
         if (!job || (source->resume && js_resume_decide(source->resume, job,
                                                         JS_RESUME_DECISION_DONE,
                                                         &decision) < 0)) {
@@ -240,7 +242,8 @@ static enum js_source_state next_simulated(struct js_source *source,
         }
         if (decision == JS_RESUME_DECISION_RUN) {
             size_t bad;
-            /* The graph hears of its end, as of any job's. */
+            /* The end of this job is reported to the graph, like that of any
+             * other. */
             if (js_graph_add(source->graph, job->seq, NULL, NULL, 0, &bad,
                              err) < 0) {
                 js_job_free(job);
@@ -307,7 +310,7 @@ struct js_source *js_source_new_list(const struct js_list *list,
     return NULL;
 }
 
-/* Takes a descriptor other than standard input, also on failure. */
+/* Takes over a descriptor other than standard input, even on failure. */
 static struct js_source *
 source_new_stream(const char *path, const struct js_input_config *input,
                   bool owns_fd, struct js_resume *resume,
@@ -366,7 +369,8 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
         return source_new_stream(path, &input, true, resume, sink, err);
     const struct js_list_config config = {
         .path = path, .resume = resume, .sink = sink};
-    /* The check asks `resume` about every job. Only then are jobs given out. */
+    /* Jobs are given out only after the check, which asks `resume` about every
+     * job. */
     if (resume)
         resume->is_stream = false;
     struct js_list *list =

@@ -42,8 +42,8 @@ int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
     return warnings->sink.report ? js_jobfile_set_checks(jobs, &checks) : 0;
 }
 
-/* A script is no job list. Its first line is a comment, of which the parser
- * keeps nothing. */
+/* A script is not a job list. Its first line is a comment, which the parser
+ * drops. */
 void js_warnings_look(struct js_warnings *warnings, const char *bytes,
                       size_t len)
 {
@@ -53,12 +53,13 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
     warnings->is_begun = true;
     size_t shebang =
         is_first && warnings->sink.report ? js_shline_shebang(bytes, len) : 0;
-    /* A list can begin so as well, hence a warning and no error. */
+    /* A job list can begin like this as well, so this is a warning and not an
+     * error. */
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&
         js_buf_string(&line)) {
         js_err_set(&text,
                    "%s:1:1: warning: \"%s\" names a shell, but a job list is "
-                   "no script: each line runs as a job of its own",
+                   "not a script: each line runs as a job of its own",
                    warnings->name, line.data);
         warned(warnings, JS_WARNING_SCRIPT, text.text);
     }
@@ -85,14 +86,14 @@ void js_warnings_end(struct js_warnings *warnings)
     }
 }
 
-/* The constructs that a word of the grammar opens or closes. */
+/* The constructs that a reserved word opens or closes. */
 enum nest { NEST_IF, NEST_LOOP, NEST_DO, NEST_CASE, NEST_BRACE, NEST_COUNT };
 
 struct keyword {
     const char *word;
     enum nest nest;
     int step;      /* 1: opens, -1: closes, 0: continues it */
-    bool is_alone; /* no command follows it, but names or an end */
+    bool is_alone; /* it is followed by names or an end, not by a command */
 };
 
 static const struct keyword keywords[] = {
@@ -106,14 +107,14 @@ static const struct keyword keywords[] = {
     {"}", NEST_BRACE, -1, true},
 };
 
-/* One pass over a line. Counts what is open instead of keeping a stack: a wrong
- * order is rare, and left to `sh -n`. */
+/* One pass over a line. Counts open constructs instead of keeping a stack: a
+ * wrong order is rare, and is left to `sh -n`. */
 struct look {
     const char *at, *end;
     int open[NEST_COUNT];
     int brackets;
     bool is_first;      /* nothing was seen yet */
-    bool is_command;    /* the next word is a command, or one of the grammar */
+    bool is_command;    /* the next word is a command or a reserved word */
     bool is_unfinished; /* an operator came last, and something must follow
                            it */
     bool is_background;
@@ -134,7 +135,7 @@ static bool is_operator(char c)
 
 /* ---------------------------------------------------------------- words */
 
-/* Moves behind the closing quote, or to the end if there is none. */
+/* Moves past the closing quote, or to the end if there is none. */
 static void skip_quoted(struct look *look)
 {
     char quote = *look->at++;
@@ -148,7 +149,7 @@ static void skip_quoted(struct look *look)
     look->at++;
 }
 
-/* Moves behind "${...}", in which quotes and '#' have their usual meaning. */
+/* Moves past "${...}", in which quotes and '#' have their usual meaning. */
 static void skip_expansion(struct look *look)
 {
     look->at += 2;
@@ -186,8 +187,8 @@ static void skip_word(struct look *look)
 static void take_keyword(struct look *look, const struct keyword *keyword)
 {
     int *open = &look->open[keyword->nest];
-    /* If such a word is the first of the line, the line surely is a part of a
-     * script. Later it may be an argument. */
+    /* If such a word comes first in a line, the line is certainly part of a
+     * script. Later in the line it may be an argument. */
     if (keyword->step <= 0 && *open == 0) {
         look->is_broken |= look->is_first;
         look->is_doubtful = true;
@@ -351,8 +352,8 @@ enum { SH_COMMAND_MAX = 64 * 1024, SH_LOOKS_MAX = 2000 };
 
 static const struct timespec sh_pause = {.tv_nsec = 1000000};
 
-/* The shell's messages would be about a file called "sh", so they are
- * dropped. */
+/* The shell's messages are dropped, because they would refer to a file called
+ * "sh". */
 static int shline_begin_sh(const char *command, pid_t *ret)
 {
     static char shell[] = "sh", check[] = "-n", from_here[] = "-c";

@@ -326,7 +326,7 @@ static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
     if (trial->is_refused || js_allocator_could(trial->allocator, request, 0))
         return;
     trial->is_refused = true;
-    int rc = js_buf_printf(&text, "the job in line %" PRIu64 " needs ", line);
+    int rc = js_buf_printf(&text, "the job on line %" PRIu64 " needs ", line);
     if (rc == 0)
         rc = js_request_describe(request, &text);
     if (rc == 0 && nodes > 1)

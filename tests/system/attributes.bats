@@ -235,7 +235,7 @@ touch ran
 JOBS
     farm 1 jobs.txt
     status_is 2
-    contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job in line 2 writes to the same file, and neither job comes after the other$'
+    contains err '^jobsched: jobs.txt:3:18: stderr=\./res: the job on line 2 writes to the same file, and neither job comes after the other$'
     claim test ! -e ran
     claim test ! -e there/res
     run -2 timeout "$PATIENCE" "$JOBSCHED" --check jobs.txt
@@ -249,7 +249,7 @@ JOBS
     farm 2 jobs.txt
     status_is 0
     equal "$(cat there/res)" two
-    contains err '^jobsched: jobs.txt:2:26: warning: stdout=res: the job in line 1 writes to the same file\. This job comes after it and replaces what it wrote$'
+    contains err '^jobsched: jobs.txt:2:26: warning: stdout=res: the job on line 1 writes to the same file\. This job comes after it and replaces what it wrote$'
     equal "$(grep -c warning err)" 1
     # Of a stream it is found when it is met.
     farm 1 - <<'JOBS'
@@ -257,7 +257,7 @@ JOBS
 [stdout=./one] echo two
 JOBS
     status_is 2
-    contains err 'standard input:2:9: stdout=\./one: the job in line 1'
+    contains err 'standard input:2:9: stdout=\./one: the job on line 1'
 }
 
 @test "attributes: a job that writes to the list, the journal or the joblog is refused" {

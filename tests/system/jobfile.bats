@@ -165,7 +165,7 @@ JOBS
     status=0
     "$JOBSCHED" --check jobs.txt >out 2>err || status=$?
     status_is 0
-    contains err '^jobsched: jobs.txt:1:1: warning: "#!/bin/bash" names a shell, but a job list is no script'
+    contains err '^jobsched: jobs.txt:1:1: warning: "#!/bin/bash" names a shell, but a job list is not a script'
     contains err '^jobsched: jobs.txt:2:1: warning: this command leaves a process in the background \(&\)'
     contains err '^jobsched: jobs.txt:4:1: warning: the shell rejects this line'
     contains err '^jobsched: jobs.txt:6:1: warning: the shell rejects this line'

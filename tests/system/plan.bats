@@ -240,14 +240,14 @@ JOBS
     printf '[cores=3] a\n[cores=3] a\n' >jobs.txt
     plan jobs.txt --joblog log
     status_is 0
-    contains told '^fewer slots cannot run .*: the job in line 1 needs 3 cores$'
+    contains told '^fewer slots cannot run .*: the job on line 1 needs 3 cores$'
     lacks told '^ +2 '
     contains told '^ +4 +2.0 s '
     # More than this machine has, which a joblog's hosts are taken to be like.
     echo '[mem=1000000G] a' >jobs.txt
     plan jobs.txt --joblog log
     status_is 2
-    contains told.err '^jobsched: the job in line 1 needs 1 core, [0-9.]+ MiB of memory$'
+    contains told.err '^jobsched: the job on line 1 needs 1 core, [0-9.]+ MiB of memory$'
 }
 
 # What failed and was run again takes the time of both.

@@ -191,7 +191,8 @@ static void test_lists_on_top_of_defaults(void)
 #define RANGE(least, most) "must be a whole number from " least " to " most
 #define BAD_NAME "a name may contain only letters, digits and _ - . : /"
 #define LISTED "; `man 5 jobsched` lists all"
-#define NO_PAIR " is not of the form NAME=VALUE (quote a value that has blanks)"
+#define NO_PAIR                                                                \
+    " is not of the form NAME=VALUE (quote a value that contains blanks)"
 
 struct bad {
     const char *marked; /* a list */

@@ -245,7 +245,7 @@ static void test_names_that_are_refused(void)
                    "after=mesh: no job before this one has that name");
     add(graph, 3, "mesh", "", 1);
     expect_refused(graph, "mesh", "", SIZE_MAX, EEXIST,
-                   "name=mesh: job 3 has that name already");
+                   "name=mesh: job 3 already has that name");
     expect_refused(graph, NULL, "mesh ?mash", 1, ENOENT,
                    "after-any=mash: no job before this one has that name (did "
                    "you mean \"mesh\"?)");

@@ -678,7 +678,7 @@ static void test_mistakes_and_their_places(void)
         {"[core=4] x\ny", "!f:1:2: unknown attribute \"core\" (did you mean "
                           "\"cores\"?);2::y;"},
         {"[name=a] x\n[cores=1 name=a] y\n[after=a] z",
-         "1:a:x;!f:2:15: name=a: job 1 has that name already;3w::z;"},
+         "1:a:x;!f:2:15: name=a: job 1 already has that name;3w::z;"},
         {"[name=mesh] x\n[after=mash] y",
          "1:mesh:x;!f:2:8: after=mash: no job before this one has that name "
          "(did you mean \"mesh\"?);"},

@@ -638,7 +638,7 @@ static void one_file(const struct place *place, const char *first,
     CU_ASSERT_STRING_EQUAL(said.text.data, "");
     bool is_said = strstr(said.err.text, ":4:2: ") == NULL &&
                    strstr(said.err.text, ":4:") &&
-                   strstr(said.err.text, "the job in line 2 writes to the same "
+                   strstr(said.err.text, "the job on line 2 writes to the same "
                                          "file, and neither job comes after");
     CU_ASSERT_EQUAL(is_said, is_one);
     if (is_said != is_one)
@@ -702,7 +702,7 @@ static void check_order(const char *list, const char *told, const char *error)
 static void test_one_file_in_turn(void)
 {
     static const char warning[] =
-        ":3:17: warning: stdout=/nowhere/o: the job in line 1 writes to the "
+        ":3:17: warning: stdout=/nowhere/o: the job on line 1 writes to the "
         "same file. This job comes after it and replaces what it wrote|";
     check_order("[name=a stdout=/nowhere/o] a\n[name=b after=a] b\n"
                 "[after=b stdout=/nowhere/o] c\n",
@@ -715,15 +715,15 @@ static void test_one_file_in_turn(void)
     /* Both after a third, or after the last but one that wrote to it. */
     check_order("[name=a] a\n[after=a stdout=/nowhere/o] b\n"
                 "[after=a stdout=/nowhere/o] c\n",
-                NULL, ":3:17: stdout=/nowhere/o: the job in line 2");
+                NULL, ":3:17: stdout=/nowhere/o: the job on line 2");
     check_order(
         "[name=a stdout=/nowhere/o] a\n"
         "[name=b after=a stdout=/nowhere/o] b\n"
         "[after=a stdout=/nowhere/o] c\n",
-        ":2:24: warning: ", ":3:17: stdout=/nowhere/o: the job in line 2");
+        ":2:24: warning: ", ":3:17: stdout=/nowhere/o: the job on line 2");
     /* From the defaults, so for each. */
     check_order("#JOBSCHED stdout=/nowhere/o\na\nb\n", NULL,
-                ":3:1: stdout=/nowhere/o: the job in line 2");
+                ":3:1: stdout=/nowhere/o: the job on line 2");
 }
 
 /* Of a stream too, when it is met: what came before runs. */
@@ -749,7 +749,7 @@ static void test_one_file_in_a_stream(void)
     }
     CU_ASSERT_EQUAL(js_source_next(source, &job, &said.err), JS_SOURCE_ERROR);
     CU_ASSERT_PTR_NOT_NULL(strstr(said.err.text, ":5:9: stderr=/nowhere/o: the "
-                                                 "job in line 2 "));
+                                                 "job on line 2 "));
     const char *told = js_buf_string(&said.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(told);
     CU_ASSERT_PTR_NOT_NULL(strstr(told, ":1:1: warning: \"#!/bin/sh\" names"));

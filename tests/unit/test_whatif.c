@@ -149,7 +149,7 @@ static void test_hosts(void)
     expect_row(&forecast, 0, 4, 2);
     expect_row(&forecast, 1, 8, 1);
     CU_ASSERT_STRING_EQUAL(forecast.refusal.text,
-                           "the job in line 1 needs 3 cores");
+                           "the job on line 1 needs 3 cores");
     js_whatif_release(&forecast);
     config.host_mem_bytes = 1000;
     made(config, "[mem=600] run 1\n[mem=600] run 1\n", &forecast);
