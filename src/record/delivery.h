@@ -2,25 +2,25 @@
  * delivery - brings the output of each job to stdout and stderr, whole.
  *
  * Owns the ended jobs whose output has not been written, in the order in which
- * they ended; and the console, which holds lines for a person until they can
- * stand between the output of two jobs. Knows nothing of messages: it says
- * which piece of output it needs next, and the caller brings it.
+ * they ended; and the console, which holds lines for a person until they can be
+ * written between the output of two jobs. It knows nothing of messages: it says
+ * which piece of output it needs next, and the caller fetches it.
  *
- * It delivers one job after the other. Its stdout and then its stderr, each to
- * the last byte, are handed to the two output queues. When these have written
- * them the job counts as finished, and the hook is called. A job that wrote
- * nothing does not wait for those that did.
+ * It delivers one job after the other. The job's stdout and then its stderr,
+ * each to the last byte, are handed to the two output queues. When the queues
+ * have written both, the job counts as finished, and the hook is called. A job
+ * that wrote nothing does not wait for those that did.
  *
- * The two output queues may lead to one file: no byte goes to the one while
+ * The two output queues may lead to the same file, so no byte goes to one while
  * bytes of jobs wait in the other. Others may write to the queues as well; what
- * they write between two pieces of a fetched output splits it.
+ * they write between two pieces of a fetched output splits that output.
  *
  * If an output queue can no longer take the output of a job (its reader has
  * gone, the disk is full), the job is withheld: it is dropped and the hook is
  * not called, as if it had not run. If a job succeeded but its output cannot be
- * had, the hook sees a job that failed (JS_STEP_COLLECT). With a failed job
- * comes the tail of what it has written, of its stderr if there is any, as far
- * as that was brought here.
+ * fetched, the hook sees a job that failed (JS_STEP_COLLECT). A failed job
+ * comes with the tail of its output, from its stderr if there is any, as far as
+ * that was fetched.
  */
 #ifndef JS_RECORD_DELIVERY_H
 #define JS_RECORD_DELIVERY_H
@@ -47,7 +47,8 @@ void js_console_init(struct js_console *console, struct js_outq *out,
                      struct js_outq *err);
 void js_console_release(struct js_console *console); /* drops what is held */
 
-/* Adds a line to stdout, as it is; without memory it is dropped. */
+/* Adds a line to stdout, as it is; it is dropped if there is no memory.
+ */
 void js_console_trace(struct js_console *console, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -57,29 +58,30 @@ void js_console_flush(struct js_console *console);
 /* Ends a line that a job has left open on stderr, for others to write there. */
 void js_console_end_line(struct js_console *console);
 
-/* Bytes held, and bytes in both output queues that their readers have not
- * taken. */
+/* Returns how many bytes are held here, or are in the output queues because
+ * their readers have not taken them. */
 size_t js_console_unwritten(const struct js_console *console);
 
 /* ---------------------------------------------------------------- output */
 
 enum {
-    /* No more is fetched while this much waits for the reader. */
+    /* Nothing more is fetched while this much waits for the reader. */
     JS_DELIVERY_WINDOW = 1024 * 1024,
-    /* The size of one fetch, at most. */
+    /* The largest size of one fetch. */
     JS_DELIVERY_CHUNK = 256 * 1024,
-    /* So many jobs may wait before no new one should be sent out. */
+    /* While this many jobs wait, no new ones should be sent out. */
     JS_DELIVERY_MAX_WAITING = 100000,
 };
 
 struct js_delivery;
 
-/* Called once for every job, when it is finished. The job is the hook's to
- * free; the completion itself is borrowed. */
+/* Called once for every job, when it is finished. The hook must free the job;
+ * the completion itself is borrowed. */
 typedef void (*js_finished_fn)(void *arg,
                                const struct js_completion *completion);
 
-/* The output queues and the log are borrowed. NULL with errno ENOMEM. */
+/* The output queues and the log are borrowed. Returns NULL with errno ENOMEM on
+ * failure. */
 struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
                                     const struct js_log *log);
 
@@ -87,17 +89,17 @@ struct js_delivery *js_delivery_new(struct js_outq *out, struct js_outq *err,
 void js_delivery_report_to(struct js_delivery *delivery,
                            js_finished_fn finished, void *arg);
 
-/* Frees it and the jobs that are still waiting. NULL is allowed. */
+/* Frees the delivery and the jobs that are still waiting. NULL is allowed. */
 void js_delivery_free(struct js_delivery *delivery);
 
 /*
- * The job has ended; its job is owned by the delivery from here on, also on
- * failure. `inlined` points to the outcome.out_bytes + outcome.err_bytes bytes
- * that came with its completion. If it is NULL, they must be fetched from
- * completion->slave under `ticket`. `captured` is false if the output went
- * elsewhere (a folder, nowhere): then there is nothing to write. The hook may
- * be called before this returns. Returns 0, or -1 with errno ENOMEM: then the
- * job is gone and the hook is never called.
+ * Adds a job that has ended. From now on the delivery owns completion->job,
+ * even on failure. `inlined` points to the outcome.out_bytes +
+ * outcome.err_bytes bytes that came with its completion. If it is NULL, they
+ * must be fetched from completion->slave under `ticket`. `captured` is false if
+ * the output went elsewhere (a folder, nowhere): then there is nothing to
+ * write. The hook may be called before this returns. Returns 0, or -1 with
+ * errno ENOMEM; then the job has been freed and the hook is never called.
  */
 int js_delivery_add(struct js_delivery *delivery,
                     const struct js_completion *completion, uint64_t ticket,
@@ -113,29 +115,30 @@ struct js_fetch {
     uint32_t length; /* at most JS_DELIVERY_CHUNK */
 };
 
-/* True and the next piece to ask for; false when there is nothing to ask now
- * (or one is under way). Call it until it is false. */
+/* Returns true with the next piece to ask for in *ret, or false if there is
+ * nothing to ask for now (or a fetch is under way). Call it until it returns
+ * false. */
 bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret);
 
-/* The answer to the fetch under way: `len` bytes (fewer than asked for will
- * do), or none and the errno that kept the slave from reading them. What
- * cannot be read is said in the log, and the rest of that stream is given up.
- * Returns 0, or -1 with errno EPROTO for an answer nobody asked for, or ENOMEM:
- * then the piece will be asked for again. */
+/* Takes the answer to the fetch under way: `len` bytes (fewer than asked for
+ * will do), or none, with the errno that kept the slave from reading them. The
+ * log says what cannot be read, and the rest of that stream is given up.
+ * Returns 0, or -1 with errno EPROTO for an answer that nobody asked for, or
+ * ENOMEM; after ENOMEM the piece will be asked for again. */
 int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
                         uint64_t ticket, uint32_t stream, uint64_t offset,
                         const void *bytes, size_t len, int error);
 
-/* What this slave holds can no longer be fetched: the log says so, and the jobs
- * finish without it. */
+/* Records that the output that this slave holds can no longer be fetched. The
+ * log says so, and the jobs finish without their output. */
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave);
 
 /* Writes what the readers accept now, and finishes jobs. */
 void js_delivery_step(struct js_delivery *delivery);
 
-/* How it stands. */
+/* The state of a delivery. */
 struct js_delivery_state {
-    uint64_t waiting;   /* jobs that are not finished, and may be */
+    uint64_t waiting;   /* jobs that are not finished yet, and may still be */
     uint64_t withheld;  /* jobs that had ended and were withheld; without
                            attempts that were to be followed by another, or
                            were stopped */
@@ -143,8 +146,8 @@ struct js_delivery_state {
     bool is_within_job; /* some of a job's output has been handed to the output
                            queues and not all of it: nothing else should be
                            written to them */
-    bool is_behind;     /* so much waits that jobs should not bring output with
-                           their completion */
+    bool is_behind; /* so much waits that jobs should not send output along with
+                       their completion */
 };
 
 struct js_delivery_state js_delivery_look(const struct js_delivery *delivery);

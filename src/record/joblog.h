@@ -1,5 +1,5 @@
 /*
- * joblog - one line a finished job, in GNU parallel's columns plus ours.
+ * joblog - one line for each finished job, in GNU parallel's columns plus ours.
  *
  * Tab-separated, with a header line:
  *
@@ -8,18 +8,18 @@
  *
  * Starttime is seconds since 1970 and JobRuntime, UserCPU and SystemCPU are
  * seconds, all with three decimals; Send is 0, Receive the bytes of stdout;
- * MaxRSS is in KiB (at the least that of the process that started the job);
- * Leftovers is how many processes that the job left behind were ended;
- * Name is empty for a job without one. Each attempt has its line; one that
- * timed out has Exitval 124 and Signal 0; a skipped job has none. Tabs,
+ * MaxRSS is in KiB (at least that of the process that started the job);
+ * Leftovers is the number of processes that the job left behind and that were
+ * ended; Name is empty for a job without one. Each attempt has its line; one
+ * that timed out has Exitval 124 and Signal 0; a skipped job has none. Tabs,
  * newlines, backslashes and control bytes in a command are escaped
  * (js_buf_escape), so that a line is always a job. Columns are only ever added
  * at the end.
  *
  * Lines are gathered and written in one go. A write that fails (a full disk)
- * is tried again at each flush and at the end; nothing is lost before
- * JS_JOBLOG_MAX_WAITING bytes wait. No call but js_joblog_close() waits for
- * the reader of a FIFO or terminal.
+ * is tried again at each flush and at the end; nothing is lost until
+ * JS_JOBLOG_MAX_WAITING bytes wait. No call but js_joblog_close() waits for the
+ * reader of a FIFO or terminal.
  */
 #ifndef JS_RECORD_JOBLOG_H
 #define JS_RECORD_JOBLOG_H
@@ -41,11 +41,11 @@ struct js_joblog;
  * earlier one. A symbolic link is not followed where others can write
  * (base/file.h).
  *
- * If `fd` is not -1 it is that file, already open: it is borrowed, and others
- * may share it. `path` is its name in messages. A regular file then keeps what
- * is in it; if the run goes on, no second header is written.
+ * If `fd` is not -1, it is that file, already open. The descriptor is borrowed,
+ * and others may share it. `path` is its name in messages. A regular file then
+ * keeps what is in it; if the run goes on, no second header is written.
  *
- * NULL with *err set.
+ * Returns NULL with *err set on failure.
  */
 struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
                                  struct js_err *err);
@@ -54,9 +54,9 @@ struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion);
 
-/* Writes what has gathered, from the header line on: flush once when the run
- * begins. Returns 0, or -1 with *err: what is not written is kept. A reader
- * that is slow is no failure. */
+/* Writes the gathered lines, after the header line: flush once when the run
+ * begins. Returns 0, or -1 with *err; what was not written is kept. A slow
+ * reader does not count as a failure. */
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
 
 /* Flushes, closes and frees; a joblog without lines that was never flushed

@@ -1,16 +1,16 @@
 /*
- * journal - the crash-safe record of what became of every job.
+ * journal - the crash-safe record of what happened to every job.
  *
- * It is all that a later run needs to go on. js_journal_open() reads it into a
- * registry (list/registry.h); whatever happens from then on is appended.
- * Nothing is ever overwritten. This module knows what is recorded and when, and
- * whether the run may go on from the file that it finds; record/journal_file.h
- * brings the records to disk.
+ * The journal is all that a later run needs to go on. js_journal_open() reads
+ * it into a registry (list/registry.h); whatever happens from then on is
+ * appended. Nothing is ever overwritten. This module decides what is recorded
+ * and when, and whether the run may go on from the file that it finds;
+ * record/journal_file.h brings the records to disk.
  *
  * THE FORMAT, version 2
  *
  * The file is text, one record a line; each line ends in a newline. A record is
- * the checksum of the rest (CRC-32 as zlib has it; eight lower-case hexadecimal
+ * the checksum of the rest (CRC-32 as in zlib; eight lower-case hexadecimal
  * digits), a blank, and the rest: a word and its fields, separated by single
  * blanks. Numbers are decimal without a sign; times are microseconds (_us). A
  * final field in capitals takes the rest of the line and is escaped as
@@ -93,17 +93,17 @@
  * of list/outcome.h; start_us is since 1970, by the slave's clock.
  *
  * The last record of a job counts (began, said, leftovers and lost do not). A
- * job without one is not finished. A run without an `end` was killed. A reader
- * skips a record whose word it does not know, so that later versions can add
- * some. A change of those above makes another version.
+ * job without such a record is not finished. A run without an `end` was killed.
+ * A reader skips a record whose word it does not know, so that later versions
+ * can add words. A change to the records above needs a new version.
  *
- * DAMAGE. Bytes that are no valid record, with none behind them, are a torn
- * tail: they are appended to FILE.torn and cut off, with a warning. If a valid
- * record stands behind them the file is refused; so are records that make no
- * sense together (an id that was not accepted).
+ * DAMAGE. Bytes that are not a valid record, with no valid record after them,
+ * are a torn tail: they are appended to FILE.torn and cut off, with a warning.
+ * If a valid record follows them, the file is refused; so are records that make
+ * no sense together (an id that was not accepted).
  *
  * LOCK. A run holds flock(2) on the file until js_journal_close(). Where that
- * is not supported, or may be local to each host, the last `run` counts if it
+ * is not supported, or may be local to each host, the last `run` decides if it
  * has no `end`. The journal is refused
  *  - if the process of that run is alive here, or the run was on another host
  *    (if it was in another pid namespace of this host, where the process cannot
@@ -115,31 +115,31 @@
  *    job again only once it has ended the processes of the start before, or the
  *    node is down;
  *  - if it was an earlier start by the same command, and has a lease.
- * While such an earlier start holds the lock, this run waits for it, at most as
- * long as its lease.
+ * While such an earlier start holds the lock, this run waits for it, but no
+ * longer than that start's lease.
  *
- * KNOWN TO BE GONE is a run of which all ranks and runners are on record, were
- * in this boot and this pid namespace of this host, and are dead.
+ * KNOWN TO BE GONE is a run whose ranks and runners are all on record, were in
+ * this boot and this pid namespace of this host, and are dead.
  *
- * HEARTBEAT. A running master updates the time of modification of the file, so
- * that this time says when the master was last there.
+ * HEARTBEAT. A running master updates the modification time of the file, so
+ * that this time shows when the master was last alive.
  *
- * QUIET. Slaves of earlier runs that did not record their end may be left. The
- * next run learns how long it must wait before it starts jobs, unless these
- * runs are known to be gone before.
+ * QUIET. Slaves of earlier runs that did not record their end may still be
+ * there. The next run learns how long it must wait before it starts jobs,
+ * unless it finds out earlier that these runs are gone.
  *
- * TAKEN. Records of others in the file mean that this run was given up while it
- * stood still, and another one has gone on (is_forced, or a batch job that was
- * started again). From then on this run adds none. It looks with each heartbeat
- * and at the end.
+ * TAKEN. Records of another run in the file mean that this run was given up
+ * while it stood still, and that the other has gone on (is_forced, or a batch
+ * job that was started again). From then on this run adds no records. It checks
+ * for this with each heartbeat and at the end.
  *
- * ROOM is reserved behind the end of the file where the file system can do so.
- * If the disk is full, what runs can still be recorded.
+ * ROOM is reserved behind the end of the file where the file system supports
+ * that. So the ends of running jobs can be recorded even if the disk is full.
  *
- * GONE. Before each sync and at the end, the run looks whether the file still
- * has its name. If it was removed or moved, all that it holds is written to a
+ * GONE. Before each sync and at the end, the run checks whether the file still
+ * has its name. If it was removed or moved, its whole content is written to a
  * new file of that name, and the log says so. If that fails (the folder is gone
- * as well, or another file has the name) each commit fails until it succeeds;
+ * as well, or another file has the name), each commit fails until it succeeds;
  * what is added meanwhile is not on record.
  */
 #ifndef JS_RECORD_JOURNAL_H
@@ -160,17 +160,17 @@
 struct js_journal_config {
     const char *path;
     const char *host;
-    const struct js_journal_part *part; /* this run's; NULL: part of nothing */
+    const struct js_journal_part *part; /* NULL: part of nothing */
     bool is_fresh;     /* set aside what is there as FILE.old, unless the last
                           run was an earlier start of this one */
     bool is_forced;    /* the user says that a holder elsewhere is gone */
-    bool is_read_only; /* lock, cut and write nothing */
+    bool is_read_only; /* do not lock, cut or write anything */
     int64_t sync_ns;   /* the most time until written records are synced; 0:
                           sync after each commit; JS_JOURNAL_NO_SYNC: never */
-    int64_t lease_ns;  /* as in the record above; 0: its slaves have none */
+    int64_t lease_ns;  /* as in the record above; 0: the slaves have no lease */
     bool outlives;
     bool (*is_cancelled)(void); /* true: stop waiting for a lock; or NULL */
-    struct js_log log; /* for a torn tail, and a file that was written anew */
+    struct js_log log; /* for a torn tail, and a file that was written again */
 };
 
 enum js_journal_refusal {
@@ -180,41 +180,43 @@ enum js_journal_refusal {
 
 struct js_journal;
 
-/* The default path of the journal of a job file; the caller frees it. NULL: it
- * has none, because it is no regular file. 0, or -1 with errno ENOMEM. */
+/* Sets *ret to the default path of the journal of a job file, for the caller to
+ * free; or to NULL if the job file has none, because it is not a regular file.
+ * Returns 0, or -1 with errno ENOMEM. */
 int js_journal_name(const char *job_file, char **ret);
 
 /*
  * Locks the file and reads it into the registry, which must be empty. If there
- * is no file, only js_journal_begin() makes one. The config is copied. Returns
- * 0 and *ret, or one of the above with *err.
+ * is no file, only js_journal_begin() creates one. The config is copied.
+ * Returns 0 with *ret, or one of enum js_journal_refusal with *err.
  */
 int js_journal_open(const struct js_journal_config *config,
                     struct js_registry *registry, struct js_journal **ret,
                     struct js_err *err);
 
-/* How the journal stands. */
+/* The state of the journal. */
 struct js_journal_state {
-    const char *path; /* as the config has it */
+    const char *path; /* as in the config */
     bool has_jobs;    /* jobs were on record when it was opened */
     uint64_t run_id;  /* of this run; not 0 */
     int64_t quiet_ns; /* from js_journal_begin() on: how long jobs of earlier
                          runs may still go on; mostly 0 */
     /* The earlier runs that have not recorded their end, have a mark, and are
-     * over once the quiet is; the newest is the last. The journal owns them. */
+     * over once the quiet time is; the newest is the last. The journal owns
+     * them. */
     const struct js_dead_run *dead;
     size_t dead_count;
     /* How many of the added finishes, in their order, are on record: a later
-     * run knows of them, whatever becomes of this process; with sync_ns 0, and
-     * before the end, whatever becomes of this host. Look after each commit,
-     * also after one that failed. */
+     * run knows of them whatever happens to this process or, with sync_ns 0 and
+     * before the end, to this host. Check it after each commit, even after one
+     * that failed. */
     uint64_t recorded;
-    uint64_t unwritten;  /* ... are not in the file */
-    bool is_settled;     /* false while, with sync_ns 0, not all that was
-                            committed is on disk: start nothing new before */
-    bool is_gone;        /* the file has lost its name and there is none in its
-                            place: a later run would find nothing */
-    int64_t deadline_ns; /* when js_journal_commit() has something to do though
+    uint64_t unwritten; /* ... are not in the file */
+    bool is_settled; /* false while, with sync_ns 0, not all that was committed
+                        is on disk: start nothing new until it is true */
+    bool is_gone;    /* the file has lost its name, and no file has taken its
+                        place: a later run would find nothing */
+    int64_t deadline_ns; /* when js_journal_commit() has something to do even if
                             nothing was added; JS_NEVER_NS: never */
 };
 
@@ -224,17 +226,18 @@ struct js_journal_state js_journal_look(const struct js_journal *journal);
  * now. */
 bool js_journal_is_quiet(const struct js_journal *journal);
 
-/* Makes the file if there is none, and writes that a run begins; what was added
- * so far follows. 0, or as js_journal_open(). */
+/* Creates the file if there is none, and writes that a run begins, followed by
+ * what was added so far. Returns the same values as js_journal_open(). */
 int js_journal_begin(struct js_journal *journal, struct js_err *err);
 
-/* These add records for the next commit. 0, or -1 with errno ENOMEM. */
+/* These add records for the next commit. They return 0, or -1 with errno
+ * ENOMEM. */
 int js_journal_add_news(struct js_journal *journal,
                         const struct js_resume_news *news);
 int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          uint32_t slots, const char *host,
                          const struct js_process_pair *processes);
-/* The slave has a new runner. */
+/* Adds that the slave has a new runner. */
 int js_journal_add_processes(struct js_journal *journal, unsigned slave,
                              const struct js_process_pair *processes);
 int js_journal_add_left(struct js_journal *journal, unsigned slave);
@@ -243,37 +246,39 @@ int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
 /* job->losses counts this loss already. */
 int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
                         unsigned slave);
-/* With the tail of its output. parent_id: of a skipped job. */
+/* Adds the tail of the job's output as well. parent_id: for a skipped job. */
 int js_journal_add_finish(struct js_journal *journal,
                           const struct js_completion *completion,
                           uint64_t parent_id);
 
 /*
- * Writes what was added, and starts a sync when one is due. The sync runs
- * beside the caller, who never waits for it. The write() itself blocks: on a
- * hung file system (an unreachable NFS server) so does the caller. Returns 0,
- * or -1 with *err. What was not written or synced is kept, and the next call
- * tries again. After a failure, start nothing new.
+ * Writes what was added, and starts a sync when one is due. The sync runs in
+ * the background, so the caller never waits for it. The write() itself blocks,
+ * and with it the caller, on a hung file system (an unreachable NFS server).
+ * Returns 0, or -1 with *err. What was not written or synced is kept, and the
+ * next call tries again. After a failure, start nothing new.
  */
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err);
 
-/* The next commit starts a sync even if it is not due; while one is running,
- * the first commit after that does. Not with JS_JOURNAL_NO_SYNC. */
+/* Makes the next commit start a sync even if none is due or, while one is
+ * running, the first commit after that one. Does nothing with
+ * JS_JOURNAL_NO_SYNC. */
 void js_journal_sync_soon(struct js_journal *journal);
 
-/* Waits until all that was added is on record and on disk, for a caller who
- * must know that before the status. 0, or -1 with *err. */
+/* Waits until everything that was added is on record and on disk, for a caller
+ * who must know that before it knows the exit status. Returns 0, or -1 with
+ * *err. */
 int js_journal_settle(struct js_journal *journal, struct js_err *err);
 
-/* If the run has begun: writes that it has ended with this status, and waits
- * until all is on disk. 0, or -1 with *err. */
+/* If the run has begun, writes that it has ended with this status, and waits
+ * until everything is on disk. Returns 0, or -1 with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */
 void js_journal_close(struct js_journal *journal);
 
-/* Counts again what is counted step by step (base/err.h). */
+/* Recounts everything that is counted step by step (base/err.h). */
 void js_journal_assert_invariants(const struct js_journal *journal);
 
 #endif

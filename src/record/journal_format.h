@@ -1,7 +1,7 @@
 /*
- * journal_format - one record of the journal: to and from a line of text.
+ * journal_format - converts a record of the journal to and from a line of text.
  *
- * No state, no file. The format is that of record/journal.h.
+ * It keeps no state and uses no file. record/journal.h describes the format.
  */
 #ifndef JS_RECORD_JOURNAL_FORMAT_H
 #define JS_RECORD_JOURNAL_FORMAT_H
@@ -18,7 +18,7 @@
 
 enum js_journal_line_kind {
     JS_JOURNAL_LINE_UNKNOWN =
-        0, /* valid, of a word that this version does not know */
+        0, /* valid, but this version does not know its word */
     JS_JOURNAL_LINE_HEAD,
     JS_JOURNAL_LINE_RUN,
     JS_JOURNAL_LINE_JOBS,
@@ -83,17 +83,19 @@ struct js_journal_line {
     char text[JS_JOURNAL_LINE_TEXT]; /* NAME, HOST, BATCH, TEXT */
 };
 
-/* Appends the record with its checksum and newline. 0, or -1 with errno ENOMEM.
+/* Appends the record with its checksum and newline. Returns 0, or -1 with errno
+ * ENOMEM.
  */
 int js_journal_format_write(struct js_buf *buf,
                             const struct js_journal_line *line);
 
-/* Parses `len` bytes, without the newline. 0, or -1 with errno EBADMSG: they
- * are no valid record, and *ret is undefined. */
+/* Parses `len` bytes, without the newline. Returns 0, or -1 with errno EBADMSG
+ * if they are not a valid record; then *ret is undefined. */
 int js_journal_format_parse(const char *bytes, size_t len,
                             struct js_journal_line *ret);
 
-/* A time of a record, which is in microseconds; as much as an int64_t holds. */
+/* Converts a record's time from microseconds to nanoseconds, limited to what an
+ * int64_t can hold. */
 int64_t js_journal_format_ns(uint64_t us);
 
 #endif

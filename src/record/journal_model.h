@@ -1,11 +1,11 @@
 /*
- * journal_model - everything that a journal says, for those who only read it.
+ * journal_model - everything that a journal says, for code that only reads it.
  *
- * Owns what is on record of every job, attempt and run, and a registry of the
- * jobs as the next run would find it. It takes no lock and writes nothing, so
- * it works beside a running master, after its end, and after it was killed; it
- * leaves a torn end of the file alone. It does not know the job list: a journal
- * has no commands.
+ * Owns what is on record about every job, attempt and run, and a registry of
+ * the jobs as the next run would find it. It takes no lock and writes nothing,
+ * so it works while the master runs, after it has ended, and after it was
+ * killed; it leaves a torn end of the file alone. It does not know the job
+ * list: a journal has no commands.
  *
  * Jobs have their ids: 1, 2, 3 ... Runs, slaves and attempts have numbers from
  * 0 on, in the order in which they were recorded. Strings belong to the model.
@@ -22,45 +22,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where there is no such number. */
+/* Stands for a number that does not exist. */
 #define JS_JOURNAL_MODEL_NONE SIZE_MAX
 
 struct js_journal_model;
 
 /*
- * Reads the journal at `path`. Returns NULL with *err and errno: ENOENT when
- * there is none (or an empty one), EBADMSG when it is no journal, damaged or of
- * a later version; else what the system or memory refused.
+ * Reads the journal at `path`. Returns NULL with *err and errno on failure:
+ * ENOENT if the file does not exist or is empty, EBADMSG if it is not a
+ * journal, is damaged or has a later version; otherwise the errno of the system
+ * call that failed, or ENOMEM.
  */
 struct js_journal_model *js_journal_model_load(const char *path,
                                                struct js_err *err);
 void js_journal_model_free(
     struct js_journal_model *model); /* NULL is allowed */
 
-/* The same for an open file, which stays the caller's; errors call it `name`.
+/* Does the same for an open file, which the caller keeps; errors call it
+ * `name`.
  */
 struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err);
 
 /*
- * How the last run stood when the journal was read. On this host the run is on
- * if its process is alive. On another host it is on while the file is locked,
- * or was touched within the lease. If it has no lease, and no lock can be seen,
- * its life is UNKNOWN.
+ * The state of the last run when the journal was read. A run on this host is
+ * running (ON) if its process is alive. A run on another host is running as
+ * long as the file is locked, or was touched within the lease. If that run has
+ * no lease, and no lock can be seen, its state is UNKNOWN.
  */
 enum js_journal_model_life {
-    JS_JOURNAL_MODEL_NO_RUN, /* none has begun */
+    JS_JOURNAL_MODEL_NO_RUN, /* no run has begun */
     JS_JOURNAL_MODEL_ENDED,  /* it has recorded its end */
     JS_JOURNAL_MODEL_ON,
     JS_JOURNAL_MODEL_BROKEN,  /* it is gone, and has not recorded its end */
-    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, without a sign */
+    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, and gives no sign */
 };
 
 struct js_journal_model_state {
     enum js_journal_model_life life;
     size_t runs, slaves, attempts; /* how many there are */
     uint64_t jobs;                 /* the highest id */
-    size_t begun;                  /* jobs that have begun and not ended */
+    size_t begun;                  /* jobs that have begun and have not ended */
     struct js_registry *registry;  /* the jobs by identity and by name, as the
                                       next run would find them, to be matched
                                       against a list; the model owns it */
@@ -74,15 +76,15 @@ js_journal_model_look(const struct js_journal_model *model);
 struct js_journal_model_run {
     const char *host; /* of its master */
     uint64_t pid;
-    int64_t begin_unix_ns; /* by the master's clock, and so is the next */
+    int64_t begin_unix_ns; /* by the master's clock, like the next field */
     int64_t end_unix_ns;   /* if it has ended */
-    int64_t seen_unix_ns;  /* of the last run: when the file was last touched;
-                              of one before: when the next began */
+    int64_t seen_unix_ns;  /* for the last run, when the file was last touched;
+                              for an earlier one, when the next run began */
     bool has_ended;        /* it has recorded its end */
-    int status;            /* if so: enum jobsched_status; else -1 */
+    int status;            /* if it has: enum jobsched_status; else -1 */
     size_t first_slave;    /* its slaves are numbered from here on */
     size_t slaves;
-    uint64_t slots; /* of these together */
+    uint64_t slots; /* of these slaves together */
 };
 
 void js_journal_model_run(const struct js_journal_model *model, size_t number,
@@ -104,9 +106,10 @@ void js_journal_model_slave(const struct js_journal_model *model, size_t number,
 enum js_journal_model_kind {
     JS_JOURNAL_MODEL_OK,
     JS_JOURNAL_MODEL_FAILED,  /* for good */
-    JS_JOURNAL_MODEL_RETRIED, /* it failed and ran again in the same run */
-    JS_JOURNAL_MODEL_STOPPED, /* ended because the run, or its slave, had to
-                                 stop */
+    JS_JOURNAL_MODEL_RETRIED, /* it failed, and the job ran again in the same
+                                 run */
+    JS_JOURNAL_MODEL_STOPPED, /* it was ended because the run, or its slave, had
+                                 to stop */
     JS_JOURNAL_MODEL_KINDS,
 };
 
@@ -116,22 +119,22 @@ struct js_journal_model_attempt {
     uint32_t attempt; /* as the run counted them: 1, 2 ... */
     uint32_t cores;   /* of all its nodes together */
     size_t slave;     /* its number, not its rank */
-    size_t previous;  /* the attempt of this job before, or NONE */
+    size_t previous;  /* the job's attempt before this one, or NONE */
     struct js_outcome outcome;
 };
 
-/* They are in the order in which they were recorded. */
+/* Attempts are numbered in the order in which they were recorded. */
 void js_journal_model_attempt(const struct js_journal_model *model,
                               size_t number,
                               struct js_journal_model_attempt *ret);
 
-/* The last lines of what an attempt that failed has written. */
+/* The last lines of the output of a failed attempt. */
 struct js_journal_model_tail {
     unsigned stream; /* 1: its stdout; 2: its stderr */
     const char *text;
 };
 
-/* False if there are none. */
+/* Returns false if there are none. */
 bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
                            struct js_journal_model_tail *ret);
 
@@ -140,12 +143,12 @@ bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
 struct js_journal_model_loss {
     uint32_t count;  /* this and those before it, since the job last ended */
     size_t slave;    /* its number, not its rank */
-    size_t attempts; /* how many, of all jobs, were on record before it */
-    int64_t unix_ns; /* when that was found, by the master's clock */
+    size_t attempts; /* of all jobs that were on record before it */
+    int64_t unix_ns; /* when the loss was noticed, by the master's clock */
 };
 
-/* The losses of a job, the latest first: start with *at JS_JOURNAL_MODEL_NONE.
- * False if there are no more. */
+/* Visits the losses of a job, the latest first: start with *at set to
+ * JS_JOURNAL_MODEL_NONE. Returns false if there are no more. */
 bool js_journal_model_next_loss(const struct js_journal_model *model,
                                 uint64_t id, size_t *at,
                                 struct js_journal_model_loss *ret);
@@ -157,8 +160,8 @@ struct js_journal_model_job {
     enum js_job_state state;
     bool is_gone;    /* no longer in the list */
     size_t latest;   /* its last attempt that has ended, or NONE */
-    uint64_t parent; /* of a skipped job: the reason for it; 0: unknown */
-    size_t begun;    /* where it is among those that have begun, or NONE */
+    uint64_t parent; /* for a skipped job, the cause; 0: unknown */
+    size_t begun;    /* its index among those that have begun, or NONE */
     uint32_t losses; /* as in list/registry.h */
 };
 
@@ -167,9 +170,10 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
                           struct js_journal_model_job *ret);
 
 /*
- * What the last run has begun and not ended, in no order. Only jobs that have
- * run for a second or so are on record. If the run is on, they run now; if it
- * broke off, they ran then; if it has ended, there are none.
+ * A job that the last run began and did not end, in no particular order. Only
+ * jobs that have run for a second or so are on record. If the run is still
+ * running, so are these jobs; if it broke off, they were running then; if it
+ * has ended, there are none.
  */
 struct js_journal_model_begun {
     uint64_t id;

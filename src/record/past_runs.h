@@ -1,10 +1,11 @@
 /*
- * past_runs - what earlier runs say about the next one: how long each job runs,
- * how much time passes between two jobs of a slot, and what the hosts were.
+ * past_runs - what earlier runs show about the next one: how long each job
+ * runs, how much time passes between two jobs of a slot, and what the hosts
+ * were like.
  *
- * It comes from the journal, which knows jobs by their identity; or from a
- * joblog, ours or GNU parallel's, which knows them by their command, and only
- * their run times.
+ * The facts come from the journal, which knows jobs by their identity; or from
+ * a joblog, ours or GNU parallel's, which knows them by their command and has
+ * only their run times.
  */
 #ifndef JS_RECORD_PAST_RUNS_H
 #define JS_RECORD_PAST_RUNS_H
@@ -18,10 +19,11 @@
 
 struct js_past_runs;
 
-/* NULL with *err as js_journal_model_load(), or as js_joblog_reader_load(). */
+/* Return NULL with *err on failure, like js_journal_model_load() or
+ * js_joblog_reader_load(). */
 struct js_past_runs *js_past_runs_from_journal(const char *path,
                                                struct js_err *err);
-/* From a journal that was read already, which is borrowed. */
+/* From a journal that has been read already; the model is borrowed. */
 struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
                                              struct js_err *err);
 struct js_past_runs *js_past_runs_from_joblog(const char *path,
@@ -29,26 +31,27 @@ struct js_past_runs *js_past_runs_from_joblog(const char *path,
 void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
 /*
- * How long the job ran, from the first attempt's start to the last one's end
- * without what lay between: one that failed and was run again in the same run
- * takes the sum. Attempts that were stopped do not count. -1: nobody knows.
+ * Returns how long the job ran, or -1 if nobody knows. If it failed and was run
+ * again in the same run, this is the sum of the attempts, without the time
+ * between them. Attempts that were stopped do not count.
  */
 int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
                             const struct js_job *job);
 
-/* The cores that the job had when it ran last; 1: nobody knows. */
+/* Returns how many cores the job had when it last ran, or 1 if nobody knows. */
 uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id);
 
 struct js_past_runs_state {
-    /* It gives the jobs of a list their known ids. NULL if they came from a
+    /* Gives the jobs of a list their known ids. NULL if the facts came from a
      * joblog. */
     struct js_registry *registry;
-    /* From the end of a job to the start of the next in its slot, in the mean
-     * of all runs. A slot also waits for want of jobs: what is more than four
-     * times the lower quartile is that. 0: nobody knows. */
+    /* The mean time, over all runs, from the end of a job to the start of the
+     * next in its slot. A slot may also wait because there are no jobs: gaps of
+     * more than four times the lower quartile are taken for that and left out.
+     * 0: nobody knows. */
     int64_t gap_ns;
-    /* The slots of the largest host of the last run; 0: nobody knows. And its
-     * name, if it was the only one, or NULL. */
+    /* The number of slots of the largest host of the last run (0: nobody
+     * knows), and the name of that host if it was the only one, or NULL. */
     uint64_t host_slots;
     const char *only_host;
 };

@@ -1,15 +1,15 @@
 /*
  * timeline - the place of each attempt in a drawing of all runs: its row, and
- * from when to when it ran.
+ * the time during which it ran.
  *
  * A row is a slot of a slave. The journal has the slave but not the slot, so
  * within a slave an attempt goes to the first slot that is free at its start.
  * A slave of the same rank on the same host has the same rows in every run.
- * Along the axis runs follow each other without the pauses between them.
+ * Along the axis the runs follow each other without the pauses between them.
  *
  * Slaves have clocks of their own. If attempts of a slave lie outside their
- * run, its clock is corrected by as much as that takes; what is still outside
- * is cut off.
+ * run, the slave's clock is corrected by as much as it takes to move them
+ * inside; what is still outside is cut off.
  */
 #ifndef JS_RECORD_TIMELINE_H
 #define JS_RECORD_TIMELINE_H
@@ -21,8 +21,8 @@
 
 struct js_timeline;
 
-/* Borrows the model. A run that is on lasts until now_unix_ns. NULL with errno
- * ENOMEM. */
+/* Borrows the model. A run that is still running lasts until now_unix_ns.
+ * Returns NULL with errno ENOMEM on failure. */
 struct js_timeline *js_timeline_new(const struct js_journal_model *model,
                                     int64_t now_unix_ns);
 void js_timeline_free(struct js_timeline *timeline); /* NULL is allowed */
@@ -48,7 +48,8 @@ struct js_timeline_row {
     uint32_t slot; /* 1, 2 ... of this slave */
 };
 
-/* By rank, then by host as it appeared, then by slot. */
+/* Rows are in order of rank, then of the host's first appearance, then of slot.
+ */
 void js_timeline_row(const struct js_timeline *timeline, size_t number,
                      struct js_timeline_row *ret);
 
@@ -61,7 +62,7 @@ struct js_timeline_bar {
     int64_t run_ns;   /* as far as it lies within its run */
 };
 
-/* The bars of a row stand in the order in which they started. */
+/* The bars of a row are in the order in which they started. */
 void js_timeline_bar(const struct js_timeline *timeline, size_t index,
                      struct js_timeline_bar *ret);
 
