@@ -24,7 +24,8 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     char **items = string ? js_buf_grow(argv->items, &argv->capacity,
                                         argv->count + 2, sizeof(*items))
                           : NULL;
-    /* Remembered, so that a caller checks once, when the list is complete. */
+    /* The failure is remembered, so that a caller checks only once, when the
+     * list is complete. */
     if (!items) {
         argv->has_failed = true;
         free(string);
@@ -37,9 +38,9 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
 
 static int argv_quote_string(const char *string, struct js_buf *buf)
 {
-    /* Lists the characters that are safe rather than those that are not: the
-     * shell's special characters are easily forgotten. Strings of these get no
-     * quotes, because the command line is shown to people. */
+    /* This lists the safe characters rather than the others, because it is easy
+     * to forget some of the shell's special characters. Strings of safe
+     * characters get no quotes, because the command line is shown to people. */
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";

@@ -1,8 +1,9 @@
 /*
  * argv - a list of strings that grows, in the form that execvp(3) needs.
  *
- * Owns its strings. If there was no memory to add a string, the list remembers
- * it. So a caller can build a list line by line and check only once.
+ * Owns its strings. If memory runs out while a string is added, the list
+ * remembers this, so that a caller can build a list line by line and check only
+ * once.
  */
 #ifndef JS_BASE_ARGV_H
 #define JS_BASE_ARGV_H
@@ -14,7 +15,7 @@
 #include <stddef.h>
 
 struct js_argv {
-    char **items; /* items[count] is NULL, once anything was added */
+    char **items; /* items[count] is NULL once a string was added */
     size_t count, capacity;
     bool has_failed;
 };
@@ -24,7 +25,7 @@ struct js_argv {
         NULL, 0, 0, false                                                      \
     }
 
-/* Frees everything. The list is as new. */
+/* Frees everything, so that the list is empty. */
 void js_argv_release(struct js_argv *argv);
 
 /* Appends a copy of the string. */
@@ -45,9 +46,9 @@ static inline int js_argv_check(const struct js_argv *argv)
     return -1;
 }
 
-/* Appends the strings to `buf` with blanks between them. A string is quoted
- * where /bin/sh would take it for more than a word. Returns 0, or -1 with errno
- * ENOMEM. */
+/* Appends the strings to `buf` with blanks between them. A string is quoted if
+ * /bin/sh would otherwise not read it as one plain word. Returns 0, or -1 with
+ * errno ENOMEM. */
 int js_argv_quote(const struct js_argv *argv, struct js_buf *buf);
 
 #endif

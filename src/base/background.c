@@ -25,7 +25,7 @@ int js_bgsync_start(struct js_bgsync *sync, int fd)
         return 0;
     sync->fd = fd;
     atomic_store(&sync->is_done, false);
-    /* The thread blocks all signals: they are for the loop. */
+    /* The thread blocks all signals, because they must reach the loop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&sync->thread, NULL, bgsync_run, sync);
@@ -45,8 +45,8 @@ int js_bgsync_end(struct js_bgsync *sync, bool wait)
     return errno == 0 ? 1 : -1;
 }
 
-/* The lock is released before bark(), which may end the process or take
- * long. */
+/* The lock is released before bark(), which may end the process or take a long
+ * time. */
 static void *watchdog_watch(void *arg)
 {
     struct js_watchdog *dog = arg;
@@ -82,7 +82,8 @@ int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&dog->stopped, &attributes);
     pthread_condattr_destroy(&attributes);
-    /* The thread blocks all signals: they are for the others. */
+    /* The thread blocks all signals, because they must reach the other
+     * threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     errno = pthread_create(&dog->thread, NULL, watchdog_watch, dog);

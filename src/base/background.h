@@ -1,6 +1,6 @@
 /*
- * background - what needs a thread of its own: syncing a file, and ending a
- * call that may block for ever.
+ * background - tasks that need a thread of their own: syncing a file, and
+ * ending a call that may block for ever.
  */
 #ifndef JS_BASE_BACKGROUND_H
 #define JS_BASE_BACKGROUND_H
@@ -13,7 +13,7 @@
 /*
  * bgsync: fdatasync(2) in the background, so that a slow disk does not stall
  * the loop. Owns one thread while a sync is under way, and never more than one.
- * All zero is idle.
+ * All zero means idle.
  */
 struct js_bgsync {
     pthread_t thread;
@@ -28,7 +28,7 @@ struct js_bgsync {
 int js_bgsync_start(struct js_bgsync *sync, int fd);
 
 /* Returns 1 if a sync has ended since the last call, 0 if none has, or -1 with
- * errno if it failed. With `wait`, waits until it has ended. */
+ * errno if it failed. With `wait`, waits until the sync has ended. */
 int js_bgsync_end(struct js_bgsync *sync, bool wait);
 
 /*
@@ -49,7 +49,8 @@ struct js_watchdog {
 };
 
 /* Starts the watchdog, which must not move until it is stopped. Returns 0, or
- * -1 with errno; then nothing is watched, but stopping it is allowed. */
+ * -1 with errno; in that case nothing is watched, but js_watchdog_stop() may be
+ * called. */
 int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
                       void (*bark)(void *arg), void *arg);
 

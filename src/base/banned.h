@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-/* clang refuses the attribute on a function that has a body, and glibc has some
- * inline. */
+/* clang refuses the attribute on a function that has a body, and glibc defines
+ * some of these inline. */
 #ifdef __clang__
 #define JS_BANNED(why)
 #else

@@ -61,7 +61,7 @@ int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    /* Formats twice: the first time only to learn the length. */
+    /* Formats twice: the first time only to determine the length. */
     int n = vsnprintf(NULL, 0, format, args);
     int rc = n < 0 ? -1 : js_buf_reserve(buf, (size_t)n + 1);
     if (rc == 0) {

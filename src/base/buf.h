@@ -23,14 +23,14 @@ struct js_buf {
         NULL, 0, 0                                                             \
     }
 
-/* Frees the bytes. The buf is as new. NULL is allowed. */
+/* Frees the bytes, so that the buf is empty. NULL is allowed. */
 void js_buf_release(struct js_buf *buf);
 
 /* Makes room for `extra` more bytes after len. */
 int js_buf_reserve(struct js_buf *buf, size_t extra);
 
-/* Adds `extra` bytes to the contents, undefined for now. Returns where they
- * begin, or NULL. */
+/* Adds `extra` bytes with undefined values to the contents. Returns a pointer
+ * to the first of them, or NULL. */
 char *js_buf_extend(struct js_buf *buf, size_t extra);
 
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
@@ -57,8 +57,9 @@ const char *js_buf_string(struct js_buf *buf);
 
 /*
  * For arrays of anything else: makes room for `needed` elements (1 or more) of
- * `size` bytes, of which *capacity have room. Returns the array, which may have
- * moved, or NULL with errno ENOMEM and the array unchanged.
+ * `size` bytes each. *capacity is the number of elements for which there is
+ * room. Returns the array, which may have moved, or NULL with errno ENOMEM and
+ * the array unchanged.
  */
 void *js_buf_grow(void *array, size_t *capacity, size_t needed, size_t size);
 

@@ -16,7 +16,7 @@ unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu)
                      : at * JS_CPUS_PER_WORD + (unsigned)__builtin_ctzl(word);
 }
 
-/* Refuses a number while it is read, so that none can overflow. */
+/* A number is refused while it is being read, so that it cannot overflow. */
 static int cpuset_read_cpu(const char **text, unsigned *ret)
 {
     const char *p = *text;
@@ -41,7 +41,7 @@ int js_cpuset_parse(const char *list, struct js_cpuset *ret)
 {
     struct js_cpuset set;
     js_cpuset_clear(&set);
-    /* A comma at the end is an error: no number follows it. */
+    /* A comma at the end is an error, because no number follows it. */
     for (bool has_more = *list != '\0'; has_more; list += has_more) {
         unsigned first, last;
         if (cpuset_read_cpu(&list, &first) < 0)
@@ -66,7 +66,8 @@ int js_cpuset_parse(const char *list, struct js_cpuset *ret)
 
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf)
 {
-    /* Ranges, because a set of a whole node would otherwise fill a line. */
+    /* Writes ranges, because the set of a whole node would otherwise fill a
+     * line. */
     const char *comma = "";
     unsigned first = js_cpuset_next(set, 0);
     while (first < JS_CPUS_MAX) {

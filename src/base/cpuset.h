@@ -2,7 +2,7 @@
  * cpuset - a set of logical CPUs, by the kernel's numbers.
  *
  * A plain value of fixed size, in the layout of sched_setaffinity(2): pass
- * `word` and sizeof(word) to that call. A CPU number from JS_CPUS_MAX on is
+ * `word` and sizeof(word) to that call. A CPU number of JS_CPUS_MAX or more is
  * refused when a set is read.
  */
 #ifndef JS_BASE_CPUSET_H
@@ -49,8 +49,9 @@ static inline unsigned js_cpuset_count(const struct js_cpuset *set)
     return count;
 }
 
-/* The first CPU of the set from `cpu` on; JS_CPUS_MAX if there is none. Looks
- * at words, so that a loop over a set costs little although sets are large. */
+/* Returns the first CPU of the set from `cpu` on, or JS_CPUS_MAX if there is
+ * none. Examines whole words, so that a loop over a set takes little time
+ * although sets are large. */
 unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu);
 
 static inline bool js_cpuset_equal(const struct js_cpuset *a,
@@ -74,8 +75,8 @@ static inline void js_cpuset_intersect(struct js_cpuset *set,
         set->word[i] &= other->word[i];
 }
 
-/* Parses a list as /proc has it: "0-3,8". "" is the empty set. Returns 0, or -1
- * with errno EINVAL (no such list) or ERANGE. */
+/* Parses a list in the form used in /proc: "0-3,8". "" is the empty set.
+ * Returns 0, or -1 with errno EINVAL (not such a list) or ERANGE. */
 int js_cpuset_parse(const char *list, struct js_cpuset *ret);
 
 /* Appends the set as such a list. Returns 0, or -1 with errno ENOMEM. */

@@ -20,7 +20,7 @@ static size_t err_write(struct js_err *err, const char *format, va_list args)
 
 int js_err_set(struct js_err *err, const char *format, ...)
 {
-    /* Callers still report the errno, or decide by it. */
+    /* Callers still report errno, or base a decision on it. */
     int saved = errno;
     if (err) {
         va_list args;

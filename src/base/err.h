@@ -18,8 +18,8 @@ struct js_err {
     char text[1024];
 };
 
-/* Writes the sentence, cut to size. Always returns -1, so that a failure takes
- * one line: return js_err_set(err, "..."). Keeps errno. */
+/* Writes the sentence, truncated if it is too long. Always returns -1, so that
+ * a failure takes one line: return js_err_set(err, "..."). Keeps errno. */
 int js_err_set(struct js_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -36,8 +36,8 @@ static inline const char *js_errno_text(int error)
 }
 
 /*
- * A log is where the parts of a run send messages for the user. A sink takes
- * whole lines, without newline and prefix. The program decides where they go.
+ * The parts of a run send their messages for the user to a log. A log takes
+ * whole lines, without newline or prefix. The program decides where they go.
  * Only the command line writes to a terminal by itself.
  */
 
@@ -51,11 +51,11 @@ void js_log(const struct js_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * An invariant is what must hold of a struct, whatever happens outside. A
- * broken one is a bug in jobsched, and there is no sensible way to go on.
- * JS_INVARIANT() reports which one is broken and aborts. Unlike assert() it is
- * always compiled in. Functions that recount whole structs are called by tests;
- * only debug builds (make DEBUG=1) call them on their own.
+ * An invariant is a condition that a struct must meet, whatever happens
+ * outside. A broken one is a bug in jobsched, and there is no sensible way to
+ * go on. JS_INVARIANT() reports which one is broken and aborts. Unlike assert()
+ * it is always compiled in. Functions that recount whole structs are called by
+ * tests; the program itself calls them only in debug builds (make DEBUG=1).
  */
 
 #define JS_INVARIANT(condition)                                                \

@@ -16,8 +16,8 @@ static bool file_is_same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Equal names count even if there is no file yet: one of the two may create
- * it. */
+/* Equal names count as the same file even if it does not exist yet: one of the
+ * two users may create it. */
 bool js_file_is_same(const char *a, const char *b)
 {
     struct stat st_a, st_b;
@@ -27,8 +27,8 @@ bool js_file_is_same(const char *a, const char *b)
            S_ISREG(st_a.st_mode) && file_is_same(&st_a, &st_b);
 }
 
-/* Stores the folder of `path`, with a slash at its end. Returns the name in it,
- * or NULL if that is too long. */
+/* Stores the folder of `path`, with a slash at its end. Returns the name within
+ * that folder, or NULL if the path is too long. */
 static const char *file_split(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
@@ -40,7 +40,7 @@ static const char *file_split(const char *path, char folder[PATH_MAX])
     return slash ? slash + 1 : path;
 }
 
-/* -1: the name is no number. */
+/* -1: the name is not a number. */
 static int file_number_of(const char *name)
 {
     enum { DECIMAL = 10 };
@@ -62,8 +62,8 @@ int js_file_fd_of(const char *path)
         const char *name = file_split(at, folder);
         if (!name || !realpath(folder, real))
             return -1;
-        /* The link itself is not followed: it leads to the file, but the number
-         * is wanted, whether it is open or not. */
+        /* The link itself is not followed: it leads to the file, but the
+         * descriptor's number is needed, whether it is open or not. */
         if (strcmp(real, fds) == 0)
             return file_number_of(name);
         ssize_t len = readlink(at, to, sizeof(to) - 1);
@@ -130,8 +130,8 @@ int js_file_read(int fd, struct js_buf *ret)
 {
     enum { PIECE_BYTES = 4096 };
     for (;;) {
-        /* A caller that knows the size has made room, one byte more than that:
-         * then the end is found without growing. */
+        /* A caller that knows the size has made room for one byte more, so that
+         * the end is found without growing the buffer. */
         if (ret->len == ret->capacity && js_buf_reserve(ret, PIECE_BYTES) < 0)
             return -1;
         ssize_t n = read(fd, ret->data + ret->len, ret->capacity - ret->len);
@@ -213,8 +213,8 @@ int js_file_open_unlinked(const char *dir)
 int js_file_reserve_stdio(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        /* The wrong way round, so that reading or writing fails as if it were
-         * closed. */
+        /* Opened the wrong way round, so that reading or writing fails as if it
+         * were closed. */
         int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
@@ -239,7 +239,7 @@ void js_fd_close(int *fd)
 
 enum { HOPS_MAX = 40 }; /* the kernel's own limit */
 
-/* Who, besides this user and root, can create names in a folder. */
+/* The users, besides this one and root, who can create names in a folder. */
 enum others { NOBODY, A_GROUP, ANYBODY };
 
 /* The owner of a folder can replace any name in it, whatever the permissions
@@ -254,7 +254,7 @@ static enum others file_others_in(const char *folder)
     return st.st_mode & S_IWGRP ? A_GROUP : NOBODY;
 }
 
-/* Replaces the link's path by that of its target. */
+/* Replaces the link's path with that of its target. */
 static int file_follow(const char *folder, char path[PATH_MAX])
 {
     char target[PATH_MAX], joined[PATH_MAX];
@@ -273,15 +273,16 @@ static int file_follow(const char *folder, char path[PATH_MAX])
     return 0;
 }
 
-/* Others may have made it a second name of one of this user's files. */
+/* Others may have created this name as a hard link to one of this user's
+ * files. */
 static bool file_may_be_linked(const struct stat *st, enum others others)
 {
     return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
 }
 
 /* Takes one step towards the file that `at` names. Either the file itself is
- * opened, in *ret_fd, or a link is followed, and `at` is its target. False: it
- * is refused. */
+ * opened, in *ret_fd, or a link is followed, and `at` becomes its target.
+ * Returns false if the name is refused. */
 static bool file_step(char at[PATH_MAX], const char *folder, int flags,
                       mode_t mode, int *ret_fd)
 {
@@ -332,7 +333,7 @@ int js_file_open_trusted(const char *path, int flags, mode_t mode)
 
 /* ---------------------------------------------------------------- own files */
 
-/* True if `owner` is who owns the files that this process creates there. */
+/* True if `owner` owns the files that this process creates there. */
 static bool file_is_own(const char *folder, uid_t owner)
 {
     struct stat st = {0};

@@ -1,9 +1,9 @@
 /*
- * file - whole reads and writes, what some paths stand for, temporary files,
+ * file - complete reads and writes, what some paths refer to, temporary files,
  * and files in folders where other users can write too.
  *
- * Every descriptor made here is close-on-exec. Calls return -1 with the errno
- * of the system call that failed. EINTR is never reported.
+ * Every descriptor created here is close-on-exec. Calls return -1 with the
+ * errno of the system call that failed. EINTR is never reported.
  */
 #ifndef JS_BASE_FILE_H
 #define JS_BASE_FILE_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* True if both paths are one existing regular file, or are equal. */
+/* True if both paths refer to the same existing regular file, or are equal. */
 bool js_file_is_same(const char *a, const char *b);
 
 /* The descriptor of this process that `path` names, open or not (/dev/fd/3,
@@ -37,21 +37,21 @@ int js_file_write(int fd, const void *bytes, size_t len);
 ssize_t js_file_pread(int fd, void *bytes, size_t len, off_t offset);
 
 /* Appends the file from its current position to its end, whatever size the
- * system says it has: it may be growing, or be in /proc and have none. Makes no
- * more room than `ret` has, unless that is full. Returns 0. */
+ * system reports: the file may be growing, or be in /proc and have no size.
+ * Enlarges `ret` only when it is full. Returns 0. */
 int js_file_read(int fd, struct js_buf *ret);
 
-/* Appends a whole file. Does not follow a link of that name. Returns 0. */
+/* Appends a whole file. Refuses a path that is a symbolic link. Returns 0. */
 int js_file_read_path(const char *path, struct js_buf *ret);
 
-/* Reads the first size - 1 bytes of a file, and adds a NUL. Does not follow a
- * link of that name. Returns how many bytes were read. On failure `to` is
+/* Reads the first size - 1 bytes of a file, and adds a NUL. Refuses a path that
+ * is a symbolic link. Returns how many bytes were read. On failure `to` is
  * "". */
 ssize_t js_file_read_text(const char *path, char *to, size_t size);
 
-/* Copies the first `bytes` bytes of a file, fewer only if it has fewer, to
- * `offset` in another, or to its end if that was opened with O_APPEND. Returns
- * how many. */
+/* Copies the first `bytes` bytes of a file (fewer only if the file is shorter)
+ * to `offset` in another file, or to the end of that file if it was opened with
+ * O_APPEND. Returns how many bytes were copied. */
 int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset);
 
 /* Opens a new file without a name in the folder `dir`, for reading and
@@ -69,13 +69,13 @@ void js_fd_close(int *fd);
 /*
  * Where other users can write too, a name may be a link that another user has
  * made in order to destroy one of this user's files, or it may be another
- * user's file. These two open files for writing there.
+ * user's file. These two functions open files for writing in such places.
  */
 
 /*
- * As open(2), but does not follow a symbolic link (ELOOP) where others can
- * write. If everyone can write to the folder, or another user owns it (root is
- * trusted), no link is followed. If a group can write to it, this user's own
+ * Works like open(2), but does not follow a symbolic link (ELOOP) where others
+ * can write. If everyone can write to the folder, or another user owns it (root
+ * is trusted), no link is followed. If a group can write to it, this user's own
  * links are followed. Links on the way to the folder are followed, and so are
  * those of /proc (/dev/stderr, /dev/fd/N). A regular file in such a folder that
  * has other names (hard links) is refused too (EMLINK).

@@ -1,10 +1,11 @@
 /*
- * heap - elements of one size, of which the first by some order comes out next.
+ * heap - holds elements of one size; the first one in some order comes out
+ * next.
  *
  * A binary heap of plain values; `size` is that of an element. Elements of
- * which neither is before the other come out in any order. The functions are
- * inline, so that each caller gets a heap that knows its element and its order
- * when it is compiled: a scheduler's queue has no time for calls.
+ * which neither comes before the other come out in any order. The functions are
+ * inline, so that the element and the order are known when the caller is
+ * compiled: function calls would slow down the queues of the scheduler.
  */
 #ifndef JS_BASE_HEAP_H
 #define JS_BASE_HEAP_H
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All zero is empty. Every parent goes before its children: element i before
+/* All zero means empty. Every parent goes before its children: element i before
  * elements 2 * i + 1 and 2 * i + 2, or neither before the other. */
 struct js_heap {
     char *elements; /* owned */
@@ -62,7 +63,7 @@ static inline bool js_heap_take(struct js_heap *heap, size_t size, void *ret,
     if (heap->count == 0)
         return false;
     memcpy(ret, heap->elements, size);
-    /* The last element looks for its place from the top. */
+    /* Finds a place for the last element, from the top. */
     size_t count = --heap->count, at = 0;
     const void *last = js_heap_at(heap, size, count);
     for (;;) {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* A job list must not contain NUL bytes. So NUL can begin a mark about the
- * stream, and the next byte says which. */
+ * stream, and the next byte says which mark it is. */
 enum {
     MARK = '\0',
     MARK_NUL = '0', /* a NUL that was in the stream */
@@ -24,7 +24,8 @@ struct js_input {
     bool has_end;        /* the mark of the end has come */
     bool is_broken;
     bool is_within_line;
-    int64_t ending_ns; /* when nothing more came; JS_NEVER_NS: not yet */
+    int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not
+                          yet */
 };
 
 struct js_input *js_input_new(const struct js_input_config *config)
@@ -88,9 +89,9 @@ static ssize_t input_read_now(const struct js_input *input, void *bytes,
     return got;
 }
 
-/* Nothing more comes: decides whether that is the end. A dying process in
- * between closes its pipe before it is gone, so it is asked for a while whether
- * it is still there. */
+/* Decides whether the stream has ended when nothing more comes. A dying process
+ * in between closes its pipe before it is gone, so this checks for a while
+ * whether that process still exists. */
 static int input_decide_end(struct js_input *input)
 {
     const struct js_input_config *config = &input->config;
@@ -106,7 +107,7 @@ static int input_decide_end(struct js_input *input)
 
 ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
 {
-    /* A read that brings nothing but marks is followed by another. */
+    /* A read that returns only marks is followed by another read. */
     while (input->ending_ns == JS_NEVER_NS) {
         ssize_t n = input_read_now(input, bytes, len);
         if (n < 0)
@@ -134,7 +135,7 @@ bool js_input_is_within_line(const struct js_input *input)
     return input->is_within_line;
 }
 
-/* Escapes the NULs of the stream, so that none can be taken for a mark. */
+/* Escapes the NULs of the stream, so that none can be mistaken for a mark. */
 int js_input_pass(struct js_buf *to, const void *bytes, size_t len)
 {
     static const char nul[] = {MARK, MARK_NUL};

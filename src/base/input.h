@@ -1,9 +1,9 @@
 /*
  * input - reads a stream, and distinguishes its end from a break.
  *
- * Knows how the stream is fed, and how far it has come. If a read finds nothing
- * more, either the feeder is done, or a process between the feeder and here was
- * killed. In the second case the last data may be incomplete.
+ * Knows how the stream is fed, and how far it has been read. If a read finds
+ * nothing more, either the feeder is done, or a process between the feeder and
+ * this one was killed. In the second case the last data may be incomplete.
  *
  *     READING --nothing more comes--> ENDING --the end counts--> ENDED
  *                                        `--it does not--------> BROKEN
@@ -28,14 +28,14 @@ struct js_input_config {
      * mark the stream has not ended */
     bool is_marked;
 
-    /* True while the processes that stand in between, and could break off, are
-     * alive. It is called when nothing more comes, until the end counts. NULL:
-     * there are none. */
+    /* True while the processes in between, which could break the stream off,
+     * are alive. It is called when nothing more comes, until the end counts.
+     * NULL: there are none. */
     bool (*is_intact)(void *arg);
     void *arg;
 
-    /* How long is_intact is asked, and how long at least if the last line has
-     * no newline. */
+    /* How long to keep calling is_intact, and the least time for this if the
+     * last line has no newline. */
     int64_t settle_ns, settle_cut_ns;
 };
 
@@ -45,20 +45,20 @@ struct js_input;
 struct js_input *js_input_new(const struct js_input_config *config);
 void js_input_free(struct js_input *input); /* NULL is allowed; keeps errno */
 
-/* Reads as read(2) does. Returns how many bytes came, 0 when the stream has
- * ENDED, or -1 with errno: EAGAIN if there is nothing now, ECONNABORTED once it
- * is BROKEN. */
+/* Works like read(2). Returns how many bytes were read, 0 when the stream has
+ * ENDED, or -1 with errno: EAGAIN if there is nothing now, ECONNABORTED once
+ * the stream is BROKEN. */
 ssize_t js_input_read(struct js_input *input, void *bytes, size_t len);
 
 /* The descriptor to poll for POLLIN after EAGAIN. -1: try again after a
  * while. */
 int js_input_fd(const struct js_input *input);
 
-/* True if the last byte that came was not a newline. */
+/* True if the last byte read was not a newline. */
 bool js_input_is_within_line(const struct js_input *input);
 
-/* For the process in between that marks the end: append to `to` what it must
- * pass on. Return 0, or -1 with errno ENOMEM. */
+/* For the process in between that marks the end: these append to `to` the bytes
+ * that it must pass on. They return 0, or -1 with errno ENOMEM. */
 int js_input_pass(struct js_buf *to, const void *bytes, size_t len);
 int js_input_mark_end(struct js_buf *to);
 

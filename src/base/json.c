@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The first failure is remembered and later writes are harmless, so callers
- * need not check each of them. */
+ * need not check every call. */
 static void json_put(struct js_json *json, const char *text)
 {
     json->has_failed |= js_buf_puts(&json->buf, text) < 0;
@@ -25,7 +25,7 @@ static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
         const char *found = first ? strchr(special, first) : NULL;
         size_t n = js_text_character(bytes, len);
         int rc;
-        /* What is no UTF-8 would make the whole document invalid. */
+        /* Bytes that are not UTF-8 would make the whole document invalid. */
         if (n == 0)
             rc = js_buf_puts(&json->buf, "\\ufffd");
         else if (found)
@@ -80,7 +80,8 @@ void js_json_real(struct js_json *json, const char *key, double number)
 
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
 {
-    /* The sign goes apart, because -0.5 has a whole part without one. */
+    /* The sign is written separately, because the whole part of -0.5 has
+     * none. */
     const char *sign = ns < 0 ? "-" : "";
     /* Unsigned, because -INT64_MIN does not exist. A double would lose the
      * microseconds of the wall clock. */

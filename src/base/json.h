@@ -1,14 +1,14 @@
 /*
  * json - writes JSON, piece by piece.
  *
- * A js_json lives on the caller's stack and starts as all zero. Its buf holds
- * what was written so far; release it with js_buf_release(). Commas are added
- * automatically. `key` is the member's name, or NULL within an array and for
- * the outermost value. If memory runs out, the js_json remembers it. So a
- * caller can write a whole document and check only once.
+ * A js_json lives on the caller's stack and starts as all zeros. Its buf holds
+ * what has been written so far; release it with js_buf_release(). Commas are
+ * added automatically. `key` is the member's name, or NULL within an array and
+ * for the outermost value. If memory runs out, the js_json remembers this, so
+ * that a caller can write a whole document and check only once.
  *
- * Strings may contain any bytes. What is not UTF-8 becomes U+FFFD. '<' is
- * escaped as well, so that a document can stand in an HTML page.
+ * Strings may contain any bytes. Anything that is not UTF-8 becomes U+FFFD. '<'
+ * is escaped as well, so that a document can be part of an HTML page.
  */
 #ifndef JS_BASE_JSON_H
 #define JS_BASE_JSON_H

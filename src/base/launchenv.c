@@ -49,7 +49,7 @@ static const char *const launcher_names[] = {
 };
 
 /* Names that a user may have set as well. They count only if the launcher that
- * sets them is at work; the mark is a variable that shows this. */
+ * sets them is in use; the mark is a variable that shows this. */
 static const char prrte_mark[] = "PRTE_LAUNCHED";
 static const char *const prrte_names[] = {
     "OMPI_MCA_cpu_type",      "OMPI_MCA_mca_base_component_path",
@@ -101,7 +101,7 @@ const char *const js_launchenv_step_names[] = {
 const char *const js_launchenv_rank_names[] = {"OMPI_COMM_WORLD_RANK",
                                                "PMIX_RANK", "PMI_RANK", NULL};
 
-/* SLURM_LOCALID comes last: below mpirun it is the number of mpirun's
+/* SLURM_LOCALID comes last: under mpirun it is the number of mpirun's
  * daemon. */
 const char *const js_launchenv_local_rank_names[] = {
     "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", NULL};
@@ -122,8 +122,8 @@ bool js_launchenv_is_listed(const char *const *names, const char *variable)
     return false;
 }
 
-/* Lists of names, rather than a rule such as "OMPI_*": users set MCA parameters
- * of their own, and jobs must see those. */
+/* These are lists of names rather than a rule such as "OMPI_*", because users
+ * set MCA parameters of their own, which jobs must see. */
 bool js_launchenv_owns(const char *variable)
 {
     return js_launchenv_is_listed(launcher_names, variable) ||
@@ -133,7 +133,7 @@ bool js_launchenv_owns(const char *variable)
             js_launchenv_is_listed(hydra_names, variable));
 }
 
-/* -1: there is no such variable, or it is no number. */
+/* -1: there is no such variable, or it is not a number. */
 static int launchenv_number_of(const char *name)
 {
     const char *text = getenv(name);
@@ -232,7 +232,7 @@ bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
     return len > 0 && (size_t)len < size;
 }
 
-/* Slurm gives a number of megabytes; a user may give a unit. 0: not set. */
+/* Slurm sets a number of megabytes; a user may add a unit. 0: not set. */
 static uint64_t launchenv_mem_of(const char *name)
 {
     const char *text = getenv(name);
@@ -245,7 +245,7 @@ static uint64_t launchenv_mem_of(const char *name)
 uint64_t js_launchenv_mem_bytes(void)
 {
     static const struct {
-        const char *name, *count; /* NULL: of the node */
+        const char *name, *count; /* NULL: the limit of the node */
     } limits[] = {
         {"SLURM_MEM_PER_NODE", NULL},
         {"SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"},
@@ -254,8 +254,8 @@ uint64_t js_launchenv_mem_bytes(void)
     uint64_t least = 0;
     if (!getenv("SLURM_JOB_ID"))
         return 0;
-    /* If several limits are set, the smallest one holds. A limit of each CPU or
-     * GPU says nothing without their number. */
+    /* If several limits are set, the smallest one applies. A limit per CPU or
+     * GPU is meaningless without their number. */
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         uint64_t each = launchenv_mem_of(limits[i].name), count = 1;
         const char *text = limits[i].count ? getenv(limits[i].count) : "1";
@@ -283,8 +283,8 @@ bool js_launchenv_is_launcher(pid_t pid)
     return is_called(pid, names);
 }
 
-/* If a process has as many ranks before it on its host as in the whole run,
- * rank 0 is on this host. */
+/* If a process has as many lower ranks on its host as in the whole run, rank 0
+ * is on this host. */
 bool js_launchenv_has_lost_first(void)
 {
     pid_t parent = getppid();
@@ -324,10 +324,10 @@ bool js_launchenv_is_one_of_many(void)
         return true;
     if (launchenv_number_of("SLURM_STEP_NUM_TASKS") <= 1)
         return false;
-    /* The counts of a Slurm step are those of its tasks. They apply to this
-     * process if it is a task or descends from one. There are two exceptions:
-     * the task is a daemon of an mpirun, which starts ranks of its own; or a
-     * slave is in between, whose job this is. */
+    /* The variables of a Slurm step count its tasks. They apply to this process
+     * if it is a task or a descendant of one. There are two exceptions: the
+     * task is a daemon of an mpirun, which starts ranks of its own; or this
+     * process belongs to a job of a slave in between. */
     int task = launchenv_number_of("SLURM_TASK_PID");
     for (pid_t pid = getpid(); pid > 1;
          pid = (pid_t)js_process_parent((uint64_t)pid)) {
@@ -352,7 +352,7 @@ int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
 
 bool js_launchenv_is_first_of_many(void)
 {
-    /* Below srun --mpi=none no launcher gives ranks, but Slurm numbers its
+    /* Under srun --mpi=none no launcher assigns ranks, but Slurm numbers its
      * tasks. */
     int rank = js_launchenv_rank();
     return rank < 0 ? launchenv_number_of("SLURM_PROCID") <= 0 : rank == 0;

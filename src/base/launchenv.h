@@ -1,8 +1,9 @@
 /*
- * launchenv - what the launcher of an MPI process has put into its environment.
+ * launchenv - what the launcher of an MPI process puts into the environment.
  *
  * Knows the names that Open MPI (mpirun), PMIx (srun --mpi=pmix) and MPICH use.
- * Sources: observed with Open MPI 4.1.4 and 5.0.7, MPICH 4.2.1 and Slurm 22.05.
+ * These were observed with Open MPI 4.1.4 and 5.0.7, MPICH 4.2.1 and Slurm
+ * 22.05.
  */
 #ifndef JS_BASE_LAUNCHENV_H
 #define JS_BASE_LAUNCHENV_H
@@ -18,8 +19,8 @@
  * writes the state of the run (record/run_status.h). */
 #define JS_LAUNCHENV_STATUS_NAME "JOBSCHED_STATUS_FILE"
 
-/* This variable says that the list comes on standard input, whatever its
- * name. */
+/* This variable says that the list comes on standard input, whatever the name
+ * of the list. */
 #define JS_LAUNCHENV_STREAM_NAME "JOBSCHED_STREAM"
 
 /* This variable holds the soft limit on a job's open files, if the launcher has
@@ -62,12 +63,12 @@ static inline int js_launchenv_size(void)
     return js_launchenv_first_number(js_launchenv_size_names);
 }
 
-/* True if other processes were started beside this one, and each takes itself
- * for the only one (srun --mpi=none, or the mpirun of another MPI). For a
- * process that no launcher claims, or whose world is one rank. */
+/* True if other processes were started along with this one, and each behaves as
+ * if it were the only one (srun --mpi=none, or the mpirun of another MPI). Only
+ * for a process that no launcher claims, or whose world has one rank. */
 bool js_launchenv_is_one_of_many(void);
 
-/* Describes this error: returns -1 and sets *err. `mpi` is the MPI that this
+/* Reports this error: sets *err and returns -1. `mpi` is the MPI that this
  * program needs. Only the first of the processes should report it. */
 int js_launchenv_refuse_many(const char *mpi, struct js_err *err);
 bool js_launchenv_is_first_of_many(void);
@@ -75,28 +76,28 @@ bool js_launchenv_is_first_of_many(void);
 /* True if process `pid` is an mpirun that has started this process. */
 bool js_launchenv_is_launcher(pid_t pid);
 
-/* True if the same mpirun certainly started rank 0 beside this process, and
- * rank 0 has ended. */
+/* True if the same mpirun certainly started rank 0 on this host, and rank 0 has
+ * ended. */
 bool js_launchenv_has_lost_first(void);
 
-/* True if a launcher is the parent of this process. Then its standard input
- * is what the launcher passes on, whatever the user gave. In a Slurm step of
- * one process a shell passes the launcher's variables on, but not this
- * parenthood. */
+/* True if a launcher is the parent of this process. Then its standard input is
+ * what the launcher passes on, whatever the user gave. In a Slurm step of one
+ * process, a shell passes on the launcher's variables, but then the launcher is
+ * not the parent. */
 bool js_launchenv_is_direct(void);
 
 /* True if mpirun itself has, or may have, bound this process to some CPUs. Then
- * the CPU set of this process does not say what it may use; that of its parent,
- * which belongs to the launcher, does. */
+ * the CPU set of this process does not show which CPUs it may use; the CPU set
+ * of its parent, which belongs to the launcher, does. */
 bool js_launchenv_bound(void);
 
-/* True if the launcher lets the other processes continue when one is lost, rank
- * 0 included (mpirun --enable-recovery, --with-ft ulfm). */
+/* True if the launcher lets the other processes continue when one is lost, even
+ * rank 0 (mpirun --enable-recovery, --with-ft ulfm). */
 bool js_launchenv_recovers(void);
 
-/* True if the descriptor is a pipe that the launcher damages when its write has
- * to wait: it repeats the bytes that are left from a wrong offset (Open MPI
- * 5.0.7, PRRTE's stdin_write_handler). */
+/* True if the descriptor is a pipe in which the launcher damages data when its
+ * write has to wait: it then sends the remaining bytes from a wrong offset
+ * (Open MPI 5.0.7, PRRTE's stdin_write_handler). */
 bool js_launchenv_damages(int fd);
 
 /* True if mpirun adds marks to the output of its processes, or writes it to
@@ -107,13 +108,13 @@ bool js_launchenv_marks_output(void);
  * for MPI_Finalize (MPICH). Open MPI's launcher ends the run before that. */
 bool js_launchenv_is_patient(void);
 
-/* Finds the job of a batch system (Slurm) that this process is part of, as a
- * name that no other job has, and how often it was restarted. Returns false if
- * there is none or its name does not fit. */
+/* Finds the batch system's job (Slurm) that this process is part of: a name
+ * that no other job has, and how often the job was restarted. Returns false if
+ * there is no such job or the name does not fit. */
 bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts);
 
-/* How much memory of this node the batch system has granted to the processes
- * here; 0 if there is no limit or it does not say. */
+/* Returns how much memory of this node the batch system has granted to the
+ * processes here, or 0 if there is no limit or none is known. */
 uint64_t js_launchenv_mem_bytes(void);
 
 /* True if the launcher set this variable ("NAME=value" or "NAME") for one MPI

@@ -28,7 +28,7 @@ enum {
     JOBLOG = 5,
 };
 
-/* A rank speaks first, and only rank 0 has more to say than its rank. */
+/* A rank sends the first message, and only rank 0 sends more than its rank. */
 enum message_kind {
     HELLO,   /* rank to launcher: number is its rank */
     WELCOME, /* the answer: number has a bit for each descriptor that comes with
@@ -37,14 +37,15 @@ enum message_kind {
     SIGNAL,  /* launcher to rank 0: number is the signal */
 };
 
-/* Sent as it is in memory, because both ends are the same program. */
+/* A message is sent exactly as it is in memory, because both ends are the same
+ * program. */
 struct message {
     enum message_kind kind;
     int number;
     struct js_lifeline_news news;
 };
 
-/* A union, because the bytes must be aligned as the header is. */
+/* This is a union because the bytes must be aligned like the header. */
 union control {
     struct cmsghdr align;
     char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
@@ -105,7 +106,7 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     }
     if (n == (ssize_t)sizeof(*ret))
         return 1;
-    /* No one else would close descriptors that came with a broken message. */
+    /* Nothing else would close descriptors that came with a broken message. */
     for (int i = 0; i < *count; i++)
         js_fd_close(&fds[i]);
     *count = 0;
@@ -113,8 +114,8 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     return n == 0 ? 0 : -1;
 }
 
-/* The name contains the host's. So a rank on another host that sees the same
- * folder does not find the socket. */
+/* The name contains the name of the host, so that a rank on another host that
+ * sees the same folder does not find the socket. */
 static void make_name(char *to, size_t size)
 {
     char host[HOST_NAME_MAX + 1] = "";
@@ -122,8 +123,8 @@ static void make_name(char *to, size_t size)
     snprintf(to, size, "%s%s", socket_name, host);
 }
 
-/* The folder's path may be too long for a socket's address. So the folder is
- * opened, and named by its descriptor. */
+/* The folder's path may be too long for a socket address, so the folder is
+ * opened and named by its descriptor. */
 static void make_address(int folder, struct sockaddr_un *ret)
 {
     char name[NAME_SIZE];
@@ -144,7 +145,8 @@ struct js_lifeline {
 };
 
 /* The environment comes as a file in memory, because it may be larger than a
- * message can be. The ranks share its offset, so they do not use that. */
+ * message can be. The ranks share the offset of that file, so they do not use
+ * the offset. */
 static int lifeline_read_environ(struct js_lifeline *lifeline)
 {
     int fd = lifeline->fds[ENVIRON];
@@ -251,7 +253,7 @@ int js_lifeline_joblog(const struct js_lifeline *lifeline)
     return lifeline->fds[JOBLOG];
 }
 
-/* The kernel knows this, so it takes no message. */
+/* The kernel knows the peer's pid, so no message is needed. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {
     struct ucred peer = {.pid = 0};
@@ -261,7 +263,7 @@ pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
     return peer.pid;
 }
 
-/* POLLHUP comes without being asked for, and without a byte being read. */
+/* POLLHUP is reported even if not requested, and without reading a byte. */
 bool js_lifeline_is_up(const struct js_lifeline *lifeline)
 {
     struct pollfd event = {.fd = lifeline->fd};
@@ -453,7 +455,7 @@ static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
             if (lifeline_welcome(host, end, message.number) < 0)
                 return false;
             /* The welcome comes first: rank 0 counts as starting only once it
-             * has all it needs. */
+             * has everything it needs. */
             if (message.number == 0)
                 host->news.stage = JS_STAGE_STARTING;
         } else if (message.kind == NEWS && end->rank == 0) {

@@ -1,22 +1,23 @@
 /*
  * lifeline - the socket between the launcher and the ranks on its host.
  *
- * mpirun hides errors of its output, loses what it has read when it is killed,
- * and lets a signal end the ranks by force. So what must not be lost bypasses
- * mpirun. The ranks connect to a socket in the launcher's own folder, and each
- * end sees at once when the other has died. As a welcome each rank gets the
- * lock of that folder, which it holds as long as it lives, and the environment
- * in which the launcher was started. Rank 0 also gets the launcher's own
- * standard input, output and error, and a joblog if that is a file which the
- * launcher has open. Rank 0 reports the state of the run, and the launcher
- * passes requests on to it.
+ * mpirun hides output errors, loses what it has read when it is killed, and
+ * lets a signal end the ranks by force. So everything that must not be lost
+ * bypasses mpirun. The ranks connect to a socket in the launcher's own folder,
+ * and each end sees at once when the other has died. As a welcome each rank
+ * gets the lock of that folder, which it holds as long as it lives, and the
+ * environment in which the launcher was started. Rank 0 also gets the
+ * launcher's own standard input, output and error, and a joblog if that is a
+ * file which the launcher has open. Rank 0 reports the state of the run, and
+ * the launcher passes requests on to it.
  *
- * Ranks on other hosts have no lifeline. They do not find the folder, or not
- * the socket, whose name contains the name of its host. (record/run_status.h is
- * for a rank 0 there.)
+ * Ranks on other hosts have no lifeline. They find no folder, or no socket in
+ * it, because the socket's name contains the name of the launcher's host.
+ * (record/run_status.h is for a rank 0 there.)
  *
- * It is an AF_UNIX socket of type SOCK_SEQPACKET. Both ends are the same
- * program on the same host, so a message is a struct as it is in memory.
+ * The lifeline is an AF_UNIX socket of type SOCK_SEQPACKET. Both ends are the
+ * same program on the same host, so a message is a struct exactly as it is in
+ * memory.
  */
 #ifndef JS_BASE_LIFELINE_H
 #define JS_BASE_LIFELINE_H
@@ -61,9 +62,9 @@ struct js_lifeline;
 
 /*
  * Connects to the launcher whose folder is `folder`, and waits at most
- * `timeout_ns` for its welcome. Returns 0 with *ret; NULL is no error and means
- * that there is no launcher on this host. Returns -1 with *err if there is one
- * that does not answer.
+ * `timeout_ns` for its welcome. Returns 0 with *ret set; NULL means that there
+ * is no launcher on this host, which is not an error. Returns -1 with *err set
+ * if there is a launcher but it does not answer.
  */
 int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
                         struct js_lifeline **ret, struct js_err *err);
@@ -87,8 +88,8 @@ bool js_lifeline_is_up(const struct js_lifeline *lifeline);
  * each with a NUL. The lifeline owns it. */
 const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline);
 
-/* Reports the news to the launcher. If the launcher is gone the news are lost;
- * js_lifeline_take() then says so. */
+/* Reports the news to the launcher. If the launcher is gone, the news is lost,
+ * and js_lifeline_take() will report that. */
 void js_lifeline_report(struct js_lifeline *lifeline,
                         const struct js_lifeline_news *news);
 
@@ -97,16 +98,16 @@ void js_lifeline_report(struct js_lifeline *lifeline,
  * from then on. */
 int js_lifeline_take(struct js_lifeline *lifeline);
 
-/* The descriptor to poll for POLLIN before js_lifeline_take(). -1 once that has
- * found that the launcher is gone. */
+/* The descriptor to poll for POLLIN before js_lifeline_take(). -1 once that
+ * call has found that the launcher is gone. */
 int js_lifeline_fd(const struct js_lifeline *lifeline);
 
 /* ---------------------------------------------------------------- launcher */
 
 struct js_lifeline_host;
 
-/* The gifts of the welcome; all borrowed. Each rank gets the first two, rank 0
- * also the others. */
+/* What a rank gets as a welcome; everything is borrowed. Each rank gets the
+ * first two, and rank 0 also gets the others. */
 struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */
     char *const *environ; /* terminated by NULL */
@@ -134,14 +135,15 @@ void js_lifeline_reset(struct js_lifeline_host *host);
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count);
 
-/* Takes what has come, without waiting. */
+/* Receives what has arrived, without waiting. */
 void js_lifeline_serve(struct js_lifeline_host *host);
 
 /* The last news that rank 0 reported. */
 void js_lifeline_news(const struct js_lifeline_host *host,
                       struct js_lifeline_news *ret);
 
-/* True once rank 0 had connected and its end has closed: rank 0 is gone. */
+/* True once rank 0 has connected and its end has been closed: rank 0 is
+ * gone. */
 bool js_lifeline_is_cut(const struct js_lifeline_host *host);
 
 /* Passes a signal on to rank 0. Returns false if rank 0 is not connected. */

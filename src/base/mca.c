@@ -43,7 +43,7 @@ static const char *const files_of_machine[] = {
     "etc/openmpi-mca-params.conf", "etc/openmpi/openmpi-mca-params.conf", NULL};
 
 /* True if the file has a line "name = value" whose value counts: a list "^a,b"
- * chooses nothing but excludes some, so it counts only if it excludes `ours`.
+ * only excludes components, so it counts only if it excludes `ours`.
  */
 static bool file_names(const char *folder, const char *file, const char *name,
                        const char *ours)
@@ -81,7 +81,8 @@ static bool any_file_names(const char *folder, const char *const *files,
     return false;
 }
 
-/* `ours` is what we would choose from a list; NULL: any value counts. */
+/* `ours` is the component that jobsched would choose; NULL: any value
+ * counts. */
 static bool mca_is_set(const char *name, const char *ours)
 {
     char variable[256];
@@ -125,9 +126,9 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
 }
 
 /* Open MPI has a component that finds out which networks reach each other. By
- * default it asks the kernel for a route for each connection. It finds none
- * from a host's IPv6 address to itself, and complains at each start (5.0.7).
- * The other component compares addresses. */
+ * default it asks the kernel for a route for each connection. It found none
+ * from a host's IPv6 address to itself, and printed a warning at each start
+ * (5.0.7). The other component compares addresses. */
 int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
 {
     if (mpi != JS_OPEN_MPI_5)
@@ -135,7 +136,7 @@ int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
     return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
 }
 
-/* Without HOME it asks for the home of user -1 (5.0.7). */
+/* Without HOME it asked for the home of user -1 (5.0.7). */
 int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
 {
     if (mpi != JS_OPEN_MPI_5 || getenv("HOME"))

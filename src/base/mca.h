@@ -4,7 +4,7 @@
  *
  * Open MPI's mpirun and its ranks read them there when they start. The launcher
  * sets those for mpirun before it starts one. Each rank sets its own before
- * MPI_Init and takes them back afterwards, so that they reach no job.
+ * MPI_Init and removes them afterwards, so that no job sees them.
  */
 #ifndef JS_BASE_MCA_H
 #define JS_BASE_MCA_H
@@ -23,7 +23,7 @@ enum js_mpi js_mpi_of(const char *name);
 
 enum { JS_MCA_MOST = 16 };
 
-/* The settings made here; {0} is none. */
+/* The settings made here; {0} means none. */
 struct js_mca {
     const char *variables[JS_MCA_MOST];
     size_t count;
@@ -38,20 +38,20 @@ bool js_mca_is_set(const char *name);
  * valid), unless the user has set it. Returns 0, or -1 with errno ENOMEM. */
 int js_mca_set(struct js_mca *mca, const char *variable, const char *value);
 
-/* Sets what any rank of this MPI needs. Returns as js_mca_set(). */
+/* Sets what any rank of this MPI needs. Returns the same as js_mca_set(). */
 int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi);
 
 /*
  * Prepares an mpirun whose ranks are all on this host. Its session folder will
- * be in `folder`, which is copied. The ranks will communicate through memory
- * there if it has room for that (`has_room`), so that they open no port;
- * otherwise through the network. Returns as js_mca_set().
+ * be in `folder`, which is copied. If that folder has room for shared memory
+ * (`has_room`), the ranks will communicate through it and open no port;
+ * otherwise they will use the network. Returns the same as js_mca_set().
  */
 int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
                         bool has_room);
 
 /* Sets what an mpirun needs to know about the user: HOME, without which Open
- * MPI 5 does not start. Returns as js_mca_set(). */
+ * MPI 5 does not start. Returns the same as js_mca_set(). */
 int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi);
 
 /* Restores the environment. */

@@ -22,18 +22,18 @@ enum outq_way {
                   opened anew */
     WAY_SEND,  /* a socket */
     WAY_SMALL, /* a pipe or terminal that cannot be opened anew: written to only
-                  when there is room, and then only as much as surely fits */
+                  when there is room, and then only as much as certainly fits */
 };
 
 /* A terminal reports room while its backlog is smaller than this many bytes. */
 enum { TERMINAL_ROOM = 256 };
 
 /* Invariants: start <= waiting.len; once `error` is set nothing waits and it
- * never changes; while `undo` is set nothing waits but what is shown; reopened
+ * never changes; while `undo` is set, only the text shown is waiting; reopened
  * is -1 or equal to fd. */
 struct js_outq {
     int fd;       /* the descriptor written to */
-    int reopened; /* the same if the queue owns it, else -1 */
+    int reopened; /* the same descriptor if the queue owns it, else -1 */
     enum outq_way way;
     size_t at_once; /* the most bytes of one write */
     bool is_closed; /* the descriptor was never open for writing */
@@ -47,9 +47,9 @@ struct js_outq {
     uint64_t written;
 };
 
-/* Opening the file anew gives a description of our own, whose O_NONBLOCK nobody
- * else sees. A regular file must not be opened anew: the offset is shared with
- * others. */
+/* Opening the file anew gives a file description of our own, whose O_NONBLOCK
+ * affects nobody else. A regular file must not be opened anew: the offset is
+ * shared with other processes. */
 struct js_outq *js_outq_new(int fd)
 {
     char path[64];
@@ -194,8 +194,8 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len)
 {
     if (len == 0)
         return 0;
-    /* What is shown goes first, or the bytes would follow it on the same
-     * line. */
+    /* The text shown is removed first; otherwise the bytes would follow it on
+     * the same line. */
     if (outq_take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
         return -1;
     outq->is_within_line = ((const char *)bytes)[len - 1] != '\n';

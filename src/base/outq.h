@@ -9,12 +9,12 @@
  *     OPEN --the reader has gone away (EPIPE, EIO)--> GONE
  *     OPEN --any other error, such as a full disk---> GONE
  *
- * In GONE everything given to it is dropped, and js_outq_error() says why. The
- * process must ignore SIGPIPE.
+ * In GONE, everything given to the queue is dropped, and js_outq_error() says
+ * why. The process must ignore SIGPIPE.
  *
- * On a terminal some text may be shown temporarily, such as a progress bar. It
- * is no part of what is written: it is visible only while nothing else waits,
- * and the next write removes it first.
+ * On a terminal some text may be shown temporarily, such as a progress bar.
+ * This text is not part of the output: it is visible only while nothing else is
+ * waiting, and the next write removes it first.
  */
 #ifndef JS_BASE_OUTQ_H
 #define JS_BASE_OUTQ_H
@@ -27,11 +27,11 @@ struct js_outq;
 
 /*
  * Creates an output queue to the descriptor `fd`, which remains the caller's
- * and must outlive it. Other processes may share the file description, so it is
- * left as it is: a pipe or terminal is opened anew where the system allows it,
- * and written to in small pieces elsewhere; a regular file keeps its offset. If
- * the descriptor is not open for writing, the queue is GONE (EBADF) with the
- * first byte. Returns NULL with errno ENOMEM on failure.
+ * and must outlive the queue. Other processes may share the file description,
+ * so it is left as it is: a pipe or terminal is opened anew where the system
+ * allows it, and written to in small pieces elsewhere; a regular file keeps its
+ * offset. If the descriptor is not open for writing, the queue is GONE (EBADF)
+ * with the first byte. Returns NULL with errno ENOMEM on failure.
  */
 struct js_outq *js_outq_new(int fd);
 
@@ -59,17 +59,17 @@ size_t js_outq_lost(const struct js_outq *outq);
 /* The number of bytes written so far. */
 uint64_t js_outq_written(const struct js_outq *outq);
 
-/* The caller knows that nothing more arrives: the queue is GONE with this
- * errno. */
+/* Makes the queue GONE with this errno, because the caller knows that nothing
+ * more will reach the reader. */
 void js_outq_fail(struct js_outq *outq, int error);
 
 /* True if the last byte taken was a newline, or none was taken yet. */
 bool js_outq_is_at_line_start(const struct js_outq *outq);
 
 /*
- * Shows these bytes temporarily, in place of those shown before. `undo` removes
- * them; it is borrowed until then. Returns false and does nothing while other
- * bytes wait, in GONE, or if there is no memory.
+ * Shows these bytes temporarily, in place of those shown before. Writing `undo`
+ * removes them; it is borrowed until then. Returns false and does nothing while
+ * other bytes wait, in GONE, or if there is no memory.
  */
 bool js_outq_show(struct js_outq *outq, const void *bytes, size_t len,
                   const char *undo);

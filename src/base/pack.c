@@ -28,7 +28,7 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size)
 {
     size_t len;
     const char *bytes = js_unpack_bytes(cursor, &len);
-    /* A NUL inside would hide the rest from whoever reads the string. */
+    /* A NUL inside would hide the rest of the string from its reader. */
     if (len >= size || memchr(bytes, '\0', len)) {
         cursor->bad = true;
         len = 0;
@@ -39,7 +39,7 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size)
 
 int js_cursor_end(const struct js_cursor *cursor)
 {
-    /* Bytes that are left over were written by another version. */
+    /* Any bytes left over were written by another version. */
     if (!cursor->bad && cursor->left == 0)
         return 0;
     errno = EBADMSG;
@@ -107,7 +107,7 @@ void js_fields_unpack(struct js_cursor *cursor, const struct js_field *fields,
             break;
         case JS_FIELD_TIME:
             *(int64_t *)at = js_unpack_i64(cursor);
-            /* Times are added up. A negative one would be a lie, or an
+            /* Times are added up. A negative time would be wrong, or would
              * overflow. */
             cursor->bad |= *(int64_t *)at < 0;
             break;

@@ -1,5 +1,6 @@
 /*
- * pack - numbers, byte strings and fields of structs to and from a message.
+ * pack - writes numbers, byte strings and fields of structs to a message, and
+ * reads them back.
  *
  * Little-endian, fixed width, no padding: the bytes are the same on every
  * machine. Writing appends to a js_buf and returns 0, or -1 with errno ENOMEM.
@@ -20,8 +21,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* For layouts with many numbers: write into room made with js_buf_extend().
- * Each returns the position after the number. */
+/* For layouts with many numbers: these write into room made with
+ * js_buf_extend(). Each returns the position after the number. */
 static inline char *js_put_u32(char *at, uint32_t value)
 {
     uint32_t bytes = htole32(value);
@@ -146,7 +147,7 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size);
 int js_cursor_end(const struct js_cursor *cursor);
 
 /*
- * The layout of a message as a table of a struct's fields.
+ * The layout of a message can be given as a table of a struct's fields.
  *
  *     static const struct js_field fields[] = {
  *         JS_FIELD(struct point, x),
@@ -156,8 +157,8 @@ int js_cursor_end(const struct js_cursor *cursor);
  * The fields travel in the order of the table. The type of a member determines
  * its encoding. A member of any other type does not compile.
  *
- * A table costs time for each field. With tables for a job, its end and its
- * outcome, the master needed 35 % more instructions a job, and the code was
+ * A table takes time for each field. With tables for a job, its end and its
+ * outcome, the master needed 35 % more instructions per job, and the code was
  * only 27 lines shorter. So those three are written out (mpi/wire.c,
  * list/outcome.c, runner/messages.c).
  */

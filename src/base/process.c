@@ -100,7 +100,7 @@ bool js_process_is_above(uint64_t pid)
 {
     enum {
         DEPTH_MAX = 1000
-    }; /* a limit, because processes may end and be replaced meanwhile */
+    }; /* a limit, because processes may end and be replaced in the meantime */
     uint64_t below = (uint64_t)getpid();
     for (int i = 0; i < DEPTH_MAX && below > 0; i++) {
         if (below == pid)
@@ -127,7 +127,7 @@ bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
     bool is_read = js_userenv_read(path, &environ_of) == 0;
     const char *value = is_read ? js_userenv_value(&environ_of, name) : NULL;
-    /* A value that is cut would be taken for another one. */
+    /* A truncated value would be mistaken for another one. */
     bool is_found = value && strlen(value) < size;
     if (is_found)
         memcpy(to, value, strlen(value) + 1);
@@ -144,7 +144,7 @@ bool js_process_may_live(uint64_t pid, uint64_t started)
      * them. */
     if (!js_process_stat(pid, &stat))
         return pid > INT32_MAX || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-    /* Else the pid now belongs to another process. */
+    /* Otherwise the pid now belongs to another process. */
     if (stat.started != started)
         return false;
     /* Its other threads may still be stuck in the kernel. */
@@ -176,8 +176,8 @@ uint64_t js_process_space(void)
 
 struct js_process_pair js_process_pair_of(uint64_t runner)
 {
-    /* Boot and namespace belong to it: on another host, or in another
-     * container, the same pids mean other processes. */
+    /* The result includes boot and namespace, because the same pids mean
+     * different processes on another host or in another container. */
     uint64_t pid = (uint64_t)getpid();
     return (struct js_process_pair){.boot = js_process_boot(),
                                     .space = js_process_space(),
@@ -187,8 +187,8 @@ struct js_process_pair js_process_pair_of(uint64_t runner)
                                     .runner_started = js_process_start(runner)};
 }
 
-/* getrandom() may have nothing just after boot. The clock and the pid are then
- * unlikely enough to repeat. */
+/* getrandom() may have nothing just after boot. In that case the clock and the
+ * pid are unlikely enough to repeat. */
 uint64_t js_process_new_id(void)
 {
     uint64_t id = 0;

@@ -1,7 +1,7 @@
 /*
  * process - identifies processes, and the runs that they belong to.
  *
- * A pid alone does not suffice, because the kernel uses it again.
+ * A pid alone is not enough, because the kernel reuses pids.
  */
 #ifndef JS_BASE_PROCESS_H
 #define JS_BASE_PROCESS_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What /proc/PID/stat says of a process. */
+/* What /proc/PID/stat says about a process. */
 struct js_process_stat {
     char state; /* 'Z': a zombie */
     pid_t parent, group;
@@ -53,8 +53,8 @@ enum { JS_PROCESS_NAME_SIZE = 32 };
 bool js_process_name(uint64_t pid, char to[JS_PROCESS_NAME_SIZE]);
 
 /* Copies the value of variable `name` in the initial environment of process
- * `pid`. Returns false if it is not there, cannot be read, or is too long;
- * *ret_unknown (NULL is allowed) is true in the last two cases. */
+ * `pid`. Returns false if the variable is not there, cannot be read, or is too
+ * long; *ret_unknown (NULL is allowed) is true in the last two cases. */
 bool js_process_variable(pid_t pid, const char *name, char *to, size_t size,
                          bool *ret_unknown);
 
@@ -86,8 +86,8 @@ struct js_process_pair js_process_pair_of(uint64_t runner);
 uint64_t js_process_new_id(void);
 
 /*
- * A mark says which run a job is part of. The environment of its processes has
- * it.
+ * A mark says which run a job is part of. It is in the environment of the job's
+ * processes.
  *
  * JOBSCHED_RUN holds the id of the run, in sixteen hexadecimal digits. If the
  * run allows leftovers to continue, "+" and the session of its jobs follow.
@@ -122,10 +122,10 @@ struct js_dead_run {
 
 void js_mark_format(const struct js_mark *mark, char text[JS_MARK_SIZE]);
 
-/* Returns false if `text` is no mark. */
+/* Returns false if `text` is not a mark. */
 bool js_mark_parse(const char *text, struct js_mark *ret);
 
-/* Takes the first job of a JOBSCHED_WITHIN and moves *within behind it. Returns
+/* Takes the first job of a JOBSCHED_WITHIN and moves *within past it. Returns
  * false if there is none. */
 bool js_mark_next_outer(const char **within, struct js_outer_job *ret);
 

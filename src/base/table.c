@@ -28,15 +28,15 @@ static uint64_t strmap_hash_of(const char *key)
     return hash ^ (hash >> 33);
 }
 
-/* The slot of the key, or the empty one where it belongs. There is always an
- * empty one. */
+/* Returns the slot of the key, or the empty slot where the key belongs. There
+ * is always an empty slot. */
 static struct js_strmap_slot *strmap_slot_for(const struct js_strmap *map,
                                               const char *key, uint64_t hash)
 {
     size_t mask = map->capacity - 1;
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct js_strmap_slot *slot = &map->slots[i];
-        /* The hashes spare almost all comparisons of strings. */
+        /* The hashes avoid almost all string comparisons. */
         if (!slot->key || (slot->hash == hash && strcmp(slot->key, key) == 0))
             return slot;
     }
@@ -44,7 +44,8 @@ static struct js_strmap_slot *strmap_slot_for(const struct js_strmap *map,
 
 int js_strmap_reserve(struct js_strmap *map)
 {
-    /* At most three quarters are used; beyond that, searches become long. */
+    /* At most three quarters of the slots are used; beyond that, searches
+     * become slow. */
     if (map->count < map->capacity / 4 * 3)
         return 0;
     /* The old table stays in use until the new one is complete, so that a
@@ -121,8 +122,8 @@ static void idmap_link(const struct js_idmap *map, void *item, void *next)
     memcpy((char *)item + map->next_at, &next, sizeof(next));
 }
 
-/* Ids may be numbered in any manner: the factor (Knuth's, 2^64 over the golden
- * ratio) spreads them all, those in steps of a power of two as well. */
+/* Ids may be numbered in any way: the factor (Knuth's, 2^64 over the golden
+ * ratio) spreads all of them, even those in steps of a power of two. */
 static void **idmap_chain_of(const struct js_idmap *map, uint64_t id)
 {
     uint64_t hash = id * UINT64_C(0x9e3779b97f4a7c15);
@@ -153,7 +154,7 @@ int js_idmap_reserve(struct js_idmap *map)
     struct js_idmap larger = *map;
     larger.chain_count = map->chain_count ? 2 * map->chain_count : CHAINS_MIN;
     larger.chains = calloc(larger.chain_count, sizeof(*larger.chains));
-    /* Without memory for more chains they become longer. */
+    /* Without memory for more chains, the chains become longer. */
     if (!larger.chains)
         return map->chains ? 0 : -1;
     for (size_t i = 0; i < map->chain_count; i++) {
@@ -209,7 +210,7 @@ void *js_idmap_take(struct js_idmap *map, uint64_t id)
 void *js_idmap_next(const struct js_idmap *map, const void *item)
 {
     void **chain = map->chains, **end = map->chains + map->chain_count;
-    /* The item itself says in which chain it is, so a walk needs no state. */
+    /* An item's id determines its chain, so a walk needs no other state. */
     if (item) {
         void *next = idmap_after(map, item);
         if (next)

@@ -33,7 +33,7 @@ static int open_terminal(pid_t pid, int number)
     return fd;
 }
 
-/* True if the process has this pipe as well. */
+/* True if the process has this pipe open as well. */
 static bool shares_pipe(pid_t pid, const struct stat *ours)
 {
     char path[64];
@@ -127,9 +127,9 @@ unsigned js_terminal_columns(const struct js_terminal *terminal)
         !js_process_stat((uint64_t)terminal->owner, &owner))
         return 0;
     /* A shell that waits for a command has its terminal in the foreground.
-     * Anything drawn then would be drawn over what the user types. mpirun and
-     * the ranks have process groups of their own below a jobsched; the shell
-     * knows only jobsched's. */
+     * Anything drawn in that state would overwrite what the user types. If
+     * jobsched started mpirun, mpirun and the ranks have process groups of
+     * their own, and the shell knows only jobsched's. */
     bool is_in_foreground = owner.foreground <= 0 ||
                             owner.foreground == owner.group ||
                             (terminal->launcher > 0 &&

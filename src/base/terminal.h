@@ -3,10 +3,10 @@
  *
  * Under mpirun a process's own stdout and stderr are a pty and a pipe, whatever
  * mpirun's are. If the parent of rank 0 is an mpirun on this host, this module
- * finds mpirun's own terminal through /proc (observed with Open MPI 4.1.4). It
- * requires that mpirun has the other end of the pipe and passes the output on
- * unchanged. From elsewhere (another host, srun) nothing can be known; then
- * there is no terminal.
+ * finds mpirun's own terminal through /proc (observed with Open MPI 4.1.4).
+ * This requires that mpirun has the other end of the pipe and passes the output
+ * on unchanged. In all other cases (another host, srun) nothing can be known,
+ * and there is no terminal.
  *
  * Owns a descriptor that is only queried, never written to. SIGWINCH does not
  * reach a rank, so the width is queried each time.
@@ -48,13 +48,14 @@ struct js_terminal *js_terminal_new(pid_t launcher);
 void js_terminal_free(struct js_terminal *terminal); /* NULL is allowed */
 
 /* True if a bar can be drawn on the terminal without other output breaking into
- * it. If other processes may write to it, that also requires `is_wanted`. */
+ * it. If other processes may write to the terminal, `is_wanted` is required as
+ * well. */
 bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted);
 
 /*
- * The number of columns. 0 while nothing should be drawn: the terminal is
- * stopped (^S), another process has it in the foreground (a shell that waits
- * for a command), or it is gone.
+ * Returns the number of columns, or 0 while nothing should be drawn: the
+ * terminal is stopped (^S), another process is in its foreground (a shell that
+ * waits for a command), or the terminal is gone.
  */
 unsigned js_terminal_columns(const struct js_terminal *terminal);
 

@@ -42,7 +42,7 @@ void js_text_make_printable(char *text)
         bool is_control = *at < 0x20 || *at == 0x7f ||
                           (len == 0 && *at >= 0x80 && *at < 0xa0) ||
                           (len == 2 && at[0] == 0xc2 && at[1] < 0xa0);
-        /* A byte that is no UTF-8 stands for itself. */
+        /* A byte that is not UTF-8 stands for itself. */
         if (len == 0)
             len = 1;
         if (is_control)
@@ -83,7 +83,7 @@ static size_t edit_distance(const char *a, const char *b)
 const char *js_text_closest(const char *word, const char *const *words)
 {
     const char *best = NULL;
-    /* A word that differs in all letters is not similar, however short it
+    /* A word in which every letter differs is not similar, however short it
      * is. */
     size_t best_distance = text_least(3, strlen(word));
     if (strlen(word) > WORD_MAX)

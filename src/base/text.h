@@ -1,6 +1,6 @@
 /*
- * text - bytes as characters: UTF-8, and what is safe to show on a terminal.
- * Also words that resemble each other, and the names of hosts.
+ * text - treats bytes as characters: UTF-8, and what is safe to show on a
+ * terminal. Also handles words that resemble each other, and host names.
  */
 #ifndef JS_BASE_TEXT_H
 #define JS_BASE_TEXT_H
@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length in bytes of the UTF-8 character at the front of `len` bytes. 0 if
- * no whole character is there. Overlong forms, halves of surrogate pairs and
- * characters beyond U+10FFFF do not count. */
+/* Returns the length in bytes of the UTF-8 character at the front of `len`
+ * bytes, or 0 if there is no whole character. Overlong forms, halves of
+ * surrogate pairs and characters beyond U+10FFFF do not count. */
 size_t js_text_character(const char *bytes, size_t len);
 
 /* A UTF-8 character has at most this many bytes after its first. */
@@ -24,9 +24,9 @@ static inline bool js_text_is_continuation(char byte)
 }
 
 /*
- * Replaces every byte that could control a terminal by '?': control bytes, and
- * C1 controls (0x80 to 0x9f) both as single bytes and in UTF-8. All other UTF-8
- * stays, and so do bytes from 0xa0 on that are not UTF-8.
+ * Replaces every byte that could control a terminal with '?': control bytes,
+ * and C1 controls (0x80 to 0x9f) both as single bytes and in UTF-8. All other
+ * UTF-8 stays, and so do bytes from 0xa0 on that are not UTF-8.
  */
 void js_text_make_printable(char *text);
 
@@ -38,19 +38,20 @@ static inline const char *js_text_plural(uint64_t count)
 
 /*
  * The entry of a NULL-terminated list of words that was most likely meant by
- * `word`, or NULL. It is at most two edits away, and fewer than its length.
+ * `word`, or NULL. It is at most two edits away from `word`, and fewer edits
+ * than `word` is long.
  */
 const char *js_text_closest(const char *word, const char *const *words);
 
-/* True if both names may be those of one host: they are equal, or one is the
+/* True if both names may refer to the same host: they are equal, or one is the
  * short form of the other ("n1", "n1.cluster.example.org"). Case does not
  * matter. */
 bool js_host_is_same(const char *a, const char *b);
 
 /*
  * False if a program that gets the name, such as ssh or a remote shell, would
- * take it for something else: it begins with a dash, also after "user@", or
- * contains a character that no host name and no address has.
+ * take it for something else: it begins with a dash, even after "user@", or
+ * contains a character that no host name or address has.
  */
 bool js_host_is_name(const char *name);
 

@@ -25,7 +25,8 @@ static const struct unit duration_units[] = {
     {NULL, 0},
 };
 
-/* Both spellings mean powers of 1024: Slurm and the kernel count memory so. */
+/* Both spellings mean powers of 1024: Slurm and the kernel count memory in this
+ * way. */
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
@@ -50,7 +51,7 @@ static int units_fail(int error)
     return -1;
 }
 
-/* Reads digits at *text and moves it behind them. strtoull(3) would accept
+/* Reads digits at *text and moves *text past them. strtoull(3) would accept
  * blanks and signs, and turn "-1" into a large number. */
 static int units_read_digits(const char **text, uint64_t *ret)
 {
@@ -88,7 +89,7 @@ static int units_parse_scaled(const char *text, const struct unit *units,
         return -1;
     if (*text == '.') {
         const char *digits = ++text;
-        /* Too many digits are no error: they only are more exact than
+        /* Too many digits are not an error: they are only more precise than
          * needed. */
         if (units_read_digits(&text, &ignored) < 0 && errno == EINVAL)
             return -1;
@@ -114,8 +115,8 @@ int js_parse_duration_ns(const char *text, int64_t *ret_ns)
     uint64_t ns;
     if (units_parse_scaled(text, duration_units, &ns) < 0)
         return -1;
-    /* JS_NEVER_NS stands for no deadline, so it must not be a duration that can
-     * be given. */
+    /* JS_NEVER_NS stands for no deadline, so it must not be a valid
+     * duration. */
     if (ns >= (uint64_t)JS_NEVER_NS)
         return units_fail(ERANGE);
     *ret_ns = (int64_t)ns;
@@ -136,7 +137,8 @@ int js_format_duration(struct js_buf *buf, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
-    /* Rounded before the unit is chosen: 59.97 s are a minute, not "60.0 s". */
+    /* Rounded before the unit is chosen: 59.97 s becomes a minute, not "60.0
+     * s". */
     int64_t tenths = units_divide_rounded(ns, JS_NS_PER_S / 10);
     if (tenths < 600)
         return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,

@@ -2,8 +2,8 @@
  * units - numbers, durations and sizes as people write them.
  *
  * Every js_parse call takes a whole NUL-terminated string. It refuses blanks,
- * signs and anything after the number. Returns 0, or -1 with errno EINVAL
- * (wrong form) or ERANGE (too large), and then leaves *ret alone.
+ * signs and anything after the number. It returns 0, or -1 with errno EINVAL
+ * (wrong form) or ERANGE (too large); in that case *ret is unchanged.
  */
 #ifndef JS_BASE_UNITS_H
 #define JS_BASE_UNITS_H

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Variables that mpirun sets for its ranks, but a user may set as well
+/* Variables that mpirun sets for its ranks, but that a user may set as well
  * (observed with Open MPI 4.1.4): options of its command line, and the folder
  * where it was started. */
 static const char *const mpirun_names[] = {
@@ -62,7 +62,7 @@ int js_userenv_read(const char *path, struct js_buf *ret)
 int js_userenv_write(const char *path, char *const *environ)
 {
     struct js_buf text = JS_BUF_INIT;
-    /* An environment may have secrets in it, and the folder may be /tmp. */
+    /* An environment may contain secrets, and the folder may be /tmp. */
     int fd =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int rc = fd < 0 ? -1 : js_userenv_copy(environ, &text);
@@ -101,7 +101,7 @@ int js_userenv_of_rank(struct js_buf *ret)
     }
     for (char **p = environ; rc == 0 && *p; p++) {
         /* Without mpirun's own environment, a rank cannot know which of these
-         * are the user's. Then they stay. */
+         * are the user's. In that case they stay. */
         if (js_launchenv_owns(*p) ||
             (is_known ? js_launchenv_is_listed(mpirun_names, *p)
                       : js_launchenv_is_of_step(*p)))

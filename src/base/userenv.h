@@ -1,6 +1,6 @@
 /*
- * userenv - the environment that the user had when the run was started, for the
- * jobs: without what launchers add for a rank.
+ * userenv - the user's environment when the run was started, for its jobs,
+ * without the variables that launchers add for a rank.
  *
  * It is stored as "NAME=value" strings, each with a NUL.
  */
@@ -39,8 +39,9 @@ const char *js_userenv_value(const struct js_buf *userenv, const char *name);
  * caller frees the array. NULL with errno ENOMEM on failure. */
 const char **js_userenv_list(const struct js_buf *userenv);
 
-/* Returns the working folder by the user's name for it (PWD), if that is the
- * same folder. The caller frees it. NULL with errno on failure. */
+/* Returns the working folder under the user's name for it (PWD), if that name
+ * refers to the same folder. The caller frees it. NULL with errno on
+ * failure. */
 char *js_userenv_cwd(const struct js_buf *userenv);
 
 #endif
