@@ -12,11 +12,11 @@
 
 /* ---------------------------------------------------------------- cgroups */
 
-/* Version 1 says "no limit" by a number close to the largest. */
+/* Version 1 expresses "no limit" as a number close to the largest. */
 static const uint64_t no_limit_bytes = UINT64_C(1) << 60;
 
-/* Where a version of cgroups keeps a limit. A host may mount both versions side
- * by side. */
+/* The place where a version of cgroups keeps a limit. A host may mount both
+ * versions side by side. */
 struct cgroup_limit {
     const char *controller; /* in /proc/self/cgroup; "" in version 2 */
     const char *mount;
@@ -39,7 +39,7 @@ static const struct cgroup_limit core_limits[] = {
      "cpu.cfs_period_us"},
     {NULL, NULL, NULL, NULL}};
 
-/* Reads "ROOT FOLDER/FILE" as a string, as far as there is room. */
+/* Reads the file ROOT FOLDER/FILE into a string, as far as there is room. */
 static int memory_read(const char *root, const char *folder, const char *file,
                        char *to, size_t size)
 {
@@ -64,8 +64,8 @@ static bool cgroup_has_controller(const char *list, const char *name)
     return false;
 }
 
-/* Finds the path of our group: the line of /proc/self/cgroup has the controller
- * between its colons. Returns false if there is none. */
+/* Finds the path of our group in the line of /proc/self/cgroup that has the
+ * controller between its colons. Returns false if there is none. */
 static bool cgroup_find(const char *root, const char *controller, char *to,
                         size_t size)
 {
@@ -86,7 +86,7 @@ static bool cgroup_find(const char *root, const char *controller, char *to,
     return false;
 }
 
-/* The limit of the group in this folder; 0: none. */
+/* Returns the limit of the group in this folder; 0: none. */
 static uint64_t cgroup_mem_bytes(const char *root, const char *folder,
                                  const struct cgroup_limit *limit)
 {
@@ -97,8 +97,8 @@ static uint64_t cgroup_mem_bytes(const char *root, const char *folder,
     return bytes < no_limit_bytes ? bytes : 0;
 }
 
-/* Whole cores, at least one; 0: no limit. The quota is "max" in version 2 and
- * -1 in version 1 if there is none. */
+/* Returns whole cores, at least one, or 0 if there is no limit. The quota is
+ * "max" in version 2 and -1 in version 1 if there is none. */
 static uint64_t cgroup_cores(const char *root, const char *folder,
                              const struct cgroup_limit *limit)
 {
@@ -128,10 +128,10 @@ static uint64_t memory_least(uint64_t a, uint64_t b)
 }
 
 /*
- * The least limit of our group and of all groups above it, wherever it may be
- * kept. Within a container the path may be that of the host, which does not
- * exist here. Then what is mounted is the container's own group, and the search
- * ends there.
+ * Returns the lowest limit of our group and all groups above it, wherever it
+ * may be kept. Within a container the path may be that of the host, which does
+ * not exist here. In that case the container's own group is mounted, and the
+ * search ends there.
  */
 static uint64_t
 cgroup_least(const char *root, const struct cgroup_limit *limits,
@@ -163,7 +163,8 @@ uint32_t js_cgroup_cores(const char *root)
 
 /* ---------------------------------------------------------------- memory */
 
-/* The number behind `key` at the beginning of a line; 0 if there is none. */
+/* Returns the number after `key` at the beginning of a line, or 0 if there is
+ * none. */
 static uint64_t memory_number_behind(const char *text, const char *key)
 {
     size_t len = strlen(key);

@@ -17,17 +17,17 @@
 
 static const int64_t look_again_ns = 50 * JS_NS_PER_MS;
 
-/* Clocks of hosts differ, and a start is known to a tick. */
+/* Clocks of hosts differ, and a start time is known only to the tick. */
 static const int64_t clock_slack_ns = 5 * JS_NS_PER_S;
 
 enum {
     DEPTH_MAX = 1000,
     TEXT_SIZE = 64,
     WITHIN_SIZE = 4096,
-    FILES = 4 /* that are open at once, at most */
+    FILES = 4 /* the most that are open at once */
 };
 
-/* Where the headers do not know pidfds, the kernel says ENOSYS. */
+/* Where the headers do not know pidfds, the calls fail with ENOSYS. */
 #ifndef SYS_pidfd_open
 enum { SYS_pidfd_open = -1 };
 #endif
@@ -35,8 +35,8 @@ enum { SYS_pidfd_open = -1 };
 enum { SYS_pidfd_send_signal = -1 };
 #endif
 
-/* A process that has got SIGTERM. Its start time tells it from a later one with
- * this pid. */
+/* A process that was sent SIGTERM. Its start time distinguishes it from a later
+ * process with this pid. */
 struct signalled {
     pid_t pid;
     uint64_t started;
@@ -50,16 +50,17 @@ struct js_orphans {
     char space[TEXT_SIZE];     /* its pid namespace */
     struct js_buf signalled;   /* struct signalled */
     uint32_t left;
-    int error;       /* of the last look */
+    int error;       /* of the last check */
     bool is_killing; /* SIGKILL from now on */
 };
 
 /* ---------------------------------------------------------------- choosing */
 
-/* True if a living jobsched is above the process; but not one that is above
- * this process as well, which has all of us below it. Whatever else is below
- * the mpirun of this process, or its daemon, is part of this run: if we were
- * started from what a dead run has left, it carries the mark of that run. */
+/* True if a living jobsched is above the process. One that is above this
+ * process as well does not count, because all of us are below it. Whatever else
+ * is below the mpirun of this process, or its daemon, is part of this run: if
+ * we were started from what a dead run has left, it carries the mark of that
+ * run. */
 static bool orphans_has_keeper(uint64_t pid)
 {
     char name[JS_PROCESS_NAME_SIZE];
@@ -77,7 +78,7 @@ static bool orphans_has_keeper(uint64_t pid)
     return false;
 }
 
-/* "pid:[4026531836]"; "" where that cannot be known. */
+/* Sets the text "pid:[4026531836]", or "" if that cannot be found out. */
 static void orphans_space_of(const char *pid, char space[TEXT_SIZE])
 {
     char path[64];
@@ -86,9 +87,9 @@ static void orphans_space_of(const char *pid, char space[TEXT_SIZE])
     space[len > 0 ? len : 0] = '\0';
 }
 
-/* True if the mark is of one of the runs, and the process is not one that this
- * run lets go on. An environment is easily copied, so the mark does not
- * suffice: the process must have begun within the run. */
+/* True if the mark is that of one of the runs, and the process is not one that
+ * this run lets go on. An environment is easily copied, so the mark alone is
+ * not enough: the process must have begun during the run. */
 static bool orphans_is_of_any(const struct js_orphans *orphans,
                               const struct js_mark *mark, pid_t pid)
 {
@@ -117,7 +118,7 @@ static bool orphans_is_marked(const struct js_orphans *orphans, pid_t pid)
         return false;
     if (orphans_is_of_any(orphans, &mark, pid))
         return true;
-    /* What a run within a job has left is that job's. */
+    /* What a run within a job has left belongs to that job. */
     if (!js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
                              NULL))
         return false;
@@ -128,7 +129,7 @@ static bool orphans_is_marked(const struct js_orphans *orphans, pid_t pid)
     return false;
 }
 
-/* The cheapest question that rules out most processes comes first. */
+/* The cheapest check, which rules out most processes, comes first. */
 static bool orphans_is_meant(const struct js_orphans *orphans, pid_t pid)
 {
     uint64_t number = (uint64_t)pid;
@@ -148,13 +149,14 @@ static bool orphans_is_meant(const struct js_orphans *orphans, pid_t pid)
 
 /* ---------------------------------------------------------------- ending */
 
-/* Once with SIGTERM, then with SIGKILL as often as it is seen. */
+/* Signals the process once with SIGTERM, then with SIGKILL each time it is
+ * seen. */
 static void orphans_end_process(struct js_orphans *orphans, pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
         return;
-    /* Only now it is certain that what is behind it is what is meant. */
+    /* Only now is it certain that the pidfd refers to the right process. */
     struct signalled own = {pid, js_process_start((uint64_t)pid)};
     if (!orphans_is_meant(orphans, pid)) {
         js_fd_close(&fd);
@@ -170,7 +172,7 @@ static void orphans_end_process(struct js_orphans *orphans, pid_t pid)
     if (orphans->is_killing || is_new) {
         int signal = orphans->is_killing ? SIGKILL : SIGTERM;
         syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
-        /* A stopped one hears nothing else. */
+        /* A stopped process reacts to nothing else. */
         syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
     }
     if (is_new)
@@ -180,7 +182,7 @@ static void orphans_end_process(struct js_orphans *orphans, pid_t pid)
 }
 
 /* A process whose files cannot be opened would be taken for one that carries no
- * mark. So a look needs its descriptors beforehand. */
+ * mark. So a check needs its descriptors beforehand. */
 static void orphans_look(struct js_orphans *orphans)
 {
     int fds[FILES];

@@ -26,7 +26,7 @@ int js_procs_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* The pids, each followed by a blank. */
+/* Reads the pids, each followed by a blank. */
 static int procs_list_children(struct js_buf *list)
 {
     int rc = 0;
@@ -63,7 +63,8 @@ int js_procs_each_child(void (*visit)(pid_t pid, void *arg), void *arg)
 {
     struct js_buf list = JS_BUF_INIT;
     int count = -1;
-    /* First the whole list: a child that ends shifts the file's offsets. */
+    /* The whole list is read first, because a child that ends shifts the file's
+     * offsets. */
     if (procs_list_children(&list) < 0 || !js_buf_string(&list))
         goto done;
     count = 0;
@@ -100,7 +101,7 @@ int js_procs_end_all(int64_t limit_ns)
             errno = ETIMEDOUT;
             return -1;
         }
-        /* What cannot be listed now is listed the next time. */
+        /* Children that cannot be listed now are listed the next time. */
         js_procs_each_child(procs_kill_child, NULL);
         nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
         if (pause_ns < 10 * JS_NS_PER_MS)
@@ -110,7 +111,7 @@ int js_procs_end_all(int64_t limit_ns)
 
 /* ---------------------------------------------------------------- leftovers */
 
-/* Where `pid` stands in the list, or its length. */
+/* Returns the position of `pid` in the list, or the length of the list. */
 static size_t pids_find(const struct js_pids *pids, pid_t pid)
 {
     size_t at = 0;
@@ -140,8 +141,8 @@ enum { WITHIN_SIZE = 4096 };
 
 enum owner { OWNER_THIS, OWNER_OTHER, OWNER_UNKNOWN };
 
-/* Reads its own variables, if these are of this run. The environment is empty
- * during an exec; then the owner is unknown for a moment. */
+/* Reads the process's variables, if they are of this run. The environment is
+ * empty during an exec, so the owner is unknown for a moment. */
 static enum owner leftovers_owner_by_id(const struct js_leftovers *leftovers,
                                         pid_t pid)
 {
@@ -173,7 +174,7 @@ static enum owner leftovers_owner_of(const struct js_leftovers *leftovers,
     if (leftovers->all || getpgid(pid) == leftovers->group)
         return OWNER_THIS;
     enum owner owner = leftovers_owner_by_id(leftovers, pid);
-    /* What a run within a job has left behind is that job's. */
+    /* What a run within a job has left behind belongs to that job. */
     if (owner == OWNER_UNKNOWN && leftovers->run &&
         js_process_variable(pid, JS_WITHIN_VARIABLE, within, sizeof(within),
                             NULL) &&
@@ -196,16 +197,17 @@ static void leftovers_visit(pid_t pid, void *arg)
     if (owner != OWNER_THIS)
         return;
     leftovers->left++;
-    /* A child that is not reaped yet keeps its pid, and by that its group's. */
+    /* A child that is not reaped yet keeps its pid, and with it the number of
+     * its group. */
     bool is_in_group = leftovers->group > 0 && getpgid(pid) == leftovers->group;
     bool is_new = !js_pids_has(leftovers->found, pid);
     if (leftovers->signal == SIGKILL) {
         kill(is_in_group ? -leftovers->group : pid, SIGKILL);
     } else if (is_new && !is_in_group) {
         kill(pid, leftovers->signal);
-        kill(pid, SIGCONT); /* a stopped one hears nothing else */
+        kill(pid, SIGCONT); /* a stopped process reacts to nothing else */
     }
-    /* What cannot be noted is signalled once more the next time. */
+    /* A process that cannot be noted is signalled again the next time. */
     if (is_new)
         js_buf_append(&leftovers->found->list, &pid, sizeof(pid));
 }
@@ -222,7 +224,7 @@ int js_leftovers_run(struct js_leftovers *leftovers)
 
 static const char lock_path[] = "/sys/devices/system/cpu/online";
 
-/* Longer than it takes slaves that are there to be bound. */
+/* Longer than it takes until slaves that have started are bound. */
 static const int64_t lock_most_ns = 2 * JS_NS_PER_S;
 static const struct timespec lock_pause = {.tv_nsec = 5 * JS_NS_PER_MS};
 

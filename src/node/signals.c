@@ -30,8 +30,8 @@ static void on_signal(int signo)
     request_signal = signo;
 }
 
-/* With SA_RESTART, system calls of MPI that do not expect EINTR go on; poll(2),
- * in which we wait, is interrupted all the same. */
+/* With SA_RESTART, system calls of MPI that do not expect EINTR go on, while
+ * poll(2), in which we wait, is still interrupted. */
 void js_signals_catch(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -115,7 +115,7 @@ void js_signals_pass(struct js_signals_passed *passed, int signal)
     default:
         break;
     }
-    /* Whoever asks for the end gets to see it: the display goes on. */
+    /* Whoever asks for the end should see it, so the display goes on. */
     if (wanted >= JS_STOP_REQUEST_END)
         passed->is_paused = false;
     if (wanted <= passed->stop_request)

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child's stack. It calls nothing deep; the kernel copies the arguments
- * of exec elsewhere. */
+/* The size of the child's stack. The child makes no deep calls, and the kernel
+ * copies the arguments of exec elsewhere. */
 enum { STACK_BYTES = 32 * 1024 };
 
 /* The child runs in the parent's memory and never returns from its frames, so
@@ -36,8 +36,9 @@ BARE static int child_fail(struct child *child, enum js_step step)
     return -1;
 }
 
-/* As the kernel has it. glibc's sigaction(2) refuses the two signals that it
- * uses itself, though its own posix_spawn(3) leaves them ignored in children.
+/* The struct as the kernel defines it. glibc's sigaction(2) refuses the two
+ * signals that glibc uses itself, although its own posix_spawn(3) leaves them
+ * ignored in children.
  */
 struct kernel_action {
     void (*handler)(int);
@@ -48,7 +49,7 @@ BARE static int child_set_up(struct child *child)
 {
     const struct js_spawn_spec *spec = child->spec;
     struct rlimit limit = {spec->data_limit_bytes, spec->data_limit_bytes};
-    /* As the kernel has them; not every libc does. */
+    /* As the kernel defines them; not every libc does. */
     enum { PREFERRED = 1, PREFERRED_MANY = 5 };
     const unsigned long nodes_max = JS_CPUS_MAX / 8;
     if (setpgid(0, 0) < 0)
@@ -57,10 +58,10 @@ BARE static int child_set_up(struct child *child)
         sched_setaffinity(0, sizeof(spec->cpus->word),
                           (const cpu_set_t *)spec->cpus->word) < 0)
         return child_fail(child, JS_STEP_BIND);
-    /* Memory comes from the nodes near the job's cores, as far as they have
+    /* Memory comes from the nodes near the job's cores, as long as they have
      * some. (MPOL_BIND would kill a job that needs more than these nodes have.)
-     * A kernel that does not know how takes it from where the job runs, so a
-     * failure is none of the job's. */
+     * A kernel without this call takes memory from where the job runs, so a
+     * failure here does not fail the job. */
     if (spec->numa && syscall(SYS_set_mempolicy, PREFERRED_MANY,
                               spec->numa->word, nodes_max) < 0)
         syscall(SYS_set_mempolicy, PREFERRED, spec->numa->word, nodes_max);
@@ -85,7 +86,7 @@ BARE static int child_run(void *arg)
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != child->parent) /* it died before that was in force */
+    if (getppid() != child->parent) /* it died before this took effect */
         _exit(127);
     /* Ignored signals stay ignored over exec; handled ones do not. */
     for (int signo = 1; signo < _NSIG; signo++) {
@@ -112,7 +113,7 @@ BARE static int child_run(void *arg)
 }
 
 /* Returns the pid, or -1 with errno. The child lives on a part of this frame,
- * which stays until it has execed. */
+ * which remains until the child has called exec. */
 BARE __attribute__((noinline)) static pid_t child_clone(struct child *child)
 {
     _Alignas(16) char stack[STACK_BYTES];
@@ -159,9 +160,9 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
 
 /* ------------------------------------------------- without a shell */
 
-/* What sh would do itself when it is the first word: the builtins, keywords
- * and predefined aliases of dash, bash, ksh93, mksh and busybox ash that are
- * made of plain characters. (sleep and cat, builtin in some, do there what the
+/* Words that sh handles itself when they come first: the builtins, keywords and
+ * predefined aliases of dash, bash, ksh93, mksh and busybox ash that are made
+ * of plain characters. (sleep and cat, builtin in some, do there what the
  * programs do.) */
 static const char *const shell_words[] = {
     ".",        ":",         "alias",    "alloc",     "autoload", "bg",
@@ -214,7 +215,8 @@ bool js_direct_exec_is_plain(const char *line)
     return word[0] != '%'; /* bash takes %1 for fg %1 */
 }
 
-/* Copies the words to `text` and points argv at them. Returns what follows. */
+/* Copies the words to `text` and points argv at them. Returns the end of the
+ * copied text. */
 static char *direct_exec_split(struct js_direct_exec *command, const char *line)
 {
     char *to = command->text;
@@ -231,8 +233,8 @@ static char *direct_exec_split(struct js_direct_exec *command, const char *line)
     return to;
 }
 
-/* Writes ENTRY/WORD for each entry of `path`; an empty one is the folder the
- * job runs in. */
+/* Writes ENTRY/WORD for each entry of `path`; an empty entry is the folder that
+ * the job runs in. */
 static void direct_exec_list_programs(struct js_direct_exec *command, char *to,
                                       const char *path)
 {

@@ -68,7 +68,8 @@ static uint64_t spool_round_up(uint64_t bytes, uint64_t block)
 /*
  * Gives back a part of the common file. File systems give back whole blocks
  * only, so outputs share none (which costs no more than the files they came
- * in). One that knows no holes keeps its blocks until nothing is left.
+ * in). A file system without support for holes keeps the blocks until nothing
+ * is left.
  */
 static void spool_free_common(struct js_spool *spool, uint64_t offset,
                               uint64_t bytes)

@@ -71,7 +71,7 @@ static struct js_topo *topo_unloaded(void)
     return NULL;
 }
 
-/* `topo` if it can be loaded, else NULL and it is freed. */
+/* Returns `topo` if it can be loaded; otherwise frees it and returns NULL. */
 static struct js_topo *topo_loaded(struct js_topo *topo, struct js_err *err)
 {
     errno = 0;
@@ -147,7 +147,7 @@ void js_topo_all(const struct js_topo *topo, struct js_cpuset *ret)
                            WORDS, ret->word);
 }
 
-/* Finds what of the set the machine has and allows. */
+/* Finds the part of the set that the machine has and allows. */
 static int topo_find_usable(const struct js_topo *topo,
                             const struct js_cpuset *set, struct js_cpuset *ret,
                             struct js_err *err)
@@ -186,8 +186,8 @@ int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
     return topo_find_usable(topo, &cpus, ret, err);
 }
 
-/* The next hardware thread in the set, in hwloc's order (neighbours follow
- * each other), or NULL. */
+/* Returns the next hardware thread in the set, in hwloc's order (neighbours
+ * follow each other), or NULL. */
 static hwloc_obj_t topo_next_thread(const struct js_topo *topo,
                                     const struct js_cpuset *set,
                                     hwloc_obj_t thread)
@@ -235,7 +235,8 @@ unsigned js_topo_cores(const struct js_topo *topo, const struct js_cpuset *set)
     return count;
 }
 
-/* The threads in the set of its cores number `first` to `end` - 1. */
+/* Finds the threads in the set that belong to its cores number `first` to `end`
+ * - 1. */
 static void topo_take_cores(const struct js_topo *topo,
                             const struct js_cpuset *set, uint64_t first,
                             uint64_t end, struct js_cpuset *ret)
@@ -250,7 +251,8 @@ static void topo_take_cores(const struct js_topo *topo,
     }
 }
 
-/* In a first pass the cores that have no CPU of `avoided`, then the others. */
+/* The first pass takes the cores that have no CPU of `avoided`, the second the
+ * others. */
 void js_topo_prefer(const struct js_topo *topo, const struct js_cpuset *set,
                     const struct js_cpuset *avoided, unsigned count,
                     struct js_cpuset *ret)
@@ -281,7 +283,7 @@ int js_topo_first_core(const struct js_topo *topo, const struct js_cpuset *set,
     return 0;
 }
 
-/* The number of the core with which a part begins. */
+/* Returns the number of the core with which a part begins. */
 static uint64_t topo_part_start(unsigned cores, unsigned count, unsigned index)
 {
     uint64_t scaled = (uint64_t)index * cores;
@@ -322,7 +324,7 @@ int js_topo_part(const struct js_topo *topo, const struct js_cpuset *pool,
 
 /* ---------------------------------------------------------------- resources */
 
-/* The index of the first NUMA node near to the object, or 0. */
+/* Returns the index of the first NUMA node near the object, or 0. */
 static uint16_t topo_numa_of(const struct js_topo *topo, hwloc_obj_t object)
 {
     hwloc_obj_t node = NULL;
@@ -339,8 +341,8 @@ static int topo_add_cores(const struct js_topo *topo,
                           const struct js_cpuset *pool,
                           struct js_resources *ret)
 {
-    /* What the core shares with its nearest neighbours: its L3 cache; where the
-     * machine has none of its own for some, their L2, or package. */
+    /* A core shares these with its nearest neighbours: its L3 cache or, if it
+     * has none, its L2 cache or package. */
     static const hwloc_obj_type_t types[] = {
         HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_PACKAGE};
     struct js_cpuset cpus;

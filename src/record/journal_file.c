@@ -404,7 +404,7 @@ static int journal_write_anew(struct js_journal_file *file)
     sync_step(file, WRITTEN);
     file->room_end = 0;
     js_log(&file->config.log,
-           "%s had been removed or renamed: it was written again, with all of "
+           "%s was removed or renamed, and has been written again with all "
            "its records",
            file->path);
     return 0;

@@ -77,7 +77,7 @@ struct js_recorder {
     uint64_t failed_named;      /* how many are in failed_names */
     bool is_joblog_lacking;     /* lines were dropped */
     bool is_joblog_behind;      /* a write failed and has not been made good */
-    bool is_journal_reported;   /* its failure has been reported */
+    bool is_journal_reported;   /* the journal's failure was reported */
     bool is_outage_reported;
 };
 

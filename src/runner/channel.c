@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* An end of a job takes about a hundred bytes, so one read takes the ends of a
- * whole round. */
+/* The report of a job's end takes about a hundred bytes, so one read takes
+ * those of a whole round. */
 enum { HEAD_BYTES = 6, READ_BYTES = 16 * 1024 };
 
 /* Descriptors and the part of the stream they belong to: when sent, that of
@@ -17,7 +17,7 @@ enum { HEAD_BYTES = 6, READ_BYTES = 16 * 1024 };
 struct outgoing {
     uint64_t begin;
     uint64_t end;
-    int fds[JS_CHANNEL_FDS]; /* those there are come first */
+    int fds[JS_CHANNEL_FDS]; /* the valid ones come first */
 };
 
 union control {
@@ -87,8 +87,8 @@ int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
         errno = EMSGSIZE;
         goto fail;
     }
-    /* Room for the descriptors comes first: a message that is queued must not
-     * be without them. */
+    /* Room for the descriptors comes first, because a queued message must not
+     * lack them. */
     if (js_buf_reserve(&out->files, sizeof(outgoing)) < 0 ||
         js_pack_u32(&out->bytes, (uint32_t)len) < 0 ||
         js_pack_u8(&out->bytes, type) < 0 ||
@@ -104,8 +104,8 @@ fail:
     return -1;
 }
 
-/* Sends up to the next message with descriptors, or that message. Returns like
- * sendmsg(2). */
+/* Sends the bytes up to the next message with descriptors, or that message.
+ * Returns like sendmsg(2). */
 static ssize_t send_piece(struct js_channel *channel)
 {
     struct js_channel_queue *out = &channel->out;
@@ -157,8 +157,8 @@ int js_channel_flush(struct js_channel *channel)
             continue;
         if (errno == EAGAIN)
             return 0;
-        /* The kernel limits what a user may have under way. No event reports
-         * when there is room again. */
+        /* The kernel limits how many descriptors a user may have in transit. No
+         * event reports when there is room again. */
         if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) {
             channel->is_stalled = true;
             return 0;

@@ -7,17 +7,19 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Between two SIGKILLs, and until one that has no effect is given up. */
+/* The time between two SIGKILLs, and the time until a process that survives
+ * them is given up. */
 static const int64_t kill_again_ns = 50 * JS_NS_PER_MS;
 static const int64_t unkillable_ns = 10 * JS_NS_PER_S;
 /* Shorter than the grace period of a job that is to end in good order: its slot
  * waits. */
 static const int64_t leftover_grace_most_ns = 500 * JS_NS_PER_MS;
-/* How long to wait until children whose job is unknown are looked at again. */
+/* How long to wait until children whose job is unknown are checked again. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
-/* A child that some other job has left than the one whose end was the occasion
- * to look: one of those that ran when it was first seen, or that had ended. */
+/* A child that was not left by the job whose end caused the check, but by
+ * another: one that was running when the child was first seen, or one that had
+ * ended. */
 struct stranger {
     pid_t pid;
     uint64_t seen; /* the last job that had been started by then */
@@ -26,8 +28,8 @@ struct stranger {
 struct js_endings {
     struct js_endings_means means;
     bool is_single;           /* one slot: every child is its job's */
-    bool has_children;        /* when they were reaped last */
-    uint64_t started;         /* jobs, so far */
+    bool has_children;        /* as of the last reaping */
+    uint64_t started;         /* of jobs, so far */
     struct js_pids abandoned; /* children that SIGKILL did not end */
     struct js_buf strangers;  /* struct stranger; several slots only */
     bool is_sweeping;         /* strangers are being ended: */
@@ -53,7 +55,7 @@ void js_ending_reset(struct js_ending *ending)
 static void ask_group(pid_t group)
 {
     kill(-group, SIGTERM);
-    kill(-group, SIGCONT); /* a stopped one hears nothing else */
+    kill(-group, SIGCONT); /* a stopped process reacts to nothing else */
 }
 
 void js_ending_ask(struct js_ending *ending, pid_t pid,
@@ -132,7 +134,7 @@ static size_t stranger_count(const struct js_endings *endings)
     return endings->strangers.len / sizeof(struct stranger);
 }
 
-/* The one of that pid, or NULL. */
+/* Returns the stranger with that pid, or NULL. */
 static struct stranger *find_stranger(const struct js_endings *endings,
                                       pid_t pid)
 {
@@ -160,7 +162,7 @@ static bool is_stranger_due(const struct js_endings *endings,
     return !endings->means.is_any_on(stranger->seen, endings->means.arg);
 }
 
-/* Without memory for it, it is seen for the first time once more. */
+/* If there is no memory for the child, it counts as new again the next time. */
 static bool note_stranger(pid_t pid, void *arg)
 {
     struct js_endings *endings = arg;
@@ -187,8 +189,8 @@ static bool is_spared(pid_t pid, void *arg)
            js_pids_has(&endings->abandoned, pid);
 }
 
-/* Signals what the job has left. Returns true if there is something;
- * *ret_clean: and no child whose job is unknown. */
+/* Signals what the job has left. Returns true if anything is left. *ret_clean
+ * is set to whether there is no child whose job is unknown. */
 static bool sweep(struct js_endings *endings, const struct js_ending *ending,
                   const struct js_ending_job *job, struct js_pids *found,
                   bool *ret_clean)
@@ -207,7 +209,7 @@ static bool sweep(struct js_endings *endings, const struct js_ending *ending,
         .found = found,
     };
     if (js_leftovers_run(&run) < 0)
-        return true; /* no descriptor for /proc: looked at again in a while */
+        return true; /* no descriptor for /proc: checked again in a while */
     *ret_clean = run.strangers == 0;
     return run.left > 0;
 }
@@ -296,8 +298,8 @@ enum js_ending_state js_endings_look_at_strangers(struct js_endings *endings,
     if (endings->is_sweeping || endings->is_single || !endings->has_children ||
         endings->means.config->settings.allow_leftovers)
         return state;
-    /* With no job there is nobody whose the strangers might be, so they are
-     * looked for here. Without a descriptor for /proc: the next time. */
+    /* If no job is left, nobody can own the strangers, so they are looked for
+     * here. Without a descriptor for /proc this is done the next time. */
     if (is_idle)
         js_leftovers_run(&(struct js_leftovers){
             .run = endings->means.config->settings.run_id,

@@ -569,7 +569,7 @@ static int note_unkillable(struct js_slots *slots, const struct slot *slot)
         snprintf(who, sizeof(who), "job %llu",
                  (unsigned long long)slot->job.id);
     return slots_note(slots,
-                      "node %s: processes that %s left behind do not end even "
+                      "node %s: processes that %s left behind did not end even "
                       "after SIGKILL; jobsched no longer waits for them",
                       slots->means.config->host, who);
 }

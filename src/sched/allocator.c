@@ -17,18 +17,17 @@ enum { SHOWN_MAX = 20 };
  * are kept, on the nodes of the places. */
 struct reservation {
     bool is_made;
-    bool has_cores; /* cores are set aside: the job lacks nothing else */
+    bool has_cores; /* cores are set aside, as the job lacks nothing else */
     struct js_request request;
     unsigned avoid;
-    struct js_place *places; /* owned; one for each of its nodes: the cores
-                                set aside, or planned when the reservation
-                                was made */
+    struct js_place *places; /* owned; the cores set aside, or planned at the
+                                start, on each of its nodes */
 };
 
 /*
  * Invariants, in addition to those of the nodes: is_set_aside is true exactly
- * on the nodes of the reservation, and only there something may be kept. Cores
- * are set aside only if has_cores, and then exactly those of the places.
+ * on the nodes of the reservation, and GPUs and memory are kept only there.
+ * Cores are set aside only if has_cores, and then exactly those of the places.
  */
 struct js_allocator {
     struct js_nodes nodes;
@@ -53,9 +52,9 @@ void js_allocator_free(struct js_allocator *allocator)
     errno = saved;
 }
 
-/* Returns the index of the node, which is added if no process was there before;
- * SIZE_MAX with errno ENOMEM. Nodes are allocated one by one, because pointers
- * to them are kept while others are added. */
+/* Returns the index of the node, which is added if no process was on it before;
+ * or SIZE_MAX with errno ENOMEM. Nodes are allocated one by one, because
+ * pointers to them are kept while others are added. */
 static size_t allocator_node_of(struct js_nodes *nodes,
                                 const struct js_node *about)
 {
@@ -79,7 +78,7 @@ static size_t allocator_node_of(struct js_nodes *nodes,
 }
 
 /* Makes room for this rank among all processes, and among the slaves of the
- * node. Ranks come in any order, hence the doubling. */
+ * node. The array is doubled because ranks arrive in any order. */
 static int allocator_make_room(struct js_nodes *nodes, unsigned rank,
                                struct js_node_state *node)
 {
@@ -123,7 +122,7 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
             node->ranks[at] = node->ranks[at - 1];
         node->ranks[at] = rank;
     }
-    /* Each process reports what it knows of the node. */
+    /* Each process reports what it knows about the node. */
     struct js_node *known = &node->about;
     js_cpuset_unite(&known->cpus, &about->cpus);
     js_cpuset_unite(&known->held, &about->held);
@@ -229,8 +228,8 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
     for (uint32_t i = 0; i < slots; i++)
         slave->slots[i].home = homes[i];
     for (uint32_t i = 0; i < slots; i++) {
-        /* A core on which this run has a slot is not left to others, even if
-         * they hold it: there were no free ones. */
+        /* A core on which this run has a slot is not left to other runs, even
+         * if they hold it: there were no free cores. */
         node->cores[homes[i]].is_others = false;
         js_nodes_set_room(nodes, node, homes[i]);
     }
@@ -239,7 +238,7 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
 }
 
 /* The slots stay allocated, because allocations still refer to them until they
- * are released. Only their number says that they are gone. */
+ * are released. Only slot_count shows that they are gone. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
     struct js_nodes *nodes = &allocator->nodes;
@@ -252,8 +251,8 @@ void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
     for (uint32_t i = 0; i < slots; i++)
         js_nodes_set_room(nodes, node, slave->slots[i].home);
     node->equipped--;
-    /* Perhaps no slot is left on the cores set aside, and the job could never
-     * start there. The scheduler makes a new reservation. */
+    /* There may be no slot left on the cores set aside; then the job could
+     * never start there. The scheduler will make a new reservation. */
     if (node->is_set_aside)
         js_allocator_unreserve(allocator);
 }
@@ -389,8 +388,8 @@ uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
     return count;
 }
 
-/* Makes room for what such an allocation owns. Returns 0, or -1 with errno
- * ENOMEM. */
+/* Makes room for what an allocation for this request owns. Returns 0, or -1
+ * with errno ENOMEM. */
 static int allocation_make(struct js_allocation *allocation,
                            const struct js_request *request)
 {
@@ -411,8 +410,8 @@ static int allocation_make(struct js_allocation *allocation,
     return -1;
 }
 
-/* A search for places for this request. If only the slave to avoid could run
- * the job, it runs there again rather than never. */
+/* Prepares a search for places for this request. If only the slave to avoid
+ * could run the job, the job runs there again rather than never. */
 static struct js_placement
 allocator_placement_for(const struct js_allocator *allocator,
                         const struct js_request *request, unsigned avoid)
@@ -424,7 +423,8 @@ allocator_placement_for(const struct js_allocator *allocator,
     return placement;
 }
 
-/* Takes the best places for the placement's request. Returns 1, 0 or -1. */
+/* Takes the best places for the placement's request. Returns the same values as
+ * js_allocator_take(). */
 static int allocator_take_best(struct js_allocator *allocator,
                                struct js_placement *placement,
                                struct js_allocation *ret)
@@ -484,9 +484,9 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
     return is_lacking;
 }
 
-/* The job lacks nothing but cores: sets aside everything it needs. The places
- * are chosen anew, because others may be better now than when the nodes were
- * chosen. */
+/* Sets aside everything that the job needs, as it lacks nothing but cores. The
+ * places are chosen again, because others may be better now than when the nodes
+ * were chosen. */
 static void allocator_keep_all(struct js_allocator *allocator,
                                struct js_placement *placement)
 {
@@ -657,7 +657,7 @@ int js_allocator_refusal(const struct js_allocator *allocator, uint64_t id,
     static const struct js_request anything;
     uint32_t nodes = js_request_nodes(request);
     struct js_request most = {0};
-    /* The most of each resource that any node has. */
+    /* The largest amount of each resource that any node has. */
     for (size_t i = 0; i < allocator->nodes.count; i++) {
         const struct js_node_state *node = allocator->nodes.list[i];
         const struct js_resources *have = &node->resources;

@@ -47,8 +47,8 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
         errno = EEXIST;
         return -1;
     }
-    /* Ranks have no gaps to speak of, so slaves are found by index. Slaves are
-     * allocated one by one: the lists of levels point to them. */
+    /* Ranks have hardly any gaps, so slaves are found by index. Slaves are
+     * allocated one by one, because the lists of levels point to them. */
     if (number >= backlog->slave_end) {
         struct js_backlog_slave **slaves = realloc(
             backlog->slaves, (number + 1) * sizeof(struct js_backlog_slave *));
@@ -62,8 +62,8 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
     struct js_backlog_slave *slave = calloc(1, sizeof(*slave));
     if (!slave)
         return -1;
-    /* All the room that the slave can ever need, so that giving a job cannot
-     * fail. */
+    /* This is all the room that the slave can ever need, so giving it a job
+     * cannot fail. */
     slave->assignments = calloc((size_t)slots + JS_SCHEDULER_AHEAD_MAX,
                                 sizeof(*slave->assignments));
     if (!slave->assignments) {
@@ -103,8 +103,8 @@ static int backlog_level_of(const struct js_backlog *backlog,
     return (int)ahead + 1;
 }
 
-/* Takes the slave out of its level, and puts it behind the others of the level
- * where it belongs now, so that they take turns. The lists are doubly linked,
+/* Takes the slave out of its level, and puts it behind the others in the level
+ * where it belongs now, so that slaves take turns. The lists are doubly linked,
  * because a slave changes its level with almost every message. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave)
@@ -152,13 +152,13 @@ static void backlog_place_neighbours(struct js_backlog *backlog,
     }
 }
 
-/* The lowest level wins: a free slot before a place ahead of time, and few jobs
- * ahead before many. This takes constant time, because the bits of `filled` say
- * which levels have a slave. */
+/* The lowest level wins: a free slot comes before a place ahead of time, and
+ * few jobs ahead come before many. This takes constant time, because the bits
+ * of `filled` say which levels have a slave. */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid)
 {
-    /* How many jobs a slave may have ahead of time. */
+    /* The most jobs that a slave may have ahead of time. */
     int highest = 0;
     if (backlog->run_ns >= 0 && backlog->is_ahead_allowed) {
         int64_t least_ns = JS_SCHEDULER_AHEAD_NS / JS_SCHEDULER_AHEAD_MAX;
@@ -194,7 +194,7 @@ bool js_backlog_is_empty(void *arg, unsigned rank)
            slave->unacknowledged < slave->credit;
 }
 
-/* The slave with the fewest jobs is the one that is empty first. */
+/* The slave with the fewest jobs is likely to be empty first. */
 void js_backlog_clear_one(struct js_backlog *backlog)
 {
     struct js_backlog_slave *least = NULL;
@@ -226,8 +226,8 @@ void js_backlog_end_clearing(struct js_backlog *backlog)
 static void backlog_begin(struct js_backlog *backlog, struct js_assignment *own)
 {
     own->begun_ns = backlog->now_ns;
-    /* The first job to report sets the time of the next look. Later ones wait
-     * for it, so that looking costs little. */
+    /* The first job to report sets the time of the next check. Later jobs wait
+     * for that check, so that checking costs little. */
     if (backlog->unreported++ == 0)
         backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
 }
@@ -240,8 +240,8 @@ js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
     *own = (struct js_assignment){.ticket = backlog->next_ticket++,
                                   .job = job,
                                   .allocation = *allocation};
-    /* A suspect that is not plain may run beside others, if no empty slave has
-     * room for it. */
+    /* A suspect that is not plain may run beside other jobs if no empty slave
+     * has room for it. */
     own->is_alone = js_job_is_suspect(job) && slave->count == 1;
     slave->is_alone = own->is_alone;
     if (own->is_alone)
@@ -287,9 +287,9 @@ bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
     return false;
 }
 
-/* Cores, GPUs and memory that become free may give other slaves of the node
- * room. Their levels follow, but only where that can be the case: for most jobs
- * nothing changes, and the end of a job must stay cheap. */
+/* Cores, GPUs and memory that become free may give room to other slaves of the
+ * node. Their levels are updated, but only where this is possible: for most
+ * jobs nothing changes, and the end of a job must stay cheap. */
 void js_backlog_let_go(struct js_backlog *backlog,
                        const struct js_backlog_slave *slave,
                        struct js_assignment *assignment)
@@ -305,8 +305,8 @@ void js_backlog_let_go(struct js_backlog *backlog,
         backlog_place_neighbours(backlog, slave->number);
 }
 
-/* The slave hands the slot on without asking. So the first job ahead gets it
- * here, too: both sides know the same order. */
+/* The slave hands the slot on without asking. So the first job ahead gets the
+ * slot here too: both sides know the same order. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
                         struct js_assignment *ended)
@@ -335,8 +335,8 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
         count = slave->unacknowledged;
     slave->unacknowledged -= count;
     slave->acknowledged += count;
-    /* A slave that has taken a full credit is alive and fast: it may hold
-     * more. */
+    /* A slave that has acknowledged a full credit is alive and fast, so it may
+     * hold more. */
     if (slave->acknowledged >= slave->credit) {
         slave->acknowledged = 0;
         slave->credit = slave->credit < JS_SCHEDULER_CREDIT / 2
@@ -346,8 +346,8 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
     js_backlog_place(backlog, slave);
 }
 
-/* Half is left to the slave. It will work on while its answer is under way, and
- * the next recall can take half of the rest. */
+/* Half of the jobs are left to the slave. It will work on while its answer is
+ * on its way, and the next recall can take half of the rest. */
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count)
 {
@@ -377,14 +377,14 @@ void js_backlog_recalled(struct js_backlog *backlog,
     js_backlog_place(backlog, slave);
 }
 
-/* The order matters: the allocator may end a reservation, and only then are the
- * levels right. */
+/* The order matters: the allocator may end a reservation, and the levels are
+ * right only after that. */
 void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
 {
     if (slave->is_cleared)
         js_backlog_end_clearing(backlog);
-    /* Jobs of other slaves that hold something on this slave's node must end:
-     * part of them is gone. */
+    /* Jobs of other slaves that hold a slot of this slave must end: part of
+     * each is gone. */
     for (unsigned i = 0; i < backlog->slave_end; i++) {
         struct js_backlog_slave *other = backlog->slaves[i];
         for (uint32_t k = 0; other && k < other->count; k++) {
@@ -461,8 +461,9 @@ void js_backlog_learn(struct js_backlog *backlog,
     else
         backlog->run_ns +=
             (outcome->run_ns - backlog->run_ns) / RUN_TIME_WEIGHT;
-    /* Falls to a shorter run time at once, and rises slowly: too small a value
-     * only costs messages, too large a one leaves cores idle. */
+    /* The value falls to a shorter run time at once, and rises slowly: a value
+     * that is too small only costs messages, but one that is too large leaves
+     * cores idle. */
     backlog->short_ns += (outcome->run_ns - backlog->short_ns) / SHORT_WEIGHT;
     if (backlog->short_ns > outcome->run_ns)
         backlog->short_ns = outcome->run_ns;
@@ -479,8 +480,8 @@ void js_backlog_report_begun(struct js_backlog *backlog,
     backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
     for (unsigned i = 0; i < backlog->slave_end; i++) {
         struct js_backlog_slave *slave = backlog->slaves[i];
-        /* Jobs ahead have no slot, and there may be many of them: stops at the
-         * last that has one. */
+        /* Jobs ahead have no slot, and there may be many of them, so the loop
+         * stops at the last job that has one. */
         uint32_t left = slave ? slave->slotted : 0;
         for (uint32_t k = 0; left > 0 && k < slave->count; k++) {
             struct js_assignment *own = &slave->assignments[k];

@@ -31,7 +31,7 @@ bool js_node_is_same(const struct js_node *a, const struct js_node *b)
     return a->boot_id == b->boot_id && js_host_is_same(a->host, b->host);
 }
 
-/* How many slots of the node have their home on this core. */
+/* Returns how many slots of the node have their home on this core. */
 static uint32_t nodes_slots_at_home(const struct js_nodes *nodes,
                                     const struct js_node_state *node,
                                     uint32_t core)
@@ -45,7 +45,7 @@ static uint32_t nodes_slots_at_home(const struct js_nodes *nodes,
     return count;
 }
 
-/* The core may get room, or lose it: free_cores is corrected for both. */
+/* The core may gain room or lose it, so free_cores is corrected for both. */
 void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
                        uint32_t index)
 {
@@ -74,7 +74,7 @@ void js_nodes_hold(struct js_nodes *nodes,
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[js_allocation_gpus_of(allocation)[i]] = true;
     node->free_gpus -= allocation->gpu_count;
-    /* Where the memory of a node is unknown, it is not counted. */
+    /* If the memory of a node is unknown, it is not counted. */
     if (node->resources.mem_bytes > 0)
         node->free_mem_bytes -= allocation->mem_bytes;
 }
@@ -86,9 +86,9 @@ void js_nodes_let_go(struct js_nodes *nodes,
     struct js_node_state *node = nodes->list[slave->node];
     const uint32_t *cores = js_allocation_cores(allocation);
     slave->slots[allocation->slot].is_taken = false;
-    /* A core may be held more often than it has room: the room shrinks when a
-     * slave is lost, while jobs of other slaves still run there. Such a core is
-     * not free yet. */
+    /* A core may be held by more jobs than it has room for: the room shrinks
+     * when a slave is lost while jobs of other slaves still run there. Such a
+     * core is not free yet. */
     for (uint32_t i = 0; i < allocation->core_count; i++) {
         struct js_node_core *core = &node->cores[cores[i]];
         bool had_room = js_node_core_has_room(core);

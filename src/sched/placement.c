@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Kinds of groups, the tightest first. */
+/* The kinds of groups of cores, the tightest first. */
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 
 /* Cores that share a cache across two NUMA nodes form two groups. */
@@ -37,8 +37,8 @@ static bool placement_is_usable(const struct js_placement *placement,
            (!placement->usable || placement->usable(placement->arg, rank));
 }
 
-/* Finds a slot at home on this core that an allocation could have. True if
- * there is one. */
+/* Finds a slot at home on this core that an allocation could have. Returns true
+ * if there is one. */
 static bool placement_find_slot(const struct js_placement *placement,
                                 const struct js_node_state *node, uint32_t core,
                                 struct js_allocation *ret)
@@ -177,7 +177,8 @@ static void placement_pick_cores(const struct js_placement *placement,
         if (placement->homes[to[i]])
             return;
     }
-    /* All cores chosen lie before the first home: exchange the last for it. */
+    /* All the chosen cores come before the first home: replace the last of them
+     * with it. */
     uint32_t home = to[count - 1];
     while (!placement->homes[home])
         home++;
@@ -191,7 +192,7 @@ void js_placement_end(struct js_placement *placement)
 }
 
 /* There are never more places than nodes, because a request for more nodes than
- * exist has been refused before. */
+ * exist was refused earlier. */
 int js_placement_begin(struct js_placement *placement)
 {
     size_t most = 1;
@@ -229,7 +230,7 @@ void js_placement_search(struct js_placement *placement)
             placement->takes_others = level >= LEVEL_COUNT;
             placement_look_through(placement, node,
                                    (enum level)(level % LEVEL_COUNT), &place);
-            /* A tighter group on any node is better than a fuller one that is
+            /* A tighter group on any node is better than a fuller group that is
              * less tight. */
             if (place.cost != UINT64_MAX)
                 place.cost |= (uint64_t)level << 32;

@@ -6,7 +6,7 @@
 
 /* ------------------------------------------------- for a round */
 
-/* The place in the input decides at last, so no two jobs are equal. */
+/* In the end the place in the input decides, so no two jobs are equal. */
 static bool ready_queue_is_before(const struct js_ready_queue *ready,
                                   const struct js_job *a,
                                   const struct js_job *b)
@@ -31,8 +31,8 @@ static bool ready_queue_is_pointer_before(const void *a, const void *b,
 }
 
 /* A job that does not belong before the last one is appended in constant time,
- * so the heap is empty for most lists. Priorities that alternate end up in
- * it. */
+ * so the heap is empty for most lists. Jobs with alternating priorities end up
+ * in it. */
 int js_ready_queue_push(struct js_ready_queue *ready, struct js_job *job)
 {
     if (ready->in_order.head &&
@@ -94,7 +94,7 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
 /* ------------------------------------------------- for room */
 
 /* Whatever decides whether a job has room must be compared here. Otherwise a
- * job would hide behind one that has none. */
+ * job with room would wait behind one without. */
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
 {
     return a->request.cores == b->request.cores &&
@@ -104,7 +104,8 @@ bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
            a->avoid == b->avoid && (a->losses > 0) == (b->losses > 0);
 }
 
-/* Returns the link to the job's lane, or to the end if it has none. */
+/* Returns the link to the job's lane, or to the end of the lanes if it has
+ * none. */
 static struct js_job **lanes_find(struct js_lanes *lanes,
                                   const struct js_job *job)
 {

@@ -22,8 +22,9 @@ enum {
  * - If the allocator has a reservation, it is for reserved_for, which is a
  *   dispatched job.
  * - left_ns never grows.
- * - While is_settled, and the backlog has not changed, js_scheduler_next() has
- *   nothing to decide: every input that could change this clears one of them.
+ * - While is_settled is true, and the backlog has not changed,
+ *   js_scheduler_next() has nothing to decide: every input that could change
+ *   this clears one of them.
  */
 struct js_scheduler {
     struct js_scheduler_config config;
@@ -32,8 +33,8 @@ struct js_scheduler {
     struct js_backlog backlog;
     struct js_idmap held;        /* jobs that wait for others, by seq */
     struct js_ready_queue ready; /* jobs that wait for a round */
-    struct js_job_queue opened;  /* jobs of the round, not yet dispatched */
-    struct js_lanes dispatched;  /* jobs that wait for room */
+    struct js_job_queue opened; /* jobs of the open round, not yet dispatched */
+    struct js_lanes dispatched; /* jobs that wait for room */
     uint64_t constrained;
     struct js_job_queue fallen; /* failed jobs: they were lost too often */
     struct js_job_queue past_deadline; /* jobs for which no time is left */
@@ -76,8 +77,8 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     scheduler->graph = graph;
     scheduler->allocator = allocator;
     scheduler->ready.longest_first = config->longest_first;
-    /* With a limit of failures, the end of each job decides about the next
-     * one. */
+    /* With a limit on failures, the end of each job decides whether the next
+     * one starts. */
     js_backlog_init(&scheduler->backlog, allocator, config->failures == 0);
     scheduler->left_ns = INT64_MAX;
     return scheduler;
@@ -180,8 +181,8 @@ static int scheduler_take_ready(struct js_scheduler *scheduler)
 /* If a round may begin, opens its jobs. True if it may. */
 static bool scheduler_open_round(struct js_scheduler *scheduler)
 {
-    /* Each kind of job costs a look at every search; more of one kind only
-     * memory. */
+    /* Each kind of job costs time in every search; more jobs of one kind cost
+     * only memory. */
     if (scheduler->ready.count == 0 ||
         scheduler->dispatched.lane_count >= JS_SCHEDULER_KINDS ||
         scheduler->dispatched.count >= JS_SCHEDULER_HELD_MAX ||
@@ -210,7 +211,8 @@ scheduler_dispatch(struct js_scheduler *scheduler)
                                           .job = job};
 }
 
-/* The job goes before all others: it has waited for its turn already. */
+/* The job goes before all others, because it has already waited for its turn.
+ */
 static void scheduler_dispatch_again(struct js_scheduler *scheduler,
                                      struct js_job *job)
 {
@@ -228,7 +230,7 @@ static struct js_job *scheduler_take_dispatched(struct js_scheduler *scheduler,
 
 /* ------------------------------------------------- assigning */
 
-/* The only slave that is left cannot be avoided. */
+/* The only remaining slave cannot be avoided. */
 static unsigned scheduler_whom_to_avoid(const struct js_scheduler *scheduler,
                                         const struct js_job *job)
 {
@@ -249,12 +251,12 @@ static void scheduler_unreserve(struct js_scheduler *scheduler)
     js_backlog_place_all(&scheduler->backlog);
 }
 
-/* The job waits at the head: what runs somewhere must end for it. */
+/* The job waits at the head: some running job must end before it has room. */
 static void scheduler_reserve(struct js_scheduler *scheduler,
                               const struct js_job *job)
 {
     /* A slave is being emptied for a job that must run alone. A reservation
-     * might need what that job is to get, and neither would begin. */
+     * might need what that job will get, and then neither would start. */
     if (scheduler->backlog.cleared)
         return;
     if (js_allocator_has_reservation(scheduler->allocator)) {
@@ -270,7 +272,8 @@ static void scheduler_reserve(struct js_scheduler *scheduler,
     js_backlog_place_all(&scheduler->backlog);
 }
 
-/* Finds an empty slave for a plain job that must run alone. Returns 1 or 0. */
+/* Finds an empty slave for a plain job that must run alone. Returns 1, or 0 if
+ * there is none. */
 static int scheduler_place_alone(struct js_scheduler *scheduler,
                                  struct js_allocation *ret)
 {
@@ -280,13 +283,14 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
             js_allocator_take_slot(scheduler->allocator, i, ret))
             return 1;
     }
-    /* One at a time: each would wait for what the other keeps free. */
+    /* Only one at a time: two would each wait for what the other keeps free. */
     if (!js_allocator_has_cores_reserved(scheduler->allocator))
         js_backlog_clear_one(backlog);
     return 0;
 }
 
-/* Finds an allocation for a job that needs more than a slot: 1, 0 or -1. */
+/* Finds an allocation for a job that needs more than a slot. Returns the same
+ * values as js_allocator_take(). */
 static int scheduler_place_wide(struct js_scheduler *scheduler,
                                 const struct js_job *job,
                                 struct js_lanes_look *look,
@@ -295,8 +299,8 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
     struct js_backlog *backlog = &scheduler->backlog;
     bool is_reserved_for = scheduler_is_reserved_for(scheduler, job);
     int rc = 0;
-    /* A suspect prefers an empty slave, but does not wait for one: perhaps no
-     * empty slave has room for it. */
+    /* A suspect prefers an empty slave, but does not wait for one, because
+     * there may never be an empty slave with room for it. */
     if (js_job_is_suspect(job))
         rc = js_allocator_take(scheduler->allocator, &job->request, 0,
                                js_backlog_is_empty, backlog, ret);
@@ -319,7 +323,8 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
     return rc;
 }
 
-/* Finds a slave and an allocation. Returns 1, 0 if there is none now, or -1. */
+/* Finds a slave and an allocation. Returns 1 if it found them, 0 if there is no
+ * room now, or -1 if there is no memory. */
 static int scheduler_find_place(struct js_scheduler *scheduler,
                                 const struct js_job *job,
                                 struct js_lanes_look *look,
@@ -351,8 +356,8 @@ static int scheduler_find_place(struct js_scheduler *scheduler,
 
 /* ------------------------------------------------- time */
 
-/* Puts the first job of a lane aside if no time is left for it. True if it
- * did. */
+/* Puts the first job of a lane aside if no time is left for it. Returns true if
+ * it did so. */
 static bool scheduler_put_aside(struct js_scheduler *scheduler,
                                 struct js_job **link)
 {
@@ -360,7 +365,8 @@ static bool scheduler_put_aside(struct js_scheduler *scheduler,
     int64_t left_ns = scheduler->left_ns;
     int64_t timeout_ns =
         job->timeout_ns > 0 ? job->timeout_ns : scheduler->config.timeout_ns;
-    /* Of a job about which nothing is known, the others are the best guess. */
+    /* For a job about which nothing is known, the run times of the others are
+     * the best guess. */
     int64_t guess_ns =
         timeout_ns > 0 || job->expected_ns >= 0 ? 0 : scheduler->backlog.run_ns;
     if (left_ns == INT64_MAX ||
@@ -372,7 +378,8 @@ static bool scheduler_put_aside(struct js_scheduler *scheduler,
     js_backlog_end_clearing(&scheduler->backlog);
     if (scheduler_is_reserved_for(scheduler, job))
         scheduler_unreserve(scheduler);
-    /* Of an endless stream only a limited number of these is kept. */
+    /* If the input is an endless stream, only a limited number of these jobs is
+     * kept. */
     if (scheduler->config.is_stream &&
         scheduler->past_deadline.count >= JS_SCHEDULER_HELD_MAX)
         scheduler->is_stopped = true;
@@ -489,20 +496,20 @@ uint64_t js_scheduler_assert_invariants(const struct js_scheduler *scheduler)
 struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
 {
 #ifdef JS_DEBUG
-    /* Recounting a million jobs at each decision would take for ever. */
+    /* Recounting a million jobs at each decision would take forever. */
     if (scheduler->unchecked++ * RECOUNT_EACH >= scheduler->check_cost) {
         scheduler->check_cost = js_scheduler_assert_invariants(scheduler);
         scheduler->unchecked = 0;
     }
 #endif
     struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
-    /* What never runs goes first, and even when the run has been stopped: it
+    /* Jobs that never run go first, even when the run has been stopped: they
      * must be on record, and may hold up others. */
     if (scheduler_next_not_run(scheduler, &next))
         return next;
     if (scheduler_take_ready(scheduler) < 0)
         return (struct js_scheduler_decision){.step = JS_SCHEDULER_NO_MEMORY};
-    /* A job that has lost one of its nodes cannot succeed any more. */
+    /* A job that has lost one of its nodes can no longer succeed. */
     const struct js_backlog_slave *slave;
     const struct js_assignment *own =
         js_backlog_next_node_lost(&scheduler->backlog, &slave);
@@ -538,7 +545,7 @@ void js_scheduler_acknowledged(struct js_scheduler *scheduler, unsigned number,
     js_backlog_acknowledged(&scheduler->backlog, number, count);
 }
 
-/* Puts a copy in front, to run the job again. False if it must not run
+/* Puts a copy in front, to run the job again. Returns false if it must not run
  * again. */
 static bool scheduler_retry(struct js_scheduler *scheduler,
                             const struct js_job *job, unsigned number,
@@ -559,7 +566,7 @@ static bool scheduler_retry(struct js_scheduler *scheduler,
     return true;
 }
 
-/* Counts a loss. True if this is one too many. */
+/* Counts a loss. Returns true if this is one too many. */
 static bool job_add_loss(struct js_job *job, bool was_alone)
 {
     bool is_last = was_alone && job->losses + 1 >= JS_SCHEDULER_LOSSES;
@@ -569,8 +576,8 @@ static bool job_add_loss(struct js_job *job, bool was_alone)
 }
 
 /* The order of the rules matters: a loss with a slave says nothing about the
- * job, nor does a stop; then a cut output is forgiven a few times; what is left
- * is a failure, which counts once the retries are used up. */
+ * job, nor does a stop; then a cut output is forgiven a few times; anything
+ * else is a failure, which counts once the retries are used up. */
 static enum js_scheduler_follow_up
 scheduler_judge(struct js_scheduler *scheduler, struct js_job *job,
                 unsigned number, const struct js_outcome *outcome,
@@ -633,7 +640,7 @@ void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
         return;
     js_backlog_let_go(backlog, slave, &back);
     scheduler_dispatch_again(scheduler, back.job);
-    /* Its jobs take longer than those of the others did. */
+    /* The slave's jobs take longer than those of other slaves did. */
     slave->is_stuck = true;
     js_backlog_place(backlog, slave);
 }
@@ -658,7 +665,8 @@ void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
     uint32_t handed = slave->slots > JS_SCHEDULER_HANDED_MAX
                           ? slave->slots
                           : JS_SCHEDULER_HANDED_MAX;
-    /* The last one first, so that the jobs are dispatched again in order. */
+    /* The last job is taken first, so that the jobs are dispatched again in
+     * order. */
     while (slave->count > 0) {
         const struct js_assignment *last =
             &slave->assignments[slave->count - 1];

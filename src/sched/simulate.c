@@ -9,7 +9,8 @@
 /* Half of the range, because the scheduler adds to the time as well. */
 static const int64_t end_of_time_ns = INT64_MAX / 2;
 
-/* The only two things that happen by themselves; all else follows from them. */
+/* Only these two things happen by themselves; everything else follows from
+ * them. */
 enum kind {
     JOB_ENDS,
     PATIENCE_ENDS, /* a slave with jobs ahead has waited too long */
@@ -20,7 +21,7 @@ struct event {
     uint64_t order; /* set by simulate_put() */
     enum kind kind;
     unsigned slave;
-    /* If a job ends. */
+    /* For the end of a job. */
     uint64_t ticket;
     int64_t since_ns; /* when it began */
 };
@@ -40,8 +41,8 @@ struct slave {
     int64_t freed_ns; /* when one of its slots last became free */
 };
 
-/* One simulation. Invariants: `cores` counts the cores of the jobs that run,
- * and has_input is true until the source has no more jobs. Each slave with jobs
+/* One simulation. Invariants: `cores` counts the cores of the running jobs, and
+ * has_input is true until the source has no more jobs. Each slave with jobs
  * ahead has an event in the queue that makes it start one, or give all back. */
 struct play {
     const struct js_simulate_config *config;
@@ -93,8 +94,8 @@ static uint64_t simulate_cores_of(const struct js_job *job)
 
 /* ---------------------------------------------------------------- a slave */
 
-/* Events at the same time happen in the order in which they were put in, which
- * a heap alone does not keep. */
+/* Events at the same time happen in the order in which they were added, which a
+ * heap alone does not preserve. */
 static bool simulate_is_before(const void *a, const void *b, const void *arg)
 {
     const struct event *one = a, *other = b;
@@ -128,8 +129,8 @@ static int simulate_begin(struct play *play, unsigned number,
     return simulate_put(play, end);
 }
 
-/* Starts to wait for a slot of this slave. The slave gives its jobs ahead back
- * when its patience ends. */
+/* Starts to wait for a slot of this slave. The slave returns the jobs it has
+ * ahead when it has waited too long. */
 static int simulate_await_slot(struct play *play, unsigned number)
 {
     int64_t until_ns =
@@ -177,7 +178,8 @@ static int simulate_assign(struct play *play,
     return slave->count++ == 0 ? simulate_await_slot(play, next->slave) : 0;
 }
 
-/* Follows the scheduler until it has nothing more to decide at this time. */
+/* Carries out the scheduler's decisions until there are no more at this time.
+ */
 static int simulate_follow(struct play *play)
 {
     struct js_scheduler_decision next;
@@ -226,8 +228,8 @@ static int simulate_end_job(struct play *play, const struct event *event)
     slave->freed_ns = play->now_ns;
     if (slave->count == 0)
         return 0;
-    /* The slot that is free now belongs to the first job ahead: the scheduler
-     * concludes the same. */
+    /* The slot that is free now belongs to the first job ahead; the scheduler
+     * comes to the same conclusion. */
     const struct order *next = &slave->ahead[slave->first];
     slave->first = (slave->first + 1) % JS_SCHEDULER_AHEAD_MAX;
     slave->count--;
@@ -254,7 +256,7 @@ static int simulate_happen(struct play *play, const struct event *event)
     return 0;
 }
 
-/* One turn is that of the master: take jobs, decide, wait for the next
+/* One turn is like a turn of the master: take jobs, decide, wait for the next
  * event. */
 static int simulate_play(struct play *play)
 {

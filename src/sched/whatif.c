@@ -21,10 +21,10 @@ static const char path_failed[] = "cannot compute the longest chain";
 
 /* ---------------------------------------------------------------- path */
 
-/* A job that ends in the search for the critical path. */
+/* The end of a job in the search for the critical path. */
 struct path_end {
     int64_t at_ns;
-    uint64_t order; /* the ends at one time in the order of their starts */
+    uint64_t order; /* orders ends at the same time by their starts */
     uint64_t seq;
 };
 
@@ -37,7 +37,7 @@ struct path_search {
     uint64_t begun;
     struct js_buf causes; /* uint64_t by seq - 1: the job whose end let this one
                              begin, or 0 */
-    struct path_end last; /* the job that ended last; the first of several */
+    struct path_end last; /* the job that ended last, or the first of several */
 };
 
 static bool path_is_before(const void *a, const void *b, const void *arg)
@@ -91,7 +91,7 @@ static int path_begin_others(struct path_search *search)
         js_heap_take(&search->ends, sizeof(end), &end, path_is_before, NULL)) {
         uint64_t seq;
         int64_t next_ns;
-        /* Jobs that take no time must count, too. */
+        /* Jobs that take no time must count too. */
         if (end.at_ns > search->last.at_ns || search->last.seq == 0)
             search->last = end;
         js_graph_ended(graph, end.seq, true);
@@ -152,8 +152,8 @@ void js_critical_path_release(struct js_critical_path *path)
 
 /* ---------------------------------------------------------------- the list */
 
-/* What all trials share. The list is read once for its run times; each trial
- * then walks through it with a cursor of its own. */
+/* The state that all trials share. The list is read once for its run times;
+ * each trial then walks through it with a cursor of its own. */
 struct study {
     const struct js_whatif_config *config;
     struct js_whatif *result;
@@ -164,7 +164,7 @@ struct study {
     struct js_buf path_jobs; /* struct js_job *: the jobs on the path so far */
     double known_ns, unknown_cores; /* sums for the mean and for the work */
     struct js_request most; /* the most of each resource that any job needs */
-    uint32_t host_slots;    /* so many that the largest job fits on a host */
+    uint32_t host_slots;    /* enough for the largest job to fit on a host */
     struct js_err *err;
 };
 
@@ -273,11 +273,11 @@ static int whatif_keep_path_job(struct study *study, const struct js_job *job)
 
 /* ---------------------------------------------------------------- a trial */
 
-/* A run on one number of slots. */
+/* One trial: a run on a certain number of slots. */
 struct trial {
     struct study *study;
     uint64_t slots;
-    bool is_longest_first; /* whatever the caller's configuration says */
+    bool is_longest_first; /* set regardless of the caller's configuration */
     struct js_resume resume;
     struct js_source *source;
     struct js_allocator *allocator;
@@ -390,8 +390,8 @@ static int whatif_play(struct trial *trial)
             js_err_set(study->err, "%s", err.text);
         }
     }
-    /* The scheduler borrows from the source's graph and the allocator, so it
-     * goes first. */
+    /* The scheduler borrows the source's graph and the allocator, so it is
+     * freed first. */
     js_scheduler_free(trial->scheduler);
     js_allocator_free(trial->allocator);
     js_source_free(trial->source);
@@ -425,8 +425,8 @@ static int whatif_try_slots(struct study *study, uint64_t slots)
     return 0;
 }
 
-/* More slots would change nothing: nothing is faster than the critical path, or
- * one more host did not let more jobs run at once. */
+/* More slots would change nothing if the run takes no longer than the critical
+ * path, or if one more host did not let more jobs run at once. */
 static bool whatif_is_last(const struct study *study)
 {
     struct js_whatif *result = study->result;
@@ -460,7 +460,7 @@ static int whatif_try_all(struct study *study)
     return js_err_set(study->err, "%s", study->result->refusal.text);
 }
 
-/* Chooses a row, and finds out what an order by run times would change
+/* Chooses a row, and finds out what difference an order by run times would make
  * there. */
 static int whatif_choose(struct study *study)
 {
@@ -475,7 +475,7 @@ static int whatif_choose(struct study *study)
     struct trial trial = {.study = study,
                           .slots = rows[result->choice].slots,
                           .is_longest_first = true};
-    /* The value if nothing would change, or the trial is refused. */
+    /* The value if there is no difference, or if the trial is refused. */
     result->longest_first_ns = rows[result->choice].makespan_ns;
     if (study->config->scheduler.longest_first)
         return 0;
