@@ -20,7 +20,7 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     if (vasprintf(&string, format, args) < 0)
         string = NULL;
     va_end(args);
-    /* The NULL behind the last string needs room as well. */
+    /* The NULL after the last string needs room as well. */
     char **items = string ? js_buf_grow(argv->items, &argv->capacity,
                                         argv->count + 2, sizeof(*items))
                           : NULL;

@@ -20,8 +20,8 @@ enum {
  * is_broken never becomes false again. */
 struct js_input {
     struct js_input_config config;
-    bool is_within_mark; /* the first byte of a mark has come */
-    bool has_end;        /* the mark of the end has come */
+    bool is_within_mark; /* the first byte of a mark has arrived */
+    bool has_end;        /* the mark of the end has arrived */
     bool is_broken;
     bool is_within_line;
     int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not

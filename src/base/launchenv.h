@@ -57,7 +57,8 @@ static inline int js_launchenv_local_rank(void)
     return js_launchenv_first_number(js_launchenv_local_rank_names);
 }
 
-/* How many processes the launcher has started, or -1 if it does not say. */
+/* The number of processes that the launcher started, or -1 if it does not
+ * say. */
 static inline int js_launchenv_size(void)
 {
     return js_launchenv_first_number(js_launchenv_size_names);
@@ -123,7 +124,8 @@ uint64_t js_launchenv_mem_bytes(void);
 bool js_launchenv_owns(const char *variable);
 
 /* True if the variable describes one host (its name, its temporary folder, its
- * part of an allocation). Then it must not travel to another host. */
+ * part of an allocation). Such a variable must not be passed on to another
+ * host. */
 static inline bool js_launchenv_host_bound(const char *variable)
 {
     return js_launchenv_is_listed(js_launchenv_host_names, variable);

@@ -38,7 +38,7 @@ enum js_run_stage {
     JS_STAGE_NONE,     /* rank 0 has not connected */
     JS_STAGE_STARTING, /* rank 0 has connected; MPI is not up yet */
     JS_STAGE_BEGUN,    /* rank 0 is the master of a run */
-    JS_STAGE_ENDED,    /* the run is over, and on record */
+    JS_STAGE_ENDED,    /* the run is over and has been recorded */
 };
 
 /* The state of the run, as rank 0 reports it. */
@@ -94,8 +94,8 @@ void js_lifeline_report(struct js_lifeline *lifeline,
                         const struct js_lifeline_news *news);
 
 /* Returns the number of a signal that the launcher passes on, or 0 if none has
- * come. Never waits. SIGKILL means that the launcher is gone, and is returned
- * from then on. */
+ * arrived. Never waits. SIGKILL means that the launcher is gone, and is
+ * returned from then on. */
 int js_lifeline_take(struct js_lifeline *lifeline);
 
 /* The descriptor to poll for POLLIN before js_lifeline_take(). -1 once that
@@ -106,8 +106,8 @@ int js_lifeline_fd(const struct js_lifeline *lifeline);
 
 struct js_lifeline_host;
 
-/* What a rank gets as a welcome; everything is borrowed. Each rank gets the
- * first two, and rank 0 also gets the others. */
+/* Everything that a rank gets as a welcome; all of it is borrowed. Each rank
+ * gets the first two, and rank 0 also gets the others. */
 struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */
     char *const *environ; /* terminated by NULL */

@@ -154,8 +154,8 @@ int js_cursor_end(const struct js_cursor *cursor);
  *         JS_FIELD(struct point, name),
  *     };
  *
- * The fields travel in the order of the table. The type of a member determines
- * its encoding. A member of any other type does not compile.
+ * The fields are sent in the order of the table. The type of a member
+ * determines its encoding. A member of any other type does not compile.
  *
  * A table takes time for each field. With tables for a job, its end and its
  * outcome, the master needed 35 % more instructions per job, and the code was

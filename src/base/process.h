@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What /proc/PID/stat says about a process. */
+/* Information about a process from /proc/PID/stat. */
 struct js_process_stat {
     char state; /* 'Z': a zombie */
     pid_t parent, group;

@@ -20,8 +20,8 @@
  * are each written at both ends would take quadratic time, hence this limit. */
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
-/* A job with a name. Records are sorted by seq, because jobs come in the order
- * of the list, and are found by bisection. */
+/* A job with a name. Jobs are added in the order of the list, so records are
+ * sorted by seq and can be found by bisection. */
 struct record {
     uint64_t seq;
     size_t parents_at; /* in `parents`: indices of records */

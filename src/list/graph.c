@@ -459,7 +459,7 @@ static void link_node(struct js_graph *graph, const struct draft *draft)
     node->depth = draft->depth;
     node->epoch = graph->last;
     node->is_held = is_behind_barrier(graph);
-    /* Only jobs that have not ended get an edge, as check() has counted. */
+    /* Only jobs that have not ended get an edge; check() has counted them. */
     for (size_t i = 0; i < draft->count && node->unmet < draft->unmet; i++) {
         struct node *parent =
             js_strmap_get(&graph->names, draft->edges[i].name);

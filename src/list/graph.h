@@ -112,8 +112,8 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 enum js_graph_wait {
     JS_GRAPH_FOR_JOBS,    /* jobs of its after or after-any have not ended */
     JS_GRAPH_FOR_BARRIER, /* it waits only for jobs above a `wait` line */
-    JS_GRAPH_SKIPPED, /* it no longer waits: it is SKIPPED, which is valid until
-                         that is reported */
+    JS_GRAPH_SKIPPED,     /* it is SKIPPED and no longer waits; this is returned
+                             only until that is reported */
 };
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id);
 

@@ -62,7 +62,7 @@ struct js_job {
     int32_t priority;    /* higher goes first */
     unsigned avoid;      /* the slave on which it last failed; 0: none */
     bool is_waiting;     /* it had to wait for other jobs when it was read */
-    const char *command; /* in `text`, behind the details; any bytes but NUL,
+    const char *command; /* in `text`, after the details; any bytes but NUL,
                             terminated by NUL */
     size_t command_len;  /* bytes */
     size_t details_len;  /* size of the details at the front of
@@ -101,7 +101,7 @@ bool js_job_is_plain(const struct js_job *job);
 /* NULL is allowed. Keeps errno. */
 void js_job_free(struct js_job *job);
 
-/* A queue, first in, first out. All zero is an empty queue. It owns the jobs in
+/* A queue, first in, first out. All zero means empty. It owns the jobs in
  * it. */
 struct js_job_queue {
     struct js_job *head;

@@ -50,7 +50,7 @@ struct js_jobfile {
     struct js_resume *resume; /* NULL: all jobs run */
     struct js_attributes defaults;
     bool has_defaults;
-    struct js_buf edges; /* of the job being made: struct js_graph_edge */
+    struct js_buf edges; /* of the job being created: struct js_graph_edge */
 
     bool is_checked; /* the next three fields are set */
     struct js_jobfile_checks checks;

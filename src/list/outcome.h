@@ -84,7 +84,7 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret);
 bool js_outcome_succeeded(const struct js_outcome *outcome);
 
 /* True if the slave, or the process that starts jobs there, was lost while the
- * job ran. Whether the job caused the loss is another question
+ * job ran. This does not say whether the job caused the loss
  * (sched/scheduler.h). */
 bool js_outcome_is_loss(const struct js_outcome *outcome);
 

@@ -71,7 +71,7 @@ int js_registry_set_losses(struct js_registry *registry, uint64_t id,
 int js_registry_set_gone(struct js_registry *registry, uint64_t id,
                          bool is_gone);
 
-/* What is known about one job. */
+/* Everything that is known about one job. */
 struct js_registry_job {
     enum js_job_state state;
     uint32_t losses; /* js_registry_set_losses() */

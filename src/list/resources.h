@@ -45,7 +45,7 @@ struct js_resources {
     uint64_t mem_bytes; /* 0: unknown, and mem= is not counted */
 };
 
-/* All zero is empty. NULL is allowed. Keeps errno. */
+/* All zero means empty. NULL is allowed. Keeps errno. */
 void js_resources_release(struct js_resources *resources);
 
 /* These add a core with these CPUs, or a GPU. They return 0, or -1 with errno

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Which of the jobs that have not succeeded will run. */
+/* Selects which of the jobs that have not succeeded will run. */
 enum js_resume_what {
     JS_RESUME_ALL = 0,
     JS_RESUME_ONLY_FAILED, /* those that failed or were skipped, those that were

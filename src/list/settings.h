@@ -1,7 +1,7 @@
 /*
  * settings - the settings that apply to all jobs of a run, on every slave.
  *
- * The master makes the settings from its configuration (include/jobsched.h).
+ * The master derives the settings from its configuration (include/jobsched.h).
  * The message SETUP brings them to each slave, which passes them on to its
  * runner. Master, slaves and runners all read the same struct. Nothing here has
  * side effects.
