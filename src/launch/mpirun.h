@@ -36,8 +36,8 @@ struct js_mpirun {
 
 /*
  * Makes the whole command line. The first host runs the master in addition to
- * its slots. If that leaves some ranks without a place, each host gets its
- * share of all ranks. Returns 0, or -1 with errno ENOMEM.
+ * its slots. If there are more ranks than these, each host gets its share of
+ * the rest. Returns 0, or -1 with errno ENOMEM.
  */
 int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret);
 
