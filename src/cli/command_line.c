@@ -77,7 +77,7 @@ static const struct foreign_option foreign_options[] = {
     {"--halt-on-error",
      "use --fail-fast to stop at the first failure, or --max-failures N",
      false},
-    {"--retry", "use --retries N to run a failed job up to N times more",
+    {"--retry", "use --retries N to run a failed job up to N more times",
      false},
     {"--resume", "run the same command again to continue", false},
     {"--resume-failed",

@@ -335,7 +335,8 @@ static const struct js_options_row rows[] = {
     {"show-map", NULL, 0, JS_OF_RUN, "print which slave owns which CPUs",
      FLAG(config.show_map)},
     {"gpus", "N", 0, JS_OF_RUN,
-     "count N GPUs on each node (default: those found)",
+     "assume N GPUs on each node (default: all that are\n"
+     "found)",
      COUNT32(config.gpus, 0, 1000)},
     {"strict-mem", NULL, 0, JS_OF_RUN,
      "enforce mem= as a limit on the data of each process",
@@ -382,7 +383,7 @@ static const struct js_options_row rows[] = {
 
     {.help = "Jobs that fail or hang:"},
     {"retries", "N", 0, JS_OF_RUN,
-     "run a failed job up to N times more, on another slave\n"
+     "run a failed job up to N more times, on another slave\n"
      "if there is one (default 0)",
      COUNT32(config.retries, 0, 1000000)},
     {"timeout", "TIME|P%", 0, JS_OF_RUN,
@@ -428,7 +429,7 @@ static const struct js_options_row rows[] = {
      FLAG(config.trace)},
     {"quiet", NULL, 'q', JS_OF_RUN,
      "print no summary if every job succeeded, no trace of\n"
-     "the demonstration, and no progress unless asked for",
+     "the demonstration, and no progress unless requested",
      FLAG(is_quiet)},
 
     {.help = "Inspecting a run, from another terminal or afterwards:"},
@@ -442,7 +443,7 @@ static const struct js_options_row rows[] = {
     {"watch", NULL, 0, JS_OF_RUN, "refresh the status until the run ends",
      FLAG(is_watched)},
     {"json", NULL, 0, JS_OF_RUN,
-     "write JSON, with --status, --explain or --plan", FLAG(is_json)},
+     "write JSON (with --status, --explain or --plan)", FLAG(is_json)},
     {"report", "FILE", 0, JS_OF_RUN,
      "write an HTML page with a timeline of all jobs, the\n"
      "failures and the longest jobs",
@@ -462,7 +463,9 @@ static const struct js_options_row rows[] = {
 
     {.help = "The demonstration (without a job file):"},
     {"demo", NULL, 0, JS_OF_RUN,
-     "simulate jobs, even if standard input has a list", FLAG(is_demo)},
+     "simulate jobs, even if there is a list on standard\n"
+     "input",
+     FLAG(is_demo)},
     {"jobs", "N", 0, JS_OF_DEMO, "simulate N jobs (default 30)",
      COUNT(config.demo_jobs, 0, UINT64_MAX - 1)},
     {"duration", "TIME", 0, JS_OF_DEMO, "make each job take TIME (default 1s)",

@@ -392,7 +392,7 @@ static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
         return js_err_set(err, "the run was stopped before a restart");
     if (hosts->count == 0)
         return js_err_set(err, "no reachable host is left; run the same "
-                               "command again when there are some");
+                               "command again when hosts can be reached");
     if (js_hosts_write(launch->hostfile_path, hosts) < 0)
         return js_err_errno(err, "cannot write %s", launch->hostfile_path);
     uint64_t slots = js_hosts_slots(hosts);
@@ -477,8 +477,8 @@ static void launch_report_broken_off(const struct launch *launch)
         next = "send the whole stream again; jobs that are done will not run "
                "again";
     else if (config->slave_timeout_ns == 0)
-        next = "run the same command again when none of its jobs runs any "
-               "more; if that is refused, add --force-lock";
+        next = "run the same command again when none of its jobs is running "
+               "any more; if that is refused, add --force-lock";
     fprintf(stderr,
             "jobsched: the run broke off without reporting its end: %s\n",
             next);

@@ -175,7 +175,7 @@ int js_slurm_hosts(struct js_hosts *ret, struct js_err *err)
         js_buf_release(&buf);
         return js_err_set(err, "scontrol does not list the nodes of this Slurm "
                                "job, so the run cannot continue without the "
-                               "lost ones: run the same command again to "
+                               "lost nodes: run the same command again to "
                                "continue");
     }
     for (char *name = strtok_r(names, " \n", &rest); name && rc == 0;

@@ -236,7 +236,7 @@ static int slave_take_text(struct js_slave *slave,
                            const struct js_message *message, struct js_err *err)
 {
     if (slave->text.len + message->len > JS_WIRE_TEXT_MAX)
-        return js_err_set(err, "the master sent a text that is too long");
+        return js_err_set(err, "the master sent text that is too long");
     if (js_buf_append(&slave->text, message->bytes, message->len) < 0)
         return js_slave_setup_no_memory(err);
     slave->acks.text_bytes += message->len;

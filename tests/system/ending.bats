@@ -202,7 +202,7 @@ has_taken_signals() { # PID
     kill -KILL "$(launched_rank 0)"
     farm_end
     status_is 4
-    contains err 'broke off .*: run the same command again when none of its jobs runs any more; .*--force-lock'
+    contains err 'broke off .*: run the same command again when none of its jobs is running any more; .*--force-lock'
     claim none_marked
 }
 

@@ -346,7 +346,7 @@ static void test_a_slave_believes_nothing(void)
         post_text(run, JS_WIRE_CHUNK);
         pass_time(run, 2 * JS_NS_PER_MS);
     }
-    expect_broken_slave(run, "a text that is too long");
+    expect_broken_slave(run, "text that is too long");
 }
 
 static const struct unit_test tests[] = {
