@@ -22,7 +22,8 @@ bool js_output_tail_begin(struct js_output_tail *tail,
     return true;
 }
 
-/* What comes in pieces of any size ends up as the last bytes of all of them. */
+/* Output arrives in pieces of any size; the last bytes of all of them are kept.
+ */
 void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
                         size_t len)
 {
@@ -43,7 +44,7 @@ void js_output_tail_add(struct js_output_tail *tail, const char *bytes,
 }
 
 /* Half a line or half a character at the front would puzzle a reader more than
- * its absence. A single long line is kept all the same. */
+ * leaving it out. A single long line is kept all the same. */
 void js_output_tail_trim(struct js_output_tail *tail)
 {
     size_t count = 0;
@@ -89,7 +90,7 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
 
 /* ---------------------------------------------------------------- all jobs */
 
-/* As much of a command as a person wants to see in a sentence. */
+/* The most of a command that a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
 /* A job counts once, with its last attempt; the time that slots were busy and
@@ -132,8 +133,8 @@ static int append_command(struct js_buf *buf, const struct js_job *job)
         if (buf->len - begin <= COMMAND_SHOWN)
             continue;
         buf->len = before;
-        /* If a UTF-8 character goes on here, what there is of it is taken
-         * back. */
+        /* If the cut is within a UTF-8 character, the part of it before the cut
+         * is removed. */
         for (size_t end = i, count = 0;
              count < JS_TEXT_CONTINUATIONS_MAX && end > 0 &&
              js_text_is_continuation(text[end]) &&
@@ -183,8 +184,8 @@ int js_summary_describe(const struct js_completion *completion,
     return append_command(buf, job);
 }
 
-/* The outcome's own words are "exit 3", "killed by SIGSEGV", or a sentence with
- * its verb: the first two get one here. */
+/* The outcome's own text is "exit 3", "killed by SIGSEGV", or a sentence with a
+ * verb: the first two get a verb here. */
 int js_summary_mishap(const struct js_completion *completion,
                       struct js_buf *buf)
 {

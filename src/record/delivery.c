@@ -37,7 +37,7 @@ void js_console_trace(struct js_console *console, const char *format, ...)
     va_end(args);
 }
 
-/* A job's output may end without a newline; a line of ours begins with one. */
+/* A job's output may end without a newline; then our line begins with one. */
 static void end_line(struct js_outq *outq)
 {
     if (!js_outq_is_at_line_start(outq))
@@ -75,20 +75,20 @@ enum { STREAMS = 2, MANY_JOBS = 64 };
 /*
  * One of the two output queues, and how far our bytes in it have come. Others
  * write to the same output queue and it does not say how much, so their bytes
- * are counted only as far as they are seen to have made it fuller. Thus `taken`
- * may grow too slowly, never too fast, and no byte is thought to be written
+ * are counted only as far as the queue is seen to have grown. Thus `taken` may
+ * grow too slowly, but never too fast, and no byte is believed to be written
  * before it is.
  */
 struct lane {
     struct js_outq *outq; /* borrowed */
     const char *name;
     uint64_t taken; /* bytes that went into the output queue, as far as known */
-    size_t seen;    /* what was unwritten when this was last looked at */
+    size_t seen;    /* bytes unwritten at the last check */
     uint64_t mark;  /* `taken` behind the last byte of ours */
 };
 
-/* To be sent to the holder of an output that is no longer needed: until then it
- * takes room on the holder's disk. */
+/* A message for the holder of an output that is no longer needed. Until it is
+ * sent, the output takes room on the holder's disk. */
 struct release {
     struct release *next;
     unsigned slave;
@@ -99,9 +99,9 @@ struct entry {
     struct entry *next;
     struct js_completion completion; /* owns its job */
     uint64_t ticket;
-    uint64_t left[STREAMS];      /* bytes not yet handed to the output queues */
-    uint64_t mark[STREAMS];      /* of the lanes, when all was handed over */
-    struct release *release;     /* made beforehand, so that it cannot fail */
+    uint64_t left[STREAMS];  /* bytes not yet handed to the output queues */
+    uint64_t mark[STREAMS];  /* of the lanes, when all was handed over */
+    struct release *release; /* allocated beforehand, so that it cannot fail */
     struct js_output_tail *tail; /* of a failed job, for its record; or NULL */
     const char *at;              /* inlined: the next byte; held: NULL */
     bool is_given_up;            /* its holder is gone */
@@ -127,7 +127,7 @@ struct js_delivery {
     const struct js_log *log;
     js_finished_fn finished;
     void *arg;
-    struct entry_list queue;  /* not all is handed over: the head's turn */
+    struct entry_list queue; /* not all is handed over: it is the head's turn */
     struct entry_list handed; /* all is handed over, not all is written */
     struct release *releases;
     uint64_t waiting;      /* entries in both lists */
@@ -159,8 +159,8 @@ static struct entry *list_pop(struct entry_list *list)
 
 /* ------------------------------------------------------------------ lanes */
 
-/* Where in the lane everything before is known to be written: of one that is
- * gone that does not change any more. */
+/* Returns the place in the lane before which everything is known to be written.
+ * In a lane that is gone this no longer changes. */
 static uint64_t lane_written(struct lane *lane)
 {
     size_t unwritten = js_outq_pending(lane->outq) + js_outq_lost(lane->outq);
@@ -186,8 +186,9 @@ static int lane_write(struct lane *lane, const void *bytes, size_t len)
     return 0;
 }
 
-/* Both output queues may lead to one file, where a job is whole only if what
- * went to the one is written before anything goes to the other. */
+/* Both output queues may lead to one file. There the output of a job stays
+ * whole only if what went to one queue is written before anything goes to the
+ * other. */
 static bool lane_may_write(struct js_delivery *delivery, unsigned stream)
 {
     struct lane *other = &delivery->lane[1 - stream];
@@ -231,7 +232,7 @@ static struct entry *entry_new(const struct js_completion *completion,
         *entry->release =
             (struct release){.slave = completion->slave, .ticket = ticket};
     }
-    /* Without memory for the tail the record lacks it. */
+    /* If there is no memory for the tail, the record lacks it. */
     if (js_output_tail_begin(&tail, outcome) &&
         (entry->tail = malloc(sizeof(*entry->tail)))) {
         bool is_error = tail.stream == 2;
@@ -255,7 +256,8 @@ static uint64_t bytes_of(const struct entry *entry, unsigned stream)
     return stream == 0 ? outcome->out_bytes : outcome->err_bytes;
 }
 
-/* Some of its output will never be written: it is not what it was taken for. */
+/* Some of the job's output will never be written, so a success becomes a
+ * failure. */
 static void lose_output(struct entry *entry, int error)
 {
     struct js_outcome *outcome = &entry->completion.outcome;
@@ -310,7 +312,7 @@ static void release_output(struct js_delivery *delivery, struct entry *entry)
     delivery->releases = release;
 }
 
-/* What it has written cannot be brought out, so it is as if it had not run. */
+/* The job's output cannot be delivered, so it is as if the job had not run. */
 static void withhold_entry(struct js_delivery *delivery, struct entry *entry)
 {
     const struct js_completion *completion = &entry->completion;
@@ -379,7 +381,7 @@ static void delivery_settle(struct js_delivery *delivery)
 {
     struct entry *head;
     delivery_hand_over(delivery);
-    /* What is being fetched is for the head, which then stays. */
+    /* A fetch under way is for the head, which then stays. */
     while ((head = delivery->queue.head) && !delivery->is_asked) {
         bool is_cut_off = false;
         for (int i = 0; i < STREAMS; i++)
@@ -452,8 +454,8 @@ int js_delivery_add(struct js_delivery *delivery,
     delivery->unhanded += outcome->out_bytes + outcome->err_bytes;
     delivery_hand_over(delivery);
     if (!is_held(entry)) {
-        /* The caller's bytes are gone when this returns: what the output queues
-         * did not take is kept. */
+        /* The caller's bytes are gone when this returns, so what the output
+         * queues did not take is kept. */
         memcpy(entry->bytes, entry->at, entry->left[0] + entry->left[1]);
         entry->at = entry->bytes;
     }
@@ -506,7 +508,7 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
     struct lane *lane = &delivery->lane[stream];
     delivery->is_asked = false;
     if (!lane_is_gone(lane)) {
-        /* Not counted as passed, it will be asked for again. */
+        /* The piece is not counted, so it will be asked for again. */
         if (len > 0 && lane_write(lane, bytes, len) < 0)
             return -1;
         delivery_pass(delivery, head, stream, len);
@@ -551,7 +553,7 @@ static uint64_t give_up_slave(struct js_delivery *delivery, unsigned slave,
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave)
 {
     const struct entry *first = NULL;
-    /* Nobody is left who could forget an output that is no longer needed. */
+    /* No holder is left to forget an output that is no longer needed. */
     for (struct release **at = &delivery->releases; *at;) {
         struct release *release = *at;
         if (release->slave != slave) {

@@ -21,13 +21,13 @@
 /* How long the end of a run waits for the reader of a FIFO to take more. */
 enum { LAST_WAIT_MS = 5000 };
 
-/* As timeout(1) has it. */
+/* The same as that of timeout(1). */
 enum { TIMEOUT_EXIT = 124 };
 
 /*
  * Lines gather in `lines`; those before `start` are written. has_begun keeps a
- * run that ended before its first job from emptying the joblog of the run
- * before: only a flush empties the file, and only the first one.
+ * run that ended before its first job from emptying the joblog of the previous
+ * run: only a flush empties the file, and only the first one.
  */
 struct js_joblog {
     int fd;
@@ -56,7 +56,8 @@ static void joblog_free(struct js_joblog *joblog)
     errno = saved;
 }
 
-/* What to do about it, where the system's message does not say. */
+/* Returns what to do about the error, where the system's message does not say.
+ */
 static const char *open_hint(int error)
 {
     switch (error) {
@@ -93,7 +94,8 @@ static int joblog_open_file(struct js_joblog *joblog, bool goes_on)
     joblog->must_empty = is_file && !goes_on;
     if (!is_file || !goes_on || st.st_size == 0)
         return 0;
-    /* There are lines already: no header, and the last of them may be cut. */
+    /* There are lines already, so no header is needed, and the last line may be
+     * cut. */
     joblog->lines.len = 0;
     int fd = js_file_open_trusted(
         joblog->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
@@ -104,8 +106,8 @@ static int joblog_open_file(struct js_joblog *joblog, bool goes_on)
     return n < 0 ? -1 : js_buf_puts(&joblog->lines, "\n");
 }
 
-/* Opened once more, since O_NONBLOCK is no concern of those who share it; but a
- * file has its place in it, and a socket cannot be. */
+/* It is opened again, because O_NONBLOCK must not affect those who share it.
+ * But a regular file has a position to keep, and a socket cannot be opened. */
 static int open_shared(struct js_joblog *joblog, int fd, bool goes_on)
 {
     struct stat st;
@@ -154,8 +156,8 @@ static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
     return joblog->lines.len - joblog->start;
 }
 
-/* A line is added whole or not at all, and what is not is counted. If nobody
- * reads the joblog, memory must not grow without end. */
+/* A line is added whole or not at all, and lines that are not added are
+ * counted. If nobody reads the joblog, memory must not grow without limit. */
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion)
 {
@@ -195,7 +197,7 @@ int js_joblog_add(struct js_joblog *joblog,
     return -1;
 }
 
-/* Writes until nothing is left, or the file takes no more now: then -1. */
+/* Writes until nothing is left. Returns -1 if the file takes no more now. */
 static int write_lines(struct js_joblog *joblog)
 {
     if (joblog->must_empty && ftruncate(joblog->fd, 0) < 0)
@@ -217,19 +219,20 @@ int js_joblog_flush(struct js_joblog *joblog, struct js_err *err)
     joblog->has_begun = true;
     int written = write_lines(joblog);
     int error = errno;
-    /* Gives back the room of what is written, not at every few bytes. */
+    /* Gives back the room of what is written, but not for every few bytes. */
     if (joblog->start > joblog->lines.len / 2) {
         js_buf_consume(&joblog->lines, joblog->start);
         joblog->start = 0;
     }
-    /* The reader of a FIFO is slow: that is no trouble yet. */
+    /* The reader of a FIFO is slow, which is no problem yet. */
     if (written == 0 || error == EAGAIN)
         return 0;
     errno = error;
     return js_err_errno(err, "cannot write to the joblog %s", joblog->path);
 }
 
-/* As write_lines(), but waits for a slow reader while it reads at all. */
+/* Works like write_lines(), but waits for a slow reader as long as it reads at
+ * all. */
 static int write_last_lines(struct js_joblog *joblog)
 {
     struct pollfd writable = {.fd = joblog->fd, .events = POLLOUT};
@@ -245,7 +248,8 @@ static int write_last_lines(struct js_joblog *joblog)
     return 0;
 }
 
-/* Why lines are missing: the errno of the last write, or 0. Returns -1. */
+/* Reports why lines are missing: the errno of the last write, or 0. Returns -1.
+ */
 static int joblog_report_lost(const struct js_joblog *joblog, int error,
                               struct js_err *err)
 {
@@ -285,11 +289,11 @@ int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
 
 enum { COLUMN_RUNTIME = 3, COLUMN_EXIT = 6, COLUMN_SIGNAL = 7, COLUMN_COMMAND };
 
-/* What our joblogs and GNU parallel's have in common. */
+/* The columns that our joblogs and GNU parallel's have in common. */
 static const char header_begin[] = "Seq\tHost\tStarttime\tJobRuntime\tSend\t"
                                    "Receive\tExitval\tSignal\tCommand";
 
-/* The best that is known of a command. */
+/* The best known run of a command. */
 struct entry {
     int64_t run_ns;
     bool is_success;
@@ -323,8 +327,8 @@ static int joblog_reader_hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place: what js_buf_escape() has made of the text. What it cannot have made
- * stays as it is. */
+/* Undoes js_buf_escape() in place. Anything that it cannot have produced stays
+ * as it is. */
 static void unescape_command(char *text)
 {
     static const char letters[] = "\\nrt", bytes[] = "\\\n\r\t";
@@ -373,7 +377,7 @@ static int joblog_reader_take_line(struct js_joblog_reader *reader, char *line)
     struct entry entry;
     if (!cut_columns(line, columns, reader->is_ours))
         return 0;
-    /* GNU parallel sets its numbers right with blanks. */
+    /* GNU parallel aligns its numbers with blanks. */
     const char *run = columns[COLUMN_RUNTIME];
     run += strspn(run, " ");
     if (js_parse_duration_ns(run, &entry.run_ns) < 0)

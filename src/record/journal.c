@@ -22,24 +22,24 @@ enum {
 enum phase { OPENED = 0, BEGUN, FINISHED };
 
 /*
- * What was found (`old`) is kept as long as the journal is open: whether the
- * jobs of earlier runs have ended is asked again and again. The runs in `dead`
- * are those of old.dead that are over once it is quiet.
+ * What was found (`old`) is kept as long as the journal is open, because
+ * callers ask again and again whether the jobs of earlier runs have ended. The
+ * runs in `dead` are those of old.dead that are over once it is quiet.
  */
 struct js_journal {
     const struct js_journal_config *config; /* the file's copy */
     struct js_journal_file *file;
     struct js_journal_contents old;
-    bool is_fresh; /* the file is to be set aside; unlike the config says, not
-                      if the last run was an earlier start of this one */
+    bool is_fresh; /* set the file aside; unlike the config's is_fresh, false if
+                      the last run was an earlier start of this one */
     enum phase phase;
     bool has_jobs; /* on record, when it was opened */
     uint64_t run_id;
     size_t dead_count;
     struct js_dead_run dead[JS_JOURNAL_DEAD];
     int64_t quiet_ns; /* from BEGUN on */
-    /* If its count is not 0: ids or identities that come one by one, and gather
-     * here to one record (JOBS, AGAIN, GONE or BACK). Every other record is
+    /* If its count is not 0, it gathers ids or identities that come one by one
+     * into one record (JOBS, AGAIN, GONE or BACK). Every other record is
      * formatted from it at once, after end_gathering(). */
     struct js_journal_line *line;
 };
@@ -47,7 +47,8 @@ struct js_journal {
 /* ---------------------------------------------------------------- taking over
  */
 
-/* Says that another run has the file: the holder, if it is known. */
+/* Sets *err to say that another run has the file, and names the holder if it is
+ * known. */
 static int journal_refuse_in_use(const char *path,
                                  const struct js_journal_holder *holder,
                                  struct js_err *err)
@@ -64,8 +65,8 @@ static int journal_refuse_in_use(const char *path,
     return JS_JOURNAL_REFUSED;
 }
 
-/* Whoever starts a run again (a batch system, a launcher) knows that the start
- * before is over, or about to be. */
+/* Whoever starts a run again (a batch system, a launcher) knows that the
+ * earlier start is over, or about to be. */
 static bool is_earlier_start(const struct js_journal_config *config,
                              const struct js_journal_holder *holder)
 {
@@ -87,8 +88,8 @@ static int journal_check_holder(const struct js_journal *journal, bool is_whole,
         js_journal_is_known_gone(&old->dead[old->dead_count - 1],
                                  &old->processes))
         return 0;
-    /* A batch system has ended the start before. The same command has seen that
-     * start break off, but the jobs of it may go on within its lease. */
+    /* A batch system has ended the earlier start. The same command has seen
+     * that start break off, but its jobs may go on within its lease. */
     struct js_journal_part batch = *config->part;
     batch.command = 0;
     if (js_journal_is_earlier(&holder->part, &batch) ||
@@ -128,8 +129,8 @@ static void journal_read_holder(struct js_journal_file *file,
 }
 
 /* What is left of an earlier start of this run is about to end, and its lease
- * includes the grace period of its jobs. 0; 1 if another run has the lock, and
- * *ret says which; or -1 with errno. */
+ * includes the grace period of its jobs. Returns 0; 1 if another run has the
+ * lock, with that run in *ret; or -1 with errno. */
 static int journal_wait_for_lock(const struct js_journal *journal,
                                  struct js_journal_holder *ret)
 {
@@ -182,15 +183,15 @@ static int journal_take_over(struct js_journal *journal,
     if (rc < 0 || !js_journal_file_look(file).is_open)
         return rc;
     if (journal->is_fresh) {
-        /* A run that starts over, and is started again, goes on with what it
-         * has begun itself. */
+        /* A run that starts over (--fresh) and is then started again goes on
+         * with what it has begun itself. */
         journal_read_holder(file, &holder);
         journal->is_fresh = !is_earlier_start(journal->config, &holder);
     }
     if (journal->is_fresh && is_read_only)
         return 0;
-    /* What is set aside does not matter, be it damaged; but who holds it
-     * does. */
+    /* The content of a file that is set aside does not matter, even if it is
+     * damaged; but its holder does. */
     struct js_registry *into = journal->is_fresh ? js_registry_new() : registry;
     if (!into)
         return js_journal_file_cannot(file, "read", err);
@@ -226,8 +227,8 @@ static void journal_note_dead_runs(struct js_journal *journal)
         if (dead->id == 0 || (dead->lease_ns == 0 &&
                               !js_journal_is_known_gone(dead, &old->processes)))
             continue;
-        /* Its slaves may start what they have until their lease is over,
-         * although the next run has begun by then. */
+        /* The run's slaves may start the jobs they have until their lease is
+         * over, even if the next run has begun by then. */
         bool is_until_known = dead->until_unix_ns > 0 &&
                               dead->until_unix_ns < INT64_MAX - dead->lease_ns;
         journal->dead[journal->dead_count++] = (struct js_dead_run){
@@ -238,8 +239,8 @@ static void journal_note_dead_runs(struct js_journal *journal)
     }
 }
 
-/* The longest that is left of any lease: before it is over, a job that is
- * started could run twice at once. */
+/* The longest time that is left of any lease: a job that is started before it
+ * is over could run twice at once. */
 static void journal_find_quiet(struct js_journal *journal)
 {
     const struct js_journal_contents *old = &journal->old;
@@ -248,13 +249,13 @@ static void journal_find_quiet(struct js_journal *journal)
         const struct js_journal_dead *dead = &old->dead[i];
         if (!dead_run_may_go_on(dead, &old->processes))
             continue;
-        /* When the last run ended is known by the clock of the file system,
+        /* The end of the last run is known by the clock of the file system,
          * wherever that is; each of the others ended before its successor
-         * began, by the clock of that one. */
+         * began, by the successor's clock. */
         int64_t ago_ns = dead->until_unix_ns > 0
                              ? js_clock_unix_ns() - dead->until_unix_ns
                              : idle_ns;
-        if (ago_ns < 0) /* the clock was put back */
+        if (ago_ns < 0) /* the clock was set back */
             ago_ns = 0;
         if (ago_ns < dead->lease_ns &&
             dead->lease_ns - ago_ns > journal->quiet_ns)
@@ -344,7 +345,7 @@ static int add_line(struct js_journal *journal,
                                    line);
 }
 
-/* What has been gathered becomes a record. */
+/* Makes a record of what has been gathered. */
 static int end_gathering(struct js_journal *journal)
 {
     if (journal->line->count == 0)
@@ -408,7 +409,7 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD,
                                          .id = VERSION};
         rc = js_journal_format_write(buf, line);
-        /* What is still to be known of the file that was set aside. */
+        /* Adds what must still be known about the file that was set aside. */
         for (size_t i = 0; rc == 0 && i < journal->old.dead_count; i++)
             rc = put_dead_run(journal, buf, &journal->old.dead[i]);
     }
@@ -446,8 +447,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
     return rc;
 }
 
-/* What was added before the run began (new jobs, mostly) follows the records of
- * its beginning: they are put in front. */
+/* What was added before the run began (mostly new jobs) must follow the records
+ * of its beginning, so these are put in front. */
 int js_journal_begin(struct js_journal *journal, struct js_err *err)
 {
     struct js_buf *waiting = js_journal_file_waiting(journal->file);
@@ -486,8 +487,8 @@ int js_journal_add_news(struct js_journal *journal,
     if (journal->config->is_read_only)
         return 0;
     if (kind == JS_JOURNAL_LINE_NAME) {
-        /* One that would not fit is left out: nothing but "changed" depends on
-         * it. */
+        /* A name that would not fit is left out: only "changed" depends on it.
+         */
         if (strlen(news->name) >= sizeof(line->text))
             return 0;
         if (end_gathering(journal) < 0)
@@ -497,8 +498,8 @@ int js_journal_add_news(struct js_journal *journal,
         snprintf(line->text, sizeof(line->text), "%s", news->name);
         return add_line(journal, line);
     }
-    /* The record being gathered takes one more of its kind; of jobs, whose
-     * record has only the first id, only the next one. */
+    /* True if the record being gathered can take one more of its kind; a record
+     * of jobs, which has only the first id, can take only the next id. */
     bool is_job = kind == JS_JOURNAL_LINE_JOBS;
     bool is_fit = line->kind == kind && line->count < JS_JOURNAL_LINE_LIST &&
                   (!is_job || news->id == line->id + line->count);
@@ -520,8 +521,8 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
                          const struct js_process_pair *processes)
 {
     struct js_journal_line *line = journal->line;
-    /* Processes first: where the end is torn off, a slave without its processes
-     * must not be thought to be complete. */
+    /* Processes come first: if the end is torn off, a slave without its
+     * processes must not seem complete. */
     if (processes && js_journal_add_processes(journal, slave, processes) < 0)
         return -1;
     if (end_gathering(journal) < 0)
@@ -569,7 +570,7 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
     return add_line(journal, line);
 }
 
-/* A C string has no NUL within. */
+/* A C string cannot contain a NUL. */
 static int add_said(struct js_journal *journal,
                     const struct js_completion *completion)
 {
@@ -595,8 +596,8 @@ int js_journal_add_finish(struct js_journal *journal,
     struct js_journal_line *line = journal->line;
     if (end_gathering(journal) < 0)
         return -1;
-    /* All of them, or none: the one that finishes the job comes last, so a
-     * reader that misses it knows nothing of the attempt. */
+    /* All of the records are added, or none. The one that finishes the job
+     * comes last, so a reader that misses it ignores the attempt. */
     size_t before = waiting->len;
     int rc = add_said(journal, completion);
     line->id = completion->job->id;

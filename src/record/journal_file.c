@@ -18,14 +18,14 @@
 #include <unistd.h>
 
 enum {
-    /* So much is reserved behind the end of the file, and again when less than
-     * half of it is left: room for some thousand records. */
+    /* This much is reserved behind the end of the file, and again when less
+       than half of it is left: room for some thousand records. */
     ROOM = 1024 * 1024,
     RETRIES = 10, /* of opening a file that is being replaced, or locking it */
     HEARTBEATS = 10, /* in a lease */
 };
 
-/* How soon to look again at a sync that is late. */
+/* How soon to check a late sync again. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
 
 /* See HOLDING and SYNC in the header. */
@@ -53,8 +53,8 @@ static const enum sync_state sync_next[][4] = {
 };
 
 /*
- * The records go one way: added to `buf`, written to the file, synced to disk.
- * The counts are of those among them that finish a job, and so
+ * The records go one way: they are added to `buf`, written to the file, and
+ * synced to disk. The counts are of the records that finish a job, and so
  *
  *     recorded <= in_file <= added,  on_disk <= in_file,  syncing <= in_file
  *     in_file + finishes in buf == added
@@ -69,13 +69,13 @@ struct js_journal_file {
     struct js_journal_part part;
     int fd;           /* -1: there is no file yet */
     bool is_locked;   /* by flock(2); false where that is not supported */
-    off_t size;       /* of the file, as far as it is whole records */
+    off_t size;       /* of the whole records in the file */
     off_t room_end;   /* space is reserved up to here */
     bool can_reserve; /* the file system can reserve space */
     enum holding holding;
     int64_t touched_ns; /* when the last heartbeat was */
 
-    struct timespec old_time; /* when what was found was last written to */
+    struct timespec old_time; /* last write to the file that was found */
     int64_t idle_ns;          /* see js_journal_file_look() */
 
     struct js_buf buf;
@@ -88,11 +88,11 @@ struct js_journal_file {
 
     struct js_bgsync bgsync;
     enum sync_state sync;
-    bool is_sync_wanted; /* soon, of what is written by the next commit */
+    bool is_sync_wanted; /* a sync is wanted soon, including the next commit */
     bool has_ended;      /* nobody waits for a sync any more */
     int64_t sync_due_ns; /* unless it is CLEAN */
-    int64_t synced_ns;   /* when the last has begun */
-    int sync_error;      /* of any sync so far; it stays */
+    int64_t synced_ns;   /* when the last sync began */
+    int sync_error;      /* of any sync so far; it remains */
 };
 
 static void sync_step(struct js_journal_file *file, enum sync_event event)
@@ -124,7 +124,8 @@ js_journal_file_new(const struct js_journal_config *config)
     file->fd = -1;
     file->idle_ns = -1;
     file->sync_due_ns = JS_NEVER_NS;
-    /* Never: the clock may have begun with the machine, a moment ago. */
+    /* It means never: the clock may have started with the machine, a moment
+     * ago. */
     file->synced_ns = INT64_MIN / 2;
     file->can_reserve = true;
     if (config->part)
@@ -170,8 +171,8 @@ int js_journal_file_lock(struct js_journal_file *file)
         }
         if (errno != EWOULDBLOCK)
             return errno == EINTR ? -1 : 0;
-        /* Who looks whether the journal is locked (js_journal_model_load())
-         * has it locked for a moment as well. */
+        /* Whoever checks whether the journal is locked
+         * (js_journal_model_load()) holds the lock for a moment as well. */
         nanosleep(&moment, NULL);
     }
     return 1;
@@ -206,7 +207,8 @@ int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
         hint = "; name another file with --journal, or use --no-journal";
     js_err_set(err, "cannot %s the journal %s: %s%s", what, file->path,
                js_errno_text(error), hint);
-    /* The start before this one could open it, so the name is not to blame. */
+    /* The start before this one could open the file, so its name is not to
+     * blame. */
     bool is_refused = is_bad_name && file->part.restarts == 0;
     return is_refused ? JS_JOURNAL_REFUSED : JS_JOURNAL_CANNOT;
 }
@@ -288,7 +290,8 @@ static size_t journal_waiting_bytes(const struct js_journal_file *file)
     return file->buf.len - file->written;
 }
 
-/* How many of the records finish a job, and where the last whole one ends. */
+/* Counts the records that finish a job, and finds where the last whole record
+ * ends. */
 static uint64_t journal_count_finishes(const char *bytes, size_t len,
                                        size_t *ret_end)
 {
@@ -312,15 +315,15 @@ static uint64_t journal_count_finishes(const char *bytes, size_t len,
     return count;
 }
 
-/* All of it, or -1 with errno. */
+/* Writes all of it. Returns 0, or -1 with errno. */
 static int journal_write_waiting(struct js_journal_file *file)
 {
     while (journal_waiting_bytes(file) > 0) {
         ssize_t n = write(file->fd, file->buf.data + file->written,
                           journal_waiting_bytes(file));
         if (n < 0 && errno != EINTR) {
-            /* What is in the file as whole records counts, and waits no more:
-             * the next attempt goes on behind it. */
+            /* Whole records in the file count, and no longer wait: the next
+             * attempt continues after them. */
             int error = errno;
             size_t end;
             file->in_file +=
@@ -341,7 +344,8 @@ static int journal_write_waiting(struct js_journal_file *file)
     return 0;
 }
 
-/* Keeps room behind the end: for what runs when the disk is full. */
+/* Keeps room behind the end, for jobs that are running when the disk gets full.
+ */
 static int reserve_room(struct js_journal_file *file)
 {
     if (!file->can_reserve || file->room_end - file->size >= ROOM / 2)
@@ -368,15 +372,17 @@ static int sync_folder(const char *path)
     char *copy = strdup(path);
     int fd =
         copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    /* Some file systems cannot: then the file's own sync must do. */
+    /* Some file systems cannot do this; then the file's own sync must be
+     * enough. */
     int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
     js_fd_close(&fd);
     free(copy);
     return rc;
 }
 
-/* What is written stays in the file that we hold, also when it has no name any
- * more: all of it goes to a new one. That is waited for; it is rare. */
+/* What is written stays in the file that we hold, even when it no longer has a
+ * name. All of it goes to a new file. The caller waits for that, because it is
+ * rare. */
 static int journal_write_anew(struct js_journal_file *file)
 {
     int old = file->fd;
@@ -410,8 +416,8 @@ static int journal_write_anew(struct js_journal_file *file)
     return 0;
 }
 
-/* What is in the file is of use only under its name. What another run has taken
- * stays as it is. 0, or -1 with errno. */
+/* The content of the file is of use only under its name. A file that another
+ * run has taken stays as it is. Returns 0, or -1 with errno. */
 static int journal_keep_name(struct js_journal_file *file)
 {
     if (file->holding == TAKEN) {
@@ -428,7 +434,7 @@ static int journal_keep_name(struct js_journal_file *file)
 
 /* ---------------------------------------------------------------- syncs */
 
-/* Takes the end of a sync; a failure is one for good. */
+/* Handles the end of a sync; a failure is final. */
 static int end_sync(struct js_journal_file *file, bool wait)
 {
     int rc = js_bgsync_end(&file->bgsync, wait);
@@ -451,7 +457,8 @@ static int64_t sync_due_ns(const struct js_journal_file *file, int64_t now_ns)
     case URGENT:
         return now_ns;
     case DIRTY:
-        /* Without syncs, it is time to look whether the file is still there. */
+        /* Without syncs, it is time to check whether the file is still there.
+         */
         return file->synced_ns +
                (sync_ns == JS_JOURNAL_NO_SYNC ? JS_NS_PER_S : sync_ns);
     case SYNCING:
@@ -474,7 +481,7 @@ static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
     if ((file->sync != DIRTY && file->sync != URGENT) ||
         file->sync_due_ns > now_ns)
         return 0;
-    /* A sync of a file without its name would be of no use to anybody. */
+    /* Syncing a file that has lost its name would be of no use. */
     if (journal_keep_name(file) < 0 ||
         (!is_without && js_bgsync_start(&file->bgsync, file->fd) < 0))
         return -1;
@@ -505,7 +512,7 @@ static int journal_write_error(const struct js_journal_file *file,
                                       : js_errno_text(errno));
 }
 
-/* Where the file is gone nobody can know what has come to be in it since. */
+/* If the file is gone, nobody can know what was written to it since. */
 static void note_recorded(struct js_journal_file *file)
 {
     bool is_each = file->config.sync_ns == 0 && !file->has_ended;
@@ -519,8 +526,8 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
     int64_t lease_ns = file->config.lease_ns;
     bool is_well = true;
     if (lease_ns > 0 && now_ns - file->touched_ns >= lease_ns / HEARTBEATS) {
-        /* The heartbeat: a run that finds the file learns how long ago we were
-         * there. Where it cannot be written, that run waits longer. */
+        /* The heartbeat tells a run that finds the file how long ago we were
+         * alive. If it cannot be written, that run waits longer. */
         is_well = journal_check_ours(file) == 0;
         if (is_well) {
             file->touched_ns = now_ns;
@@ -544,8 +551,8 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
                          struct js_err *err)
 {
     if (is_fresh && file->fd >= 0) {
-        /* What is there loses its name first; only then is its lock given up,
-         * so that nobody else goes on from it under that name. */
+        /* The old file loses its name first; only then is its lock given up, so
+         * that nobody else continues from it under that name. */
         struct js_buf path = JS_BUF_INIT;
         int rc = -1;
         if (js_buf_printf(&path, "%s.old", file->path) == 0 &&
@@ -617,7 +624,8 @@ js_journal_file_look(const struct js_journal_file *file)
     };
 }
 
-/* Writes what is left, and waits until all is on disk, under its name. */
+/* Writes what is left, and waits until everything is on disk, under the file's
+ * name. */
 static int journal_make_safe(struct js_journal_file *file, struct js_err *err)
 {
     bool is_written = journal_check_ours(file) == 0 &&

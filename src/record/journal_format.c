@@ -9,10 +9,10 @@
 
 enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
-/* The first word of each kind of record. Words and their fields are for good: a
- * journal outlives the program that wrote it. What is new gets a new word,
- * which older versions skip; only a change of a word that exists needs another
- * version of the format. */
+/* The first word of each kind of record. Words and their fields never change,
+ * because a journal outlives the program that wrote it. Something new gets a
+ * new word, which older versions skip; only a change to an existing word needs
+ * another version of the format. */
 static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_HEAD] = "jobsched-journal",
     [JS_JOURNAL_LINE_RUN] = "run",
@@ -48,8 +48,9 @@ enum { WORDS = sizeof(kind_words) / sizeof(kind_words[0]) };
 
 enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
 
-/* Of fixed width, so that a checksum can be filled in once the rest of the line
- * is there, and an identity is cut from the line without looking for its end.
+/* The width is fixed, so that a checksum can be filled in once the rest of the
+ * line is there, and an identity can be cut from the line without looking for
+ * its end.
  */
 static void put_hex(char *to, uint64_t number, int digits)
 {
@@ -58,8 +59,8 @@ static void put_hex(char *to, uint64_t number, int digits)
         to[i] = hex[number & 0xf];
 }
 
-/* A clock that was put back can make a time negative; there are no signs in a
- * journal. */
+/* A clock that was set back can make a time negative, but numbers in a journal
+ * have no sign. */
 static uint64_t us_of(int64_t ns)
 {
     return ns > 0 ? (uint64_t)(ns / JS_NS_PER_US) : 0;
@@ -92,7 +93,7 @@ static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
     return 0;
 }
 
-/* All of them, with a blank in front of each. */
+/* Appends all of them, with a blank before each. */
 #define PUT(buf, ...)                                                          \
     put_numbers((buf), (const uint64_t[]){__VA_ARGS__},                        \
                 sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
@@ -119,8 +120,9 @@ static int put_mark(struct js_buf *buf, uint64_t mark)
     return js_buf_append(buf, text, sizeof(text));
 }
 
-/* Of a record about a job. These two functions and their counterparts below are
- * the format: what is put here is got there, in the same order. */
+/* Appends the fields of a record about a job. These two functions and their
+ * counterparts below define the format: those read what these write, in the
+ * same order. */
 static int put_job_fields(struct js_buf *buf,
                           const struct js_journal_line *line)
 {
@@ -199,8 +201,8 @@ static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
     }
 }
 
-/* Whether the rest of such a line is a text. It comes last because it may
- * contain blanks, and is escaped because it may contain newlines. */
+/* True if the rest of such a line is text. It comes last because it may contain
+ * blanks, and is escaped because it may contain newlines. */
 static bool has_text(enum js_journal_line_kind kind)
 {
     return kind == JS_JOURNAL_LINE_RUN || kind == JS_JOURNAL_LINE_NAME ||
@@ -238,8 +240,9 @@ int js_journal_format_write(struct js_buf *buf,
 
 /* ---------------------------------------------------------------- reading */
 
-/* What is left of a line. A bad one yields zeros from then on, so that fields
- * are read one after the other and only the whole line is judged. */
+/* The part of a line that is left to read. A bad line yields zeros from then
+ * on, so that fields are read one after the other and only the line as a whole
+ * is judged. */
 struct reader {
     const char *at, *end;
     bool is_bad;
@@ -272,7 +275,7 @@ static void get_blank(struct reader *reader)
         reader->at++;
 }
 
-/* A blank and a number. */
+/* Reads a blank and a number. */
 static uint64_t get_number(struct reader *reader)
 {
     uint64_t number = 0;
@@ -305,7 +308,7 @@ static int64_t get_us(struct reader *reader)
            JS_NS_PER_US;
 }
 
-/* The character behind a backslash; of \xHH the digits as well. */
+/* Reads the character after a backslash and, for \xHH, the digits as well. */
 static char get_escaped(struct reader *reader)
 {
     static const char codes[] = "\\tnr", meant[] = "\\\t\n\r";
@@ -321,8 +324,8 @@ static char get_escaped(struct reader *reader)
     return found ? meant[found - codes] : 0;
 }
 
-/* A blank and the rest of the line. A text with a NUL was not written by us: it
- * would look shorter than it is. */
+/* Reads a blank and the rest of the line. Text with a NUL was not written by
+ * us: it would look shorter than it is. */
 static void get_text(struct reader *reader, char *to, size_t size)
 {
     size_t len = 0;
@@ -363,7 +366,7 @@ static void get_attempt(struct reader *reader, struct js_journal_line *ret)
     outcome->err_bytes = get_number(reader);
 }
 
-/* There is room for the next of them, or the line is bad. */
+/* Checks that there is room for the next one; otherwise the line is bad. */
 static bool is_more_of_list(struct reader *reader,
                             const struct js_journal_line *line)
 {
@@ -379,7 +382,8 @@ static void get_ids(struct reader *reader, struct js_journal_line *ret)
         ret->ids[ret->count++] = get_number(reader);
 }
 
-/* Of a record about a job; all of one whose word is not known. */
+/* Reads the fields of a record about a job, or all of a record whose word is
+ * unknown. */
 static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
 {
     switch (ret->kind) {
@@ -503,8 +507,8 @@ static void get_fields(struct reader *reader, struct js_journal_line *ret)
     }
 }
 
-/* A word that is not known is no damage, if the checksum holds: a later version
- * has written it. */
+/* If the checksum is right, an unknown word is not damage: a later version has
+ * written it. */
 static enum js_journal_line_kind get_word(struct reader *reader)
 {
     const char *first = reader->at;
@@ -528,7 +532,8 @@ int js_journal_format_parse(const char *bytes, size_t len,
     if (!reader.is_bad && crc32_z(0, (const unsigned char *)reader.at,
                                   (size_t)(reader.end - reader.at)) == crc) {
         enum js_journal_line_kind kind = get_word(&reader);
-        /* Not the lists, which are long: only what `count` covers is read. */
+        /* The lists are not cleared, because they are long, and only what
+         * `count` covers is read. */
         memset(ret, 0, offsetof(struct js_journal_line, ids));
         ret->text[0] = '\0';
         ret->kind = kind;
@@ -544,7 +549,7 @@ int js_journal_format_parse(const char *bytes, size_t len,
     return -1;
 }
 
-/* Most times are limited as they are read; those of runs come as they are. */
+/* Most times are limited when they are read, but the times of runs are not. */
 int64_t js_journal_format_ns(uint64_t us)
 {
     const uint64_t most = INT64_MAX / JS_NS_PER_US;

@@ -15,14 +15,14 @@
 enum {
     PIECE = 1024 * 1024,
     VERSION = 2,
-    STOPPED = 3, /* an exit status: from here on it was not at its end */
+    STOPPED = 3, /* the lowest exit status of a run that is unfinished */
 };
 
 /*
  * first_process, slaves_here and lacks_processes are of the run that is being
  * read: its record resets them. Its processes are contents->processes from
- * first_process on; they stay there only if the run turns out to be without an
- * end, and all of them to be of this boot and pid namespace.
+ * first_process on; they stay there only if the run turns out to have no end,
+ * and all of them turn out to belong to this boot and pid namespace.
  */
 struct loading {
     const char *name;
@@ -32,8 +32,9 @@ struct loading {
     uint64_t boot, space;         /* of this process */
     struct js_journal_line *line; /* large */
     size_t first_process;         /* of the run that is being read */
-    uint64_t slaves_here;         /* of it: with processes that would be here */
-    bool lacks_processes;         /* of it: there was no memory for them */
+    uint64_t slaves_here; /* of that run: with processes that would be here */
+    bool lacks_processes; /* of that run: no memory for its processes
+                           */
     bool has_head;
     js_journal_line_fn visit; /* NULL: nobody */
     void *arg;
@@ -54,8 +55,8 @@ static int journal_load_refuse(const struct loading *loading, const char *what)
         loading->name, loading->contents->valid, what, loading->name);
 }
 
-/* Without memory nothing fails: a run whose processes are not all known cannot
- * be known to be gone, and so its lease is waited for. */
+/* Nothing fails without memory: if not all processes of a run are known, it
+ * cannot be known to be gone, and the next run waits for its lease. */
 static void journal_load_add_process(struct loading *loading, uint64_t pid,
                                      uint64_t started)
 {
@@ -64,8 +65,8 @@ static void journal_load_add_process(struct loading *loading, uint64_t pid,
                                               &process, sizeof(process)) < 0;
 }
 
-/* A process id says something only within one boot and one pid namespace. 0 is
- * what could not be found out, and never the same as ours. */
+/* A process id has a meaning only within one boot and one pid namespace. 0
+ * stands for one that could not be found out, and is never the same as ours. */
 static bool is_in_this_space(const struct loading *loading, uint64_t boot,
                              uint64_t space)
 {
@@ -87,8 +88,8 @@ static bool is_earlier_of_batch(const struct js_journal_part *earlier,
            earlier->batch_restarts < part->batch_restarts;
 }
 
-/* If there are too many the oldest goes, whose lease is the most likely to be
- * over. */
+/* If there are too many, the oldest is dropped, because its lease is the most
+ * likely to be over. */
 static void add_dead(struct js_journal_contents *contents,
                      const struct js_journal_dead *run)
 {
@@ -98,20 +99,20 @@ static void add_dead(struct js_journal_contents *contents,
     dead[contents->dead_count++] = *run;
 }
 
-/* Of the run that has been read: if it has not ended it is a dead one. */
+/* Called when a run has been read: if it has not ended, it is a dead run. */
 static void journal_load_end_run(struct loading *loading, int64_t until_unix_ns)
 {
     struct js_journal_contents *contents = loading->contents;
     const struct js_journal_holder *holder = &contents->holder;
     const struct js_journal_part *part = loading->reader->part;
-    /* A batch job is started again when a node was lost as well, and then what
-     * failed may have failed of that. */
+    /* A batch job is also started again after a node was lost, and then jobs
+     * may have failed because of that. */
     bool has_stopped = holder->has_ended && holder->status == STOPPED;
     if (part && !has_stopped && is_earlier_of_batch(&holder->part, part) &&
         !is_earlier_of_command(&holder->part, part))
         js_registry_unsettle(loading->registry);
-    /* All of its processes are on record, and would be here: then it can be
-     * known to be gone. */
+    /* If all of the run's processes are on record, and would be here, the run
+     * can be known to be gone. */
     bool is_here = !loading->lacks_processes &&
                    loading->slaves_here == holder->slaves &&
                    strcmp(holder->host, loading->reader->host) == 0 &&
@@ -153,7 +154,7 @@ static void take_dead(struct loading *loading)
                  .begin_unix_ns = js_journal_format_ns(line->unix_us),
                  .until_unix_ns = js_journal_format_ns(line->until_us),
                  .lease_ns = (int64_t)line->lease_us * JS_NS_PER_US,
-                 /* Where its processes are not known, its lease counts. */
+                 /* If its processes are not known, its lease counts. */
                  .outlives = line->outlives != 0 || !is_here,
                  .is_here = is_here,
                  .first = first,
@@ -171,8 +172,7 @@ static void take_process(struct loading *loading)
     if (!is_in_this_space(loading, pair->boot, pair->space) || pair->pid == 0 ||
         pair->runner == 0)
         return;
-    /* A slave that is known has another runner. The first process is the
-     * master. */
+    /* A known slave has another runner. The first process is the master. */
     bool is_known = false;
     for (size_t i = loading->first_process + 1; i < count && !is_known; i++)
         is_known = all[i].pid == pair->pid && all[i].started == pair->started;
@@ -245,7 +245,8 @@ static void journal_load_take_run_line(struct loading *loading)
         holder->slaves++;
         break;
     case JS_JOURNAL_LINE_DEAD_PROCESS:
-        /* They stand in front of the first run, and so does the next. */
+        /* These records come before the first run, and so does the next kind.
+         */
         for (size_t i = 0; !holder->is_known && i + 1 < line->count; i += 2)
             journal_load_add_process(loading, line->ids[i], line->ids[i + 1]);
         break;
@@ -256,7 +257,8 @@ static void journal_load_take_run_line(struct loading *loading)
     case JS_JOURNAL_LINE_END:
         holder->has_ended = true;
         holder->status = line->status;
-        /* It was not broken off: what is started after it is another run. */
+        /* The run did not break off: what is started after it is another run.
+         */
         if (line->status < STOPPED)
             js_registry_unsettle(loading->registry);
         break;
@@ -308,8 +310,8 @@ static int journal_load_take_line(struct loading *loading)
         rc = js_registry_set(registry, line->id, JS_JOB_STATE_SUCCEEDED);
         break;
     case JS_JOURNAL_LINE_FAILED:
-        /* In an earlier start of what the reader is part of it counts as this
-         * run's own. */
+        /* In an earlier start of the reader's part it counts as this run's own.
+         */
         rc =
             part && js_journal_is_earlier(&loading->contents->holder.part, part)
                 ? js_registry_settle(registry, line->id)
@@ -335,11 +337,11 @@ static int journal_load_take_line(struct loading *loading)
 
 /* ---------------------------------------------------------------- the tail */
 
-/* Whether a valid record begins at `at`. That is asked of every byte behind the
- * last one, and these may be many. */
+/* True if a valid record begins at `at`. This is checked for every byte after
+ * the last record, and there may be many. */
 static bool has_record(struct loading *loading, const char *at, size_t left)
 {
-    /* Most places are seen at a glance to be no record. */
+    /* Most places are quickly seen not to begin a record. */
     if (left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
         !isxdigit((unsigned char)at[7]))
         return false;
@@ -349,8 +351,8 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
                                               loading->line) == 0;
 }
 
-/* Bytes that are no record, up to the end of the file. If a record stands
- * behind them, something within the file was lost, and nobody knows what: the
+/* Judges bytes that are not a record, up to the end of the file. If a record
+ * follows them, something within the file was lost, and nobody knows what: the
  * user has to decide. If none does, a write was cut off, and the records before
  * it are all that was ever promised. */
 static int judge_tail(struct loading *loading, const struct js_buf *tail)
@@ -369,8 +371,8 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
     }
     if (loading->has_head)
         return 0;
-    /* Bytes that are not what is left of the first record of a journal are
-     * somebody else's, and not to be cut. Zeros are what some file systems
+    /* Bytes that cannot be the remains of a journal's first record belong to
+     * somebody else, and must not be cut. Zeros are what some file systems
      * leave where a machine went down before the data was on disk. */
     struct js_buf head = JS_BUF_INIT;
     struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
@@ -415,9 +417,9 @@ static int journal_load_read_tail(struct loading *loading, int fd)
 
 /* ---------------------------------------------------------------- the file */
 
-/* The whole records at the front of the piece. `valid` moves record by record:
- * messages about the next one name the place where it begins. Returns how many
- * bytes they are, and -1 when they are refused. */
+/* Reads the whole records at the front of the piece. `valid` moves record by
+ * record, because messages about the next record name the place where it
+ * begins. Returns how many bytes the records are, or -1 if they are refused. */
 static ssize_t take_piece(struct loading *loading, const char *bytes,
                           size_t len)
 {
@@ -439,9 +441,9 @@ static ssize_t take_piece(struct loading *loading, const char *bytes,
     return (ssize_t)at;
 }
 
-/* The records, and what is behind them; 1 if there are more by now: a run may
- * be writing, and a record that is half written when it is read is neither
- * damage nor a torn tail. */
+/* Reads the records, and what follows them. Returns 1 if there are more by now:
+ * a run may be writing, and a record that is half written when it is read is
+ * neither damage nor a torn tail. */
 static int journal_load_all(struct loading *loading, int fd, char *piece)
 {
     struct js_journal_contents *contents = loading->contents;
@@ -455,7 +457,7 @@ static int journal_load_all(struct loading *loading, int fd, char *piece)
     } while (taken > 0);
     if (taken < 0)
         return -1;
-    /* What did not fit into one piece counts as well. */
+    /* Bytes that did not fit into one piece count as well. */
     off_t end = lseek(fd, 0, SEEK_END);
     if (end <= 0 || (uint64_t)end <= contents->valid)
         return 0;

@@ -26,7 +26,7 @@ struct job {
     uint32_t name; /* where it begins in the names */
 };
 
-/* As it is in the journal: half the size of what is handed out. */
+/* An attempt as in the journal: half the size of what callers get. */
 struct attempt {
     uint32_t id, attempt, cores;
     uint32_t slave; /* its number */
@@ -38,15 +38,15 @@ struct attempt {
     uint8_t kind, exit_code, signal, cause, step;
 };
 
-/* A job that has begun. They are few at a time, whatever the run, so the list
- * has no holes: the last takes the place of one that has ended. */
+/* A job that has begun. There are few at a time, however big the run, so the
+ * list has no holes: the last entry takes the place of one that has ended. */
 struct begun {
     uint32_t id, attempt;
     uint32_t slave;
     int64_t start_unix_ns;
 };
 
-/* A slave of one run: the same rank of the next run is another. */
+/* A slave of one run: the same rank in the next run is another slave. */
 struct slave {
     uint64_t rank, slots;
     size_t host; /* where it begins in the texts */
@@ -65,18 +65,18 @@ struct run {
 
 struct loss {
     uint32_t id, slave, losses;
-    uint32_t attempts; /* so many were on record before it */
+    uint32_t attempts; /* how many were on record before it */
     int64_t unix_ns;
 };
 
-/* In a list of their own, since few attempts fail. */
+/* Kept in a list of their own, since few attempts fail. */
 struct tail {
     uint32_t attempt; /* its number */
     uint32_t stream;
     size_t text;
 };
 
-/* What an attempt has written, whose end is the next record. */
+/* The output of the attempt whose end is the next record. */
 struct said {
     uint64_t id;
     struct tail tail;
@@ -87,7 +87,7 @@ struct said {
  * Tables that only grow while the journal is read, and point to each other by
  * index: a job to its latest attempt, that to the one before and to its slave,
  * a slave to its run, names and texts by offset. `cache`, `said` and
- * `leftovers` are of the run and the record that are being read.
+ * `leftovers` belong to the run and the record that are being read.
  */
 struct js_journal_model {
     struct js_registry *registry;
@@ -142,7 +142,7 @@ static const char *text_at(const struct js_buf *texts, size_t offset)
     return texts->data + offset;
 }
 
-/* The job of that id; NULL if it was not accepted. */
+/* Returns the job with this id, or NULL if it was not accepted. */
 static struct job *find_job(const struct js_journal_model *model, uint64_t id)
 {
     return id > 0 && id <= job_count(model) ? job_at(model, id - 1) : NULL;
@@ -150,7 +150,8 @@ static struct job *find_job(const struct js_journal_model *model, uint64_t id)
 
 /* ---------------------------------------------------------------- runs */
 
-/* The run that the records being read belong to. NULL: none has begun. */
+/* Returns the run that the records being read belong to, or NULL if none has
+ * begun. */
 static struct run *last_run(const struct js_journal_model *model)
 {
     size_t count = run_count(model);
@@ -183,8 +184,8 @@ static int add_slave(struct js_journal_model *model, uint64_t rank,
                      uint64_t slots, const char *host)
 {
     struct slave slave = {.rank = rank, .slots = slots};
-    /* A journal says of no job that it ran before a run began; should it be
-     * so, that was a run of which nothing is known. */
+    /* No journal says that a job ran before a run began; if one does, that was
+     * a run about which nothing is known. */
     if (!last_run(model) && add_run(model, "", 0, 0) < 0)
         return -1;
     slave.run = (uint32_t)run_count(model) - 1;
@@ -196,7 +197,7 @@ static int add_slave(struct js_journal_model *model, uint64_t rank,
     return 0;
 }
 
-/* The number of the slave of that rank in the last run, or NONE. */
+/* Returns the number of the slave with this rank in the last run, or NONE. */
 static size_t journal_model_find_slave(struct js_journal_model *model,
                                        uint64_t rank)
 {
@@ -229,7 +230,7 @@ static int get_slave(struct js_journal_model *model, uint64_t rank,
 
 /* ---------------------------------------------------------------- begun */
 
-/* The last one takes its place. */
+/* The last entry takes its place. */
 static void drop_begun(struct js_journal_model *model, struct job *job)
 {
     if (!job->begun)
@@ -241,7 +242,8 @@ static void drop_begun(struct js_journal_model *model, struct job *job)
     job->begun = 0;
 }
 
-/* The jobs that it had begun run again elsewhere; they do not run any more. */
+/* The jobs that the slave had begun run again elsewhere; they are no longer
+ * running. */
 static void take_left(struct js_journal_model *model, uint64_t rank)
 {
     size_t number = journal_model_find_slave(model, rank);
@@ -258,7 +260,8 @@ static void take_left(struct js_journal_model *model, uint64_t rank)
 /* ---------------------------------------------------------------- attempts */
 
 /* A job points to its latest attempt, and each attempt to the one before: that
- * is all the history that is asked for, and costs four bytes an attempt. */
+ * is all the history that callers ask for, and it costs four bytes per attempt.
+ */
 static int take_attempt(struct js_journal_model *model, struct job *job,
                         const struct js_journal_line *line)
 {
@@ -294,8 +297,8 @@ static int take_attempt(struct js_journal_model *model, struct job *job,
         model->leftovers.attempt == attempt.attempt)
         attempt.leftovers = model->leftovers.leftovers;
     model->leftovers.id = 0;
-    /* What the record before says was written by this attempt, or by one whose
-     * end is not on record. */
+    /* The output in the preceding record is that of this attempt, or of one
+     * whose end is not on record. */
     bool has_said = said->is_there && said->id == attempt.id &&
                     said->tail.attempt == attempt.attempt;
     said->is_there = false;
@@ -311,7 +314,7 @@ static int take_attempt(struct js_journal_model *model, struct job *job,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* A record about a job that was accepted. */
+/* Reads a record about a job that was accepted. */
 static int journal_model_take_job_line(struct js_journal_model *model,
                                        struct job *job,
                                        const struct js_journal_line *line)
@@ -340,7 +343,7 @@ static int journal_model_take_job_line(struct js_journal_model *model,
         job->begun = (uint32_t)begun_count(model);
         return 0;
     case JS_JOURNAL_LINE_LOST:
-        /* It has ended, though not as an attempt does. */
+        /* It has ended, though not like an attempt. */
         drop_begun(model, job);
         loss.unix_ns = js_journal_format_ns(line->unix_us);
         if (get_slave(model, line->slave, &loss.slave) < 0)
@@ -409,8 +412,8 @@ static int journal_model_take_line(void *arg,
 
 /* ---------------------------------------------------------------- life */
 
-/* In the order of what is certain: the journal's own word, the process, the
- * lock, and at last how long nothing was heard. */
+/* The checks go from the most certain to the least: the journal's own word, the
+ * process, the lock, and finally how long ago the run gave a sign. */
 static enum js_journal_model_life
 journal_model_life_of(const struct js_journal_model *model, int fd)
 {
@@ -420,11 +423,11 @@ journal_model_life_of(const struct js_journal_model *model, int fd)
         return JS_JOURNAL_MODEL_NO_RUN;
     if (holder->has_ended)
         return JS_JOURNAL_MODEL_ENDED;
-    gethostname(host, sizeof(host) - 1); /* failing: then it is elsewhere */
+    gethostname(host, sizeof(host) - 1); /* fails: it is elsewhere */
     enum js_journal_master master = js_journal_master_of(holder, host);
     if (master == JS_JOURNAL_MASTER_LIVES)
         return JS_JOURNAL_MODEL_ON;
-    /* For the moment in which the lock is ours a run that wants it waits
+    /* A run that needs the lock waits for the moment in which we hold it
      * (js_journal_file_lock()). */
     if (flock(fd, LOCK_SH | LOCK_NB) == 0)
         flock(fd, LOCK_UN);
@@ -502,13 +505,14 @@ struct js_journal_model *js_journal_model_read(int fd, const char *name,
     if (!model || model->life != JS_JOURNAL_MODEL_BROKEN ||
         fstat(fd, &st) < 0 || (uint64_t)st.st_size <= model->contents.size)
         return model;
-    /* A run that ended while its journal was read has recorded that by now. */
+    /* A run that ended while its journal was being read has recorded that by
+     * now. */
     js_journal_model_free(model);
     return load_once(fd, name, err);
 }
 
 /* The path may come from a user, so it may be anything: no link is followed,
- * and no FIFO waited for. */
+ * and no FIFO is waited for. */
 struct js_journal_model *js_journal_model_load(const char *path,
                                                struct js_err *err)
 {

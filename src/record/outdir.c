@@ -19,13 +19,13 @@ static const char stream_name[] = "standard input";
 
 enum { MARKER_MAX = 64 * 1024 };
 
-/* The lock on the marker is what says that a run is on; it goes with the
- * process, however that ends. */
+/* The lock on the marker shows that a run is running; it goes with the process,
+ * however that ends. */
 struct js_outdir {
     int fd; /* of the marker, locked */
 };
 
-/* Who writes there. Escaped; "": there is none. */
+/* The list and journal that write there, escaped; "": there is none. */
 struct owner {
     struct js_buf list, from, journal;
 };
@@ -37,7 +37,7 @@ static void owner_release(struct owner *owner)
     js_buf_release(&owner->journal);
 }
 
-/* What is not known is never the same. */
+/* An unknown path is never the same as another. */
 static bool is_same_text(const struct js_buf *a, const struct js_buf *b)
 {
     return a->len > 0 && a->len == b->len &&
@@ -46,8 +46,9 @@ static bool is_same_text(const struct js_buf *a, const struct js_buf *b)
 
 /* ---------------------------------------------------------------- this run */
 
-/* From the root; what is not there yet (a journal) by its folder. Owned by the
- * caller; NULL. */
+/* Returns the path from the root, for a file that does not exist yet (a
+ * journal) by way of its folder. The caller owns it; NULL: it cannot be found
+ * out. */
 static char *find_path(const char *path)
 {
     struct js_buf whole = JS_BUF_INIT;
@@ -68,7 +69,7 @@ static char *find_path(const char *path)
     return copy;
 }
 
-/* `to`, as it is seen from the folder; both from the root. */
+/* Returns `to` as seen from the folder; both are paths from the root. */
 static int put_from(const char *folder, const char *to, struct js_buf *ret)
 {
     size_t same = 0, at = 0;
@@ -87,8 +88,8 @@ static int put_from(const char *folder, const char *to, struct js_buf *ret)
     return js_buf_escape(ret, to + same, strlen(to + same));
 }
 
-/* By several names, as any of them may change: a project that is moved with its
- * folder keeps the path from the one to the other. */
+/* Several names are compared, as any of them may change: a project that is
+ * moved with its folder keeps the path from one to the other. */
 static int outdir_describe(const struct js_outdir_config *config,
                            struct owner *ret)
 {
@@ -123,8 +124,8 @@ static void outdir_take_line(const char *line, size_t len, const char *word,
     js_buf_append(ret, line + begin, len - begin);
 }
 
-/* Of a marker that cannot be read, or that a later version has written, less is
- * known: the folder may then count as nobody's. */
+/* Less is known about a marker that cannot be read, or that a later version has
+ * written; then the folder may count as nobody's. */
 static void read_owner(int fd, struct owner *ret)
 {
     char text[MARKER_MAX];
@@ -150,7 +151,8 @@ static int outdir_put_line(struct js_buf *text, const char *word,
                                            (int)value->len, value->data);
 }
 
-/* For writing if it is this user's own. -1: there is none that could be used.
+/* Opens the marker, for writing if it is this user's own. Returns -1 if there
+ * is none that could be used.
  */
 static int open_marker(const char *dir, bool *ret_own)
 {
@@ -189,7 +191,7 @@ static bool has_output(const char *dir)
     return is_there;
 }
 
-/* What is to be said where the folder is another's; 0 if it is not. */
+/* Reports that the folder belongs to another list. Returns 0 if it does not. */
 static int judge_owner(const struct js_outdir_config *config,
                        const struct owner *self, const struct owner *other,
                        bool is_locked, struct js_err *err)
@@ -203,7 +205,7 @@ static int judge_owner(const struct js_outdir_config *config,
         (is_locked && !has_output(config->dir)))
         return 0;
     if (is_own && config->journal)
-        return 0; /* the journal is locked as well: its message says more */
+        return 0; /* the journal is locked too, and its message says more */
     const char *what =
         is_locked ? "holds the output of" : "is in use by a run of";
     if (!config->journal) {
@@ -239,7 +241,8 @@ int js_outdir_take(const struct js_outdir_config *config,
     rc = judge_owner(config, &self, &other, is_locked, err);
     if (rc < 0)
         goto end;
-    /* If it cannot be written, nothing else will be there for long either. */
+    /* If the marker cannot be written, nothing else can be written there
+     * either. */
     if (is_own && is_locked &&
         outdir_put_line(&text, "list", &self.list) == 0 &&
         outdir_put_line(&text, "from", &self.from) == 0 &&

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_QUARTILES = 4 }; /* gaps longer than so many are no gaps */
+enum { WAIT_QUARTILES = 4 }; /* gaps longer than this many are not gaps */
 
-/* Of a joblog only run times are known; all else is zero then. */
+/* A joblog gives only run times; then everything else is zero. */
 struct js_past_runs {
     struct js_journal_model *model;     /* NULL: of a joblog */
     struct js_journal_model *own_model; /* the same, if it is ours to free */
@@ -49,8 +49,8 @@ static int compare_times(const void *a, const void *b)
     return (*one > *other) - (*one < *other);
 }
 
-/* All attempts, also those that failed or were stopped: they held a slot like
- * the others. */
+/* All attempts count, even those that failed or were stopped: they held a slot
+ * like the others. */
 static int collect_spans(struct gaps *gaps)
 {
     size_t count = js_journal_model_look(gaps->model).attempts;
@@ -91,8 +91,8 @@ static int place_span(struct gaps *gaps, const struct span *span)
     return js_buf_append(&gaps->gaps, &gap_ns, sizeof(gap_ns));
 }
 
-/* The mean of what the machine needs between two jobs of a slot: for short jobs
- * it decides how long a run takes. */
+/* Computes the mean time that the machine needs between two jobs of a slot: for
+ * short jobs it decides how long a run takes. */
 static int measure_gap(struct js_past_runs *past_runs)
 {
     struct gaps gaps = {.model = past_runs->model};
@@ -140,8 +140,8 @@ static int past_runs_count_slots(struct js_strmap *hosts, const char *host,
     return 0;
 }
 
-/* For a forecast of other numbers of hosts: how many slots one more would
- * bring. */
+/* Used in a forecast for other numbers of hosts: how many slots one more host
+ * would bring. */
 static int measure_hosts(struct js_past_runs *past_runs)
 {
     const struct js_journal_model *model = past_runs->model;
@@ -265,7 +265,8 @@ int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
     return sum_attempts(past_runs->model, known.latest);
 }
 
-/* Its run time was measured with these, whatever the list asks for now. */
+/* The job's run time was measured with these cores, whatever the list asks for
+ * now. */
 uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id)
 {
     struct js_journal_model_job known;

@@ -27,7 +27,7 @@ static uint64_t progress_ended(const struct js_progress *progress)
     return progress->done + progress->failed + progress->skipped;
 }
 
-/* From 0 to 1, and that only at the end. */
+/* Returns a number from 0 to 1; 1 only at the end. */
 static double progress_part(const struct js_progress *progress)
 {
     double count = (double)progress_ended(progress);
@@ -41,7 +41,8 @@ static int64_t progress_divide_rounded(int64_t count, int64_t by)
     return count / by + (count % by >= by / 2 + by % 2);
 }
 
-/* In the unit in which it is at least one: long jobs end a few an hour. */
+/* The unit is the one in which the rate is at least one: only a few long jobs
+ * end per hour. */
 static int print_rate(char *text, double a_second)
 {
     static const struct {
@@ -58,7 +59,7 @@ static int print_rate(char *text, double a_second)
                     rate, units[i].name);
 }
 
-/* A guess, as exactly as one wants to know it. */
+/* A guess, no more exact than a person needs it. */
 static int print_to_go(const struct js_progress *progress, char *text)
 {
     int64_t seconds = progress_divide_rounded(progress->left_ns, JS_NS_PER_S);
@@ -103,7 +104,7 @@ enum field {
     COUNT,
     FAILED,
     TO_GO,
-    BEFORE_BAR, /* so many fields matter more than the bar */
+    BEFORE_BAR, /* this many fields matter more than the bar */
     RUNNING = BEFORE_BAR,
     RATE,
     LEFT,
@@ -114,8 +115,8 @@ enum field {
     FIELDS,
 };
 
-/* With the separator from the one before. Returns the length: 0 if there is
- * nothing to say. */
+/* Formats the field with the separator before it. Returns the length, or 0 if
+ * there is nothing to say. */
 static int print_field(const struct js_progress *progress, enum field field,
                        char *text)
 {
@@ -164,7 +165,8 @@ static int print_field(const struct js_progress *progress, enum field field,
 
 /* ---------------------------------------------------------------- the line */
 
-/* The fields as they are printed, before it is known how many of them fit. */
+/* The fields as they will be printed; how many of them fit is found out later.
+ */
 struct line {
     char text[FIELDS][FIELD_SIZE];
     enum field shown; /* so many are */
@@ -183,7 +185,7 @@ static void add_fields(struct line *line, const struct js_progress *progress,
     }
 }
 
-/* With a bar of so many cells, or without one (0). */
+/* Appends the line with a bar of this many cells, or without a bar (0). */
 static int append_line(struct js_buf *buf, const struct line *line, int cells,
                        double part, bool has_colour)
 {
@@ -197,7 +199,7 @@ static int append_line(struct js_buf *buf, const struct line *line, int cells,
                            cells - full, empty_cells);
     for (enum field i = 0; rc == 0 && i < line->shown; i++) {
         const char *text = line->text[i];
-        /* In red, but for its separator. */
+        /* In red, except for the separator. */
         bool is_alarm = has_colour && i == FAILED && text[0];
         rc = is_alarm
                  ? js_buf_printf(buf, ", \033[31m%s\033[m", text + strlen(", "))
@@ -220,8 +222,7 @@ int js_progress_bar(const struct js_progress *progress, unsigned width,
     bool is_whole = line.shown == BEFORE_BAR;
     bool has_bar = is_whole && is_known &&
                    line.columns + (size_t)cells + BAR_EXTRA <= width;
-    /* Where there is no room for the bar, nor is there for what matters
-     * less. */
+    /* If there is no room for the bar, there is none for what matters less. */
     if (has_bar)
         line.columns += (size_t)cells + BAR_EXTRA;
     if (is_whole && (has_bar || !is_known))
@@ -257,15 +258,15 @@ int js_progress_sentence(const struct js_progress *progress, struct js_buf *buf)
 
 /* ---------------------------------------------------------------- the ETA */
 
-/* How many jobs count: many of each slot, or what has run so far could not
- * be distinguished from what goes by between two jobs. */
+/* How many jobs count: many of each slot, because otherwise run times could not
+ * be distinguished from the time between two jobs. */
 enum { JOBS_LEAST = 100, JOBS_PER_SLOT = 100 };
 
-/* So many run times a job that runs may have had so far: what is beyond that
- * went by between jobs. */
+/* A running job may have run for this many run times so far: anything beyond
+ * that passed between jobs. */
 enum { RUN_TIMES_MOST = 4 };
 
-/* So many ends say something, whatever the slots. */
+/* This many ends are enough, however many slots there are. */
 enum { ENDED_ENOUGH = 3 };
 
 static double eta_seconds(int64_t ns)
@@ -318,8 +319,8 @@ struct js_eta_estimate js_eta_estimate(const struct js_eta *eta, uint64_t slots,
     double mean_s = eta->run_s / eta->jobs;
     double running_s = (double)eta->running * mean_s;
     uint64_t to_come = left > eta->running ? left - eta->running : 0;
-    /* What a job takes of a slot: its run time, and what goes by until the
-     * next. */
+    /* The slot time that a job takes: its run time, and the time until the next
+     * job. */
     double between_s =
         eta_at_most(eta->slot_s - eta->run_s, RUN_TIMES_MOST * running_s);
     double cost_s = (eta->slot_s - between_s) / eta->jobs;
@@ -335,9 +336,9 @@ struct js_eta_estimate js_eta_estimate(const struct js_eta *eta, uint64_t slots,
 
 /* ---------------------------------------------------------------- when */
 
-/* A bar is drawn no sooner than so long after it was drawn, and looked at no
- * sooner than so long after it was left alone. Where nothing changes it is
- * drawn for the time that passes, and in case the terminal has another width.
+/* The shortest time between two drawings of a bar, and the shortest time until
+ * a check after one that drew nothing. If nothing changes, the bar is drawn
+ * because time passes, and in case the terminal has a new width.
  */
 static const int64_t bar_drawn_ns = 100 * JS_NS_PER_MS;
 static const int64_t bar_look_ns = 10 * JS_NS_PER_MS;
@@ -440,7 +441,7 @@ void js_display_show(struct js_display *display, int64_t now_ns,
                      struct js_progress progress, int64_t run_ns,
                      bool is_within_job)
 {
-    /* To be skipped takes no time. */
+    /* Skipped jobs take no time. */
     js_eta_note(&display->eta, now_ns, progress.done + progress.failed, run_ns,
                 progress.running);
     struct js_eta_estimate estimate =

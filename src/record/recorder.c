@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many jobs are named one by one as they fail for good or are skipped, so
- * many attempts that failed and were run again, and so many failed jobs at the
- * end.
+/* This many jobs are named one by one as they fail for good or are skipped,
+ * this many attempts that failed and were run again, and this many failed jobs
+ * at the end.
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
@@ -23,7 +23,7 @@ struct mishap {
 /* A job that has finished and may not be on record yet. */
 struct js_unreported {
     struct js_unreported *next;
-    uint64_t number; /* among the finishes of the journal */
+    uint64_t number; /* its position among the finishes of the journal */
     struct js_completion completion;
 };
 
@@ -76,7 +76,8 @@ void js_recorder_release(struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- the run */
 
-/* journal_error stops the run: who reports an event could not help it. */
+/* journal_error stops the run: the caller that reports an event could not help
+ * it. */
 static void note_journal(struct js_recorder *recorder, int rc)
 {
     if (rc < 0)
@@ -106,8 +107,8 @@ void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
         note_journal(recorder, js_journal_add_left(recorder->journal, slave));
 }
 
-/* A line of the trace, and nothing else: a round is no fact that a later run
- * needs. */
+/* Only the trace gets a line: a later run does not need to know about a round.
+ */
 void js_recorder_dispatched(struct js_recorder *recorder,
                             const struct js_job *job)
 {
@@ -115,7 +116,8 @@ void js_recorder_dispatched(struct js_recorder *recorder,
         return;
     js_console_trace(&recorder->console, "Dispatch job: %" PRIu64 "\n",
                      job->id);
-    /* Now, or a slave might say that it runs the job before this is seen. */
+    /* It is written now, or a slave might report that it runs the job before
+     * this is seen. */
     if (!js_delivery_look(recorder->delivery).is_within_job)
         js_console_flush(&recorder->console);
 }
@@ -139,8 +141,8 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
 
 /* ---------------------------------------------------------------- mishaps */
 
-/* For the messages about those that come after it; without memory they say
- * less. */
+/* Keeps this for the messages about jobs that come after it; without memory
+ * they say less. */
 static void keep_mishap(struct js_recorder *recorder,
                         const struct js_completion *completion)
 {
@@ -168,8 +170,9 @@ static void keep_mishap(struct js_recorder *recorder,
     js_buf_release(&text);
 }
 
-/* What happened to the job because of which this one is skipped; NULL: nothing
- * in this run, or it is not skipped. *ret_name: its name, or NULL. */
+/* Returns what happened to the job because of which this one is skipped; NULL
+ * if nothing did in this run, or this job is not skipped. *ret_name is that
+ * job's name, or NULL. */
 static const struct mishap *find_parent(const struct js_recorder *recorder,
                                         const struct js_completion *completion,
                                         const char **ret_name)
@@ -182,7 +185,8 @@ static const struct mishap *find_parent(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- a failure */
 
-/* Attempts that run again must not use up the places of what failed for good.
+/* Attempts that run again must not use up the places of jobs that failed for
+ * good.
  */
 static void show_failure(struct js_recorder *recorder,
                          const struct js_completion *completion)
@@ -216,7 +220,8 @@ static void show_failure(struct js_recorder *recorder,
     js_buf_release(&text);
 }
 
-/* The first few by name: a list of thousands would hide the summary above it.
+/* Only the first few are named: a list of thousands would hide the summary
+ * above it.
  */
 int js_recorder_describe_failed(const struct js_recorder *recorder,
                                 struct js_buf *ret)
@@ -237,7 +242,7 @@ int js_recorder_describe_failed(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- a job */
 
-/* Into the joblog, the trace and the messages. */
+/* Reports the job to the joblog, the trace and the messages. */
 static void recorder_report(struct js_recorder *recorder,
                             const struct js_completion *completion)
 {
@@ -246,7 +251,7 @@ static void recorder_report(struct js_recorder *recorder,
     if (recorder->joblog && is_run &&
         js_joblog_add(recorder->joblog, completion) < 0 &&
         !recorder->is_joblog_lacking) {
-        /* How many are missing is said at the end. */
+        /* The end of the run reports how many are missing. */
         recorder->is_joblog_lacking = true;
         js_log(&recorder->console.log,
                "job %" PRIu64
@@ -287,8 +292,8 @@ static int add_to_journal(struct js_recorder *recorder,
     return 0;
 }
 
-/* From the file that the job has written into: where output goes to a folder,
- * nothing of it came here by way of the delivery. */
+/* Reads the file that the job wrote: if output goes to a folder, none of it
+ * comes here through the delivery. */
 static bool read_tail(const struct js_recorder *recorder,
                       const struct js_completion *completion,
                       struct js_output_tail *ret)
@@ -324,7 +329,7 @@ void js_recorder_finished(struct js_recorder *recorder,
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED &&
         recorder->failed_named < FAILED_NAMED) {
-        /* For the end; without memory for it fewer are named. */
+        /* Notes the name for the end; without memory fewer jobs are named. */
         size_t before = names->len;
         if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
             js_summary_who(completion->job, names) < 0)
@@ -335,8 +340,8 @@ void js_recorder_finished(struct js_recorder *recorder,
     if (recorder->journal && add_to_journal(recorder, &whole) == 0)
         return;
     if (recorder->journal) {
-        /* There was no memory for the record: the job is dropped, unreported.
-         * It is not on record, and so it runs again. */
+        /* Drops the job without a report, because there was no memory for its
+         * record. It is not on record, and so it runs again. */
         js_err_errno(&recorder->journal_error,
                      "cannot record job %" PRIu64 " in the journal",
                      completion->job->id);
@@ -347,8 +352,9 @@ void js_recorder_finished(struct js_recorder *recorder,
     js_job_free(completion->job);
 }
 
-/* In the order in which they finished, as far as the journal has come. With
- * --sync 0 that is what a sync has brought to disk. */
+/* Jobs are reported in the order in which they finished, up to the last one on
+ * record. With --sync 0 that is the last one that a sync has brought to disk.
+ */
 void js_recorder_report(struct js_recorder *recorder)
 {
     uint64_t recorded =
@@ -369,7 +375,7 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
     const struct js_log *log = &recorder->console.log;
     struct js_journal *journal = recorder->journal;
     struct js_err err;
-    /* The order is the promise: recorded, then reported. */
+    /* The order is a promise: first recorded, then reported. */
     if (journal &&
         js_journal_commit(journal, now_ns, &recorder->journal_error) < 0 &&
         !recorder->is_journal_reported) {
@@ -401,8 +407,8 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
            (!journal || js_journal_look(journal).is_settled);
 }
 
-/* A batch system that is about to kill us gives a warning: what it leaves time
- * for is one sync. */
+/* A batch system that is about to kill us gives a warning, and leaves time for
+ * one sync. */
 void js_recorder_hurry(struct js_recorder *recorder)
 {
     if (recorder->journal)
@@ -430,8 +436,8 @@ bool js_recorder_is_show_due(struct js_recorder *recorder, int64_t now_ns)
     return js_display_is_due(&recorder->display, now_ns);
 }
 
-/* The counts are of what has finished, not of what is on record: a slow disk
- * should not look like slow jobs. */
+/* The counts are of jobs that have finished, not of those on record: a slow
+ * disk should not look like slow jobs. */
 void js_recorder_show(struct js_recorder *recorder, int64_t now_ns,
                       struct js_progress progress, uint64_t total)
 {
@@ -489,7 +495,7 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- outages */
 
-/* Whoever closes standard error wants none of our messages; but what a job
+/* Whoever closes standard error needs none of our messages, but what a job
  * writes there must go somewhere. */
 bool js_recorder_find_outage(const struct js_recorder *recorder,
                              struct js_recorder_outage *ret)
@@ -508,8 +514,8 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
     return true;
 }
 
-/* Says so only while jobs may still start: an outage that comes to light behind
- * the last job is judged at the end. */
+/* Says so only while jobs may still start: an outage that is noticed after the
+ * last job is judged at the end. */
 bool js_recorder_is_cut(struct js_recorder *recorder)
 {
     struct js_recorder_outage outage;

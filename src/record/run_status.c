@@ -33,8 +33,8 @@ int js_run_status_beside(const char *path, const char *suffix, char *ret,
     return -1;
 }
 
-/* As a whole: who reads never sees half. It is not synced: with the machine,
- * its reader is gone as well. */
+/* The file is replaced as a whole, so a reader never sees half of it. It is not
+ * synced: if the machine goes down, so does the reader. */
 static int replace_file(const char *path, const char *text)
 {
     char next[PATH_MAX];
@@ -59,9 +59,9 @@ int js_run_status_write(const char *path, const struct js_run_status *status)
     return replace_file(path, text);
 }
 
-/* Whatever is wrong with it, the answer is that nothing is known: the launcher
- * then goes by what it sees of mpirun. The time is the file's, as the clocks of
- * two hosts may differ. */
+/* Whatever is wrong with the file, the answer is that nothing is known: the
+ * launcher then relies on what it sees of mpirun. The time is the file's, as
+ * the clocks of two hosts may differ. */
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];
@@ -98,7 +98,7 @@ int js_run_status_write_note(const char *path, enum js_run_note note,
                : replace_file(name, text);
 }
 
-/* A note that is not there, or is no number, says 0: nothing. */
+/* A note that does not exist, or is not a number, gives 0: nothing. */
 uint64_t js_run_status_read_note(const char *path, enum js_run_note note)
 {
     char name[PATH_MAX], text[64] = "";

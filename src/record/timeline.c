@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SLOTS_MAX = 4096 }; /* of a slave; more are no slots */
+enum { SLOTS_MAX = 4096 }; /* of a slave; more are not believed */
 
 struct bar {
     uint32_t attempt; /* its number; from all on: of what has begun */
     uint32_t slave;
-    uint32_t lane;            /* which of the slave's slots, from 0 on */
-    int64_t start_ns, end_ns; /* from the begin of the run on */
+    uint32_t lane;            /* the slave's slot, from 0 on */
+    int64_t start_ns, end_ns; /* from the beginning of the run */
 };
 
-/* Slaves of the same rank on the same host, one a run. */
+/* Slaves of the same rank on the same host, one per run. */
 struct place {
     const char *host;
     uint64_t rank;
@@ -24,19 +24,19 @@ struct place {
     size_t first_row;
 };
 
-/* first_ns and last_ns are of the attempts that ended, which carry times of the
+/* first_ns and last_ns cover the attempts that ended, whose times are by the
  * slave's clock; a slave without any has first_ns > last_ns. */
 struct slave {
     uint32_t place; /* its number */
     uint32_t slots;
-    int64_t first_ns, last_ns; /* from the begin of the run, by its own clock */
-    int64_t shift_ns;          /* what its clock is behind */
+    int64_t first_ns, last_ns; /* from the run's beginning, by its own clock */
+    int64_t shift_ns;          /* how far its clock is behind */
 };
 
 /*
- * Made in steps, each of which needs the one before: places, bars as they were
- * recorded, the axis, bars as they lie within their run, lanes, rows. Arrays
- * have one element more than needed, so that none is empty.
+ * It is made in steps, each of which needs the one before: places, bars as they
+ * were recorded, the axis, bars as they lie within their run, lanes, rows.
+ * Arrays have one element more than needed, so that none is empty.
  */
 struct js_timeline {
     const struct js_journal_model *model;
@@ -58,7 +58,7 @@ static struct place *places_of(const struct js_timeline *timeline)
     return (struct place *)timeline->places.data;
 }
 
-/* A journal may say what no clock says. */
+/* A journal may contain times that no clock shows. */
 static int64_t add_ns(int64_t a, int64_t b)
 {
     int64_t sum;
@@ -81,8 +81,8 @@ struct known_places {
     size_t count;
 };
 
-/* In the place that slaves of its rank on its host already have, or a new
- * one. */
+/* Puts the slave in the place that slaves of its rank on its host already have,
+ * or in a new one. */
 static int timeline_place_slave(struct js_timeline *timeline,
                                 struct known_places *known,
                                 const struct js_journal_model_slave *slave,
@@ -153,7 +153,8 @@ static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
     return run.begin_unix_ns;
 }
 
-/* Times are from the begin of the run, by whatever clock the record has. */
+/* Times are from the beginning of the run, by whatever clock the record uses.
+ */
 static void collect_bars(struct js_timeline *timeline)
 {
     for (size_t i = 0; i < timeline->attempts; i++) {
@@ -187,8 +188,8 @@ static void collect_bars(struct js_timeline *timeline)
 
 /* ---------------------------------------------------------------- the axis */
 
-/* A run that did not say when it ended, and was not the last, is as long as
- * its jobs. */
+/* A run that did not record its end, and was not the last, is as long as its
+ * jobs. */
 static int64_t last_end(const struct js_timeline *timeline,
                         const struct js_journal_model_run *run)
 {
@@ -233,8 +234,8 @@ static int64_t timeline_clip(int64_t ns, int64_t most_ns)
     return ns < 0 ? 0 : ns > most_ns ? most_ns : ns;
 }
 
-/* Sets the clocks of slaves right as far as their bars show that they are not,
- * and cuts off what is still outside of its run. */
+/* Corrects the clocks of slaves as far as their bars show that they are wrong,
+ * and cuts off what is still outside its run. */
 static void fit_bars(struct js_timeline *timeline)
 {
     size_t slaves = js_journal_model_look(timeline->model).slaves;
@@ -283,8 +284,9 @@ struct lanes {
     uint32_t count;
 };
 
-/* The first that is free; where the clock was set in between and none seems
- * to be, the one that is free soonest. UINT32_MAX: no memory. */
+/* Returns the first lane that is free; if the clock was set in between and no
+ * lane seems free, the one that is free soonest; or UINT32_MAX if there is no
+ * memory. */
 static uint32_t take_lane(struct lanes *lanes, const struct bar *bar,
                           uint32_t slots)
 {
@@ -344,7 +346,7 @@ static int lay_rows(struct js_timeline *timeline)
     timeline->rank_of_place = calloc(count + 1, sizeof(size_t));
     if (!timeline->rank_of_place)
         return -1;
-    /* A slot that had nothing to run has a row as well. */
+    /* A slot that had nothing to run has a row too. */
     for (size_t i = 0; i < slaves; i++) {
         const struct slave *slave = &timeline->slaves[i];
         struct place *place = &places_of(timeline)[slave->place];

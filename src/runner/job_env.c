@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Room for what is set here, in front of the rest. */
+/* Room in the list for the variables set here, which come before the rest. */
 enum { OWN_MAX = 22 };
 
 static const char function_prefix[] = "BASH_FUNC_";
@@ -33,7 +33,7 @@ static int format_cpus(struct js_job_env *env,
     return 0;
 }
 
-/* The job that this whole run is in, and what that is in. */
+/* Appends the job that this whole run is part of, and the jobs around that. */
 static int find_outer(struct js_job_env *env, const char *const *outer)
 {
     struct js_mark mark;
@@ -69,7 +69,7 @@ int js_job_env_init(struct js_job_env *env,
         return -1;
     }
     snprintf(env->pwd, pwd_size, "PWD=%s", config->settings.cwd);
-    /* The session of this process is that of the jobs. */
+    /* This process and the jobs have the same session. */
     struct js_mark mark = {
         .run = config->settings.run_id,
         .session = config->settings.allow_leftovers ? (uint64_t)getsid(0) : 0};
@@ -77,8 +77,9 @@ int js_job_env_init(struct js_job_env *env,
         js_mark_format(&mark, env->mark);
     for (size_t i = 0; i < count; i++) {
         const char *variable = config->env[i];
-        /* Those of a job that this run is in would be taken for ours. PWD is
-         * that of the master, and may be another folder here. */
+        /* Variables of a job that this run is part of would be mistaken for
+         * ours. PWD is that of the master, and may be a different folder here.
+         */
         if (begins(variable, "JOBSCHED_") || begins(variable, "PWD="))
             continue;
         env->sets_omp &= !begins(variable, "OMP_NUM_THREADS=");
@@ -106,7 +107,7 @@ void js_job_env_release(struct js_job_env *env)
     *env = (struct js_job_env){0};
 }
 
-/* The last value that the details give this variable, or NULL. */
+/* Returns the last value that the details give this variable, or NULL. */
 static const char *own_value(const struct js_job_spec *details,
                              const char *name)
 {
@@ -134,16 +135,17 @@ static bool job_env_is_set(const struct js_job_env *env,
            js_userenv_find(env->list + OWN_MAX, name);
 }
 
-/* Which resources the job has, each with a NUL behind it. */
+/* Appends variables for the resources that the job has, each followed by a NUL.
+ */
 static int format_resources(struct js_buf *to, const struct js_job_env *env,
                             const struct js_runner_job *job,
                             const struct js_job_spec *details,
                             const char *hostfile)
 {
     /*
-     * An mpirun that knows of Slurm takes the whole allocation, whatever part
-     * of it the job has, and waits for ever for Slurm to start something where
-     * the run itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one
+     * An mpirun that detects Slurm takes the whole allocation, whatever part of
+     * it the job has, and waits forever for Slurm to start something where the
+     * run itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one
      * host it needs no Slurm; for several a hostfile names them, and Slurm must
      * not mind the run. (Open MPI 4, and 5.)
      */
@@ -156,7 +158,7 @@ static int format_resources(struct js_buf *to, const struct js_job_env *env,
                                    "ROCR_VISIBLE_DEVICES=%s%c",
                                    job->gpus, 0, job->gpus, 0) < 0)
         return -1;
-    /* The numbers are in this order. */
+    /* The GPU numbers follow this order. */
     if (job->gpus && !job_env_is_set(env, details, "CUDA_DEVICE_ORDER") &&
         js_buf_printf(to, "CUDA_DEVICE_ORDER=PCI_BUS_ID%c", 0) < 0)
         return -1;
@@ -173,7 +175,7 @@ static int format_resources(struct js_buf *to, const struct js_job_env *env,
     return 0;
 }
 
-/* The values, each with a NUL behind it. */
+/* Writes the values, each followed by a NUL. */
 static int format_values(struct js_job_env *env,
                          const struct js_runner_config *config,
                          const struct js_runner_job *job,
@@ -202,7 +204,8 @@ static int format_values(struct js_job_env *env,
         return -1;
     if (format_resources(to, env, job, details, hostfile) < 0)
         return -1;
-    /* A shell keeps a PWD that is right, and so the way that the user took. */
+    /* A shell keeps a PWD that is right, and with it the path that the user
+     * took. */
     if (dir && js_buf_printf(to, "PWD=%s%s%s%c",
                              dir[0] == '/' ? "" : config->settings.cwd,
                              dir[0] == '/' ? "" : "/", dir, 0) < 0)
@@ -229,7 +232,7 @@ static size_t take_own(const char **list, size_t at,
         size_t i = first;
         while (i < at && !has_same_name(list[i], entry))
             i++;
-        /* What jobsched says of a job is true, whatever env= says. */
+        /* What jobsched says about a job must be true, whatever env= says. */
         if (begins(entry, "JOBSCHED_"))
             continue;
         list[i] = entry;
@@ -238,8 +241,8 @@ static size_t take_own(const char **list, size_t at,
     return at;
 }
 
-/* What is set here, then the details', then what is left of the configuration's
- * environment. NULL with errno ENOMEM. */
+/* Returns the variables set here, then those of the details, then what is left
+ * of the configuration's environment; or NULL with errno ENOMEM. */
 static const char **merge(struct js_job_env *env, const char *const *first,
                           size_t count, const struct js_job_spec *details)
 {
@@ -283,7 +286,8 @@ const char *const *js_job_env_of(struct js_job_env *env,
     if (details->env_count > 0 || job->gpus)
         return merge(env, entries, count, details);
     /* Most jobs have nothing of their own, and the environment of a user may be
-     * long, so it is not copied: ours end where the configuration's begin. */
+     * long, so it is not copied: our variables end where the configuration's
+     * begin. */
     const char **list = env->list + OWN_MAX - count;
     memcpy(list, entries, count * sizeof(*entries));
     return list;

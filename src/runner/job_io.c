@@ -55,7 +55,7 @@ js_job_folder_restore(const struct js_job_folder *folder)
     if (mkdir(folder->path, folder->mode) < 0)
         return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
                                                            : JS_JOB_FOLDER_GONE;
-    /* On another file system it is not what it was: the one it was on is not
+    /* On another file system it is not the same folder: its file system is not
      * mounted at the moment, and nobody would find what is written there. */
     struct stat st;
     if (stat(folder->path, &st) == 0 && st.st_dev != folder->device &&
@@ -83,8 +83,8 @@ void js_job_output_release(struct js_job_output *output)
     js_fd_close(&output->folder);
 }
 
-/* DIR/ID.out or DIR/ID.err. O_APPEND, as the spooled files have it: a stream
- * that the job opens anew does not overwrite itself. */
+/* DIR/ID.out or DIR/ID.err. O_APPEND as for the spooled files: a stream that
+ * the job opens again does not overwrite itself. */
 static int open_named(const char *dir, uint64_t id, enum js_stream stream)
 {
     char path[PATH_MAX];
@@ -102,7 +102,8 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
 static bool has_no_room(int fd)
 {
     struct statvfs st;
-    /* What has no blocks, as /dev/full, is no file system that could be full.
+    /* Something without blocks, such as /dev/full, is not a file system that
+     * could be full.
      */
     if (fd < 0 || fstatvfs(fd, &st) < 0 || st.f_blocks == 0)
         return false;
@@ -163,7 +164,7 @@ int js_job_output_open(struct js_job_output *output,
     }
     for (int i = 0; i < JS_STREAM_COUNT; i++) {
         struct js_job_output_file *file = &output->file[i];
-        if (file->fd >= 0) /* the job before has left it as it was */
+        if (file->fd >= 0) /* the previous job left it as it was */
             continue;
         int rc =
             config->settings.capture == JS_CAPTURE_DIR
@@ -216,7 +217,7 @@ int js_job_output_rescue(struct js_job_output *output,
                          const struct js_job_folder *folder, uint64_t id)
 {
     int rc = 0;
-    /* A job may remove its own files; but then the folder is still there. */
+    /* A job may remove its own files, but then the folder is still there. */
     if (config->settings.capture != JS_CAPTURE_DIR ||
         !is_removed(output->folder))
         return 0;
@@ -224,7 +225,7 @@ int js_job_output_rescue(struct js_job_output *output,
         struct js_job_output_file *file = &output->file[i];
         if (!is_removed(file->fd))
             continue;
-        js_job_folder_restore(folder); /* in vain: the next says why */
+        js_job_folder_restore(folder); /* on failure the next call says why */
         rc = job_output_write_anew(file, config->settings.output_dir, id, i);
     }
     return rc;
@@ -245,8 +246,9 @@ void js_job_output_finish(struct js_job_output *output,
         if (file->fd >= 0 && fstat(file->fd, &st) < 0)
             st = (struct stat){0};
         ret->bytes[i] = (uint64_t)st.st_size;
-        /* Beyond what was reserved a write may have failed, and only a disk
-         * that still has room shows that none did. It is asked once for both.
+        /* Beyond the reserved bytes a write may have failed, and only a disk
+         * that still has room proves that none did. The disk is checked once
+         * for both streams.
          */
         bool is_sure = file->fd < 0 || ret->bytes[i] < file->sure_bytes;
         if (!is_sure && !is_known) {
@@ -254,7 +256,7 @@ void js_job_output_finish(struct js_job_output *output,
             is_known = true;
         }
         ret->may_be_cut[i] = !is_sure && output->was_full;
-        /* The next job must find the file as this one did. */
+        /* The next job must find the file as this job found it. */
         bool is_pristine = spooled && reuse && file->fd >= 0 &&
                            st.st_size == 0 && st.st_nlink == 0 &&
                            !file->is_in_memory &&
@@ -290,7 +292,7 @@ int js_job_output_try(const struct js_runner_config *config, struct js_err *err)
 
 /* ---------------------------------------------------------------- its files */
 
-/* O_NONBLOCK is for the opening alone. */
+/* O_NONBLOCK is only for opening the file. */
 static int job_files_open_file(int dir, const char *path, int flags)
 {
     int fd = openat(dir, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
@@ -367,11 +369,11 @@ char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
     if (fd < 0)
         goto out;
     if (js_file_write(fd, lines.data, lines.len) == 0)
-        /* The job may run in another folder than the runner. */
+        /* The job may run in a different folder from the runner. */
         absolute = realpath(path.data, NULL);
     saved = errno;
     if (!absolute)
-        unlink(path.data); /* a part of it may have been written */
+        unlink(path.data); /* part of it may have been written */
     errno = saved;
 out:
     js_fd_close(&fd);

@@ -25,14 +25,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long to go on killing when the rank is gone. */
+/* How long to keep killing once the rank is gone. */
 static const int64_t last_kill_ns = 30 * JS_NS_PER_S;
-/* A process that is later than this was stopped. */
+/* A process that wakes later than this was stopped. */
 static const int64_t stopped_ns = JS_NS_PER_S;
 static const int64_t stall_ns = 10 * JS_NS_PER_MS;
 
-/* The end of a job is reported within that time; or sooner, so that the rank
- * hears of it a few times while there is work here. */
+/* The end of a job is reported within this time, or sooner, so that the rank
+ * gets a few reports while there is work here. */
 static const int64_t report_most_ns = 5 * JS_NS_PER_MS;
 enum { REPORTS = 4 };
 
@@ -57,18 +57,18 @@ struct runner {
     int null_in;
     int null_out;
     struct js_runner_config config;
-    struct js_slots *slots;    /* NULL: not configured, or in vain */
+    struct js_slots *slots;    /* NULL: not configured, or that failed */
     struct runner_queue queue; /* jobs for the next free slot */
-    int64_t report_ns; /* when what waits to be sent is; JS_NEVER_NS: nothing
-                          waits, or it is on its way */
+    int64_t report_ns; /* when to send what waits; JS_NEVER_NS: nothing waits,
+                          or it is on its way */
     int64_t lease_ns;  /* jobs may run until then */
     bool has_extra;    /* ... and a little more, if we were stopped */
-    bool has_expired;  /* that has come, and nothing has been heard since */
+    bool has_expired;  /* the lease has ended, and was not renewed since */
 };
 
 /* ---------------------------------------------------------------- the queue */
 
-/* Copies the message. 0, or -1 with errno ENOMEM. */
+/* Copies the message. Returns 0, or -1 with errno ENOMEM. */
 static int runner_queue_push(struct runner_queue *queue, const void *bytes,
                              size_t len)
 {
@@ -127,7 +127,7 @@ static void close_others(int keep)
     closedir(stream);
 }
 
-/* A descriptor above stdio for the same thing. */
+/* Returns a descriptor above stdio for the same file. */
 static int move_up(int fd)
 {
     int moved = fd < FIRST_FD ? fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD) : fd;
@@ -139,8 +139,8 @@ static int move_up(int fd)
 static int runner_main_set_up(struct runner *runner, int socket)
 {
     sigset_t all, children;
-    /* Every signal is blocked for good: those sent to a whole job step are for
-     * the rank to act on. */
+    /* Every signal is blocked for good: the rank acts on signals sent to a
+     * whole job step. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     for (int signo = 1; signo < NSIG; signo++)
@@ -167,7 +167,7 @@ static int runner_main_set_up(struct runner *runner, int socket)
     return runner->signal_fd < 0 ? -1 : js_procs_adopt();
 }
 
-/* Makes the configuration true. Returns 0, or -1 with *err. */
+/* Applies the configuration. Returns 0, or -1 with *err. */
 static int runner_main_apply(struct runner *runner, struct js_err *err)
 {
     const struct js_runner_config *config = &runner->config;
@@ -176,9 +176,9 @@ static int runner_main_apply(struct runner *runner, struct js_err *err)
         return js_err_errno(err, "cannot enter %s on node %s",
                             config->settings.cwd, config->host);
     umask(config->settings.umask);
-    /* The runner stays where its jobs run: so other runs on this machine see
-     * which cores are ours (node/procs.h); and where all slots have the same,
-     * children need not move to another core between clone and exec. */
+    /* The runner stays on the cores where its jobs run. So other runs on this
+     * machine see which cores are ours (node/procs.h), and if all slots have
+     * the same cores, children need not move between clone and exec. */
     js_cpuset_clear(&cpus);
     for (uint32_t i = 0; i < config->slots; i++)
         js_cpuset_unite(&cpus, &config->slot_cpus[i]);
@@ -252,8 +252,9 @@ static int runner_main_run(struct runner *runner,
                : runner_main_start(runner, &job);
 }
 
-/* Starts what waits for a slot: whenever one is free, before anything else is
- * done, because the rank takes it for started when it hears of that slot. */
+/* Starts the jobs that wait for a slot. This is done whenever a slot is free,
+ * before anything else, because the rank takes the job as started once it hears
+ * that the slot is free. */
 static int start_queued(struct runner *runner)
 {
     struct runner_queue *queue = &runner->queue;
@@ -261,7 +262,7 @@ static int start_queued(struct runner *runner)
     while (queue->count > 0 && js_slots_free_slot(runner->slots, &slot)) {
         struct js_runner_job job;
         struct js_messages_sets sets;
-        /* The bytes stay the queue's until the next push. */
+        /* The queue keeps the bytes until the next push. */
         const struct js_buf *message = &queue->items[queue->head];
         queue->head = (queue->head + 1) % queue->capacity;
         queue->count--;
@@ -288,8 +289,8 @@ static int runner_main_recall(struct runner *runner)
     return rc;
 }
 
-/* The loop should have looked at the end of the lease at once: if it did so
- * much later, this process was stopped (with its jobs, most likely), and the
+/* The loop should have looked at the end of the lease at once: if it does so
+ * much later, this process was stopped (most likely with its jobs), and the
  * rank may need a moment to find out that all is well. */
 static int check_lease(struct runner *runner)
 {
@@ -354,7 +355,7 @@ static int runner_main_report(struct runner *runner)
     if (runner->channel.out.bytes.len == 0)
         return 0;
     /* While there is other work, reports may wait and go together: a turn of
-     * the rank for each would only take time from the jobs. */
+     * the rank for each report would only take time from the jobs. */
     if (queue->count > 0) {
         delay_ns = (int64_t)queue->count * js_slots_run_ns(runner->slots) /
                    runner->config.slots / REPORTS;
@@ -405,7 +406,7 @@ static int runner_main_take_messages(struct runner *runner)
     return rc;
 }
 
-/* One turn of the loop; -1 when it is over. */
+/* Runs one turn of the loop. Returns -1 when the loop is over. */
 static int turn(struct runner *runner)
 {
     struct signalfd_siginfo info;
@@ -433,7 +434,7 @@ static int turn(struct runner *runner)
     return runner_main_report(runner);
 }
 
-/* What goes wrong from here on is not reported to anybody. */
+/* Errors from here on are not reported to anybody. */
 noreturn static void end(struct runner *runner, int status)
 {
     js_channel_release(&runner->channel);

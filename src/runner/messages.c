@@ -22,14 +22,14 @@ static const char *get_string(struct js_cursor *cursor)
     return "";
 }
 
-/* "" is what put_string() makes of NULL. */
+/* put_string() turns NULL into "". */
 static const char *get_string_or_null(struct js_cursor *cursor)
 {
     const char *text = get_string(cursor);
     return text[0] ? text : NULL;
 }
 
-/* Nothing for a set that is not there. */
+/* A missing set takes no bytes. */
 static int put_set(struct js_buf *buf, const struct js_cpuset *set)
 {
     return js_pack_bytes(buf, set ? set->word : NULL,
@@ -83,13 +83,13 @@ int js_messages_put_config(struct js_buf *buf,
 static int read_config(struct js_cursor *cursor, const char **env, size_t count,
                        struct js_runner_config *ret)
 {
-    js_unpack_u64(cursor); /* the number, by which `env` was made */
+    js_unpack_u64(cursor); /* the number, with which `env` was allocated */
     js_settings_unpack(cursor, &ret->settings);
     js_fields_unpack(cursor, JS_FIELDS(config_fields), ret);
     for (size_t i = 0; i < count; i++)
         env[i] = get_string(cursor);
-    /* A number of slots that the message has no room for would allocate without
-     * end. */
+    /* A number of slots that does not fit into the message would allocate
+     * without limit. */
     if (ret->slots < 1 || ret->slots > cursor->left / sizeof(struct js_cpuset))
         cursor->bad = true;
     struct js_cpuset *cpus =
@@ -114,8 +114,8 @@ int js_messages_get_config(const void *body, size_t len,
         errno = EBADMSG;
         return -1;
     }
-    /* The copy: the environment, and behind its NULL the bytes of the message,
-     * which the strings are in. */
+    /* One copy holds the environment and, after its NULL, the bytes of the
+     * message, in which the strings lie. */
     const char **env = calloc(1, (count + 1) * sizeof(*env) + len);
     if (!env)
         return -1;

@@ -16,22 +16,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How long to wait for processes that were killed. One that waits for a disk in
- * the kernel ends only when that answers. */
+/* How long to wait for processes that were killed. A process that waits for a
+ * disk in the kernel ends only when the disk answers. */
 static const int64_t last_kill_ns = 10 * JS_NS_PER_S;
 
-/* Two looks that are further apart, in units of JS_RUNNER_STOPPED_NS, do not
- * belong together. */
+/* Two checks that are further apart than this, in units of
+ * JS_RUNNER_STOPPED_NS, do not belong together. */
 enum { STOPPED_MOST = 25 };
 
-/* Invariants: while it is lost there is no process of ours left, and nothing is
- * sent. `scratch` has the body of one message, and is free between two calls.
+/* Invariants: while the runner is lost, no process of ours is left, and nothing
+ * is sent. `scratch` has the body of one message, and is free between two
+ * calls.
  */
 struct js_runner {
     pid_t pid;
     bool lost;
-    int64_t stopped_ns;  /* first seen to be; JS_NEVER_NS: it is not */
-    struct rlimit files; /* before the rank has raised it for itself */
+    int64_t stopped_ns;  /* when first seen so; JS_NEVER_NS: it is not */
+    struct rlimit files; /* from before the rank raised it for itself */
     struct js_channel channel;
     struct js_buf scratch;
 };
@@ -46,7 +47,8 @@ static int runner_begin(struct js_runner *runner)
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        /* The rank has raised this for itself. Jobs get what the user set. */
+        /* The rank has raised this limit for itself. Jobs get what the user
+         * set. */
         setrlimit(RLIMIT_NOFILE, &runner->files);
         js_runner_main(ends[1]);
     }
@@ -70,8 +72,8 @@ struct js_runner *js_runner_start(struct js_err *err)
     if (!runner)
         goto fail;
     js_channel_init(&runner->channel, -1);
-    /* Before the fork: what a dying runner leaves must become a child of this
-     * process. */
+    /* This comes before the fork, because processes that a dying runner leaves
+     * must become children of this process. */
     if (getrlimit(RLIMIT_NOFILE, &runner->files) < 0 || js_procs_adopt() < 0 ||
         runner_begin(runner) < 0)
         goto fail;
@@ -90,7 +92,7 @@ int js_runner_restart(struct js_runner *runner, struct js_err *err)
 bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
 {
     siginfo_t info = {.si_pid = 0};
-    /* WNOWAIT: its state stays for whoever waits for its end. */
+    /* WNOWAIT keeps the state for whoever waits for the process to end. */
     if (runner->lost ||
         waitid(P_PID, (id_t)runner->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) <
             0 ||
@@ -98,7 +100,7 @@ bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
         runner->stopped_ns = JS_NEVER_NS;
         return false;
     }
-    /* A look long ago does not count: the rank itself was stopped in between.
+    /* A check long ago does not count: the rank itself was stopped in between.
      */
     if (runner->stopped_ns == JS_NEVER_NS ||
         now_ns - runner->stopped_ns > STOPPED_MOST * JS_RUNNER_STOPPED_NS)
@@ -109,7 +111,7 @@ bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
     return kill(runner->pid, SIGCONT) == 0;
 }
 
-/* Ends it and what is left of everything that it had started. */
+/* Ends the runner and what is left of everything that it started. */
 static void end_all(struct js_runner *runner)
 {
     if (runner->lost || runner->pid <= 0)
@@ -147,7 +149,7 @@ pid_t js_runner_pid(const struct js_runner *runner)
     return runner->pid;
 }
 
-/* Sends what was put into the scratch buffer. */
+/* Sends the message in the scratch buffer. */
 static int send_scratch(struct js_runner *runner, enum js_runner_message type)
 {
     if (js_channel_send(&runner->channel, (uint8_t)type, runner->scratch.data,
@@ -254,7 +256,7 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
             return -1;
         if (!message->has_lost_fds)
             return 0;
-        /* Output that did not arrive must not pass for that of a job that wrote
+        /* If output did not arrive, the job must not pass for one that wrote
          * nothing. */
         outcome->step = JS_STEP_COLLECT;
         outcome->step_errno = EMFILE;
@@ -276,7 +278,7 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     if (check_not_lost(runner) < 0)
         return -1;
     js_runner_flush(runner);
-    /* Reads only when no whole message is left of what was read before. */
+    /* Reads only when no whole message is left from earlier reads. */
     int got = 1;
     while (got > 0 && js_channel_next(&runner->channel, &message) == 0)
         got = js_channel_receive(&runner->channel);

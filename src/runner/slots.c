@@ -29,12 +29,12 @@ enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
  *
  * `job` points into the five fields below it. `pid` and `started_ns` are set
  * from RUNNING on. `ending` is empty until the job is asked to end, or its
- * process has ended. The last fields are of WAITING alone; only is_homeless is
+ * process has ended. The last fields are used only in WAITING; is_homeless is
  * false in every other state.
  */
 struct slot {
     enum slot_state state;
-    uint64_t number; /* of its job, as they were started */
+    uint64_t number; /* of its job, in order of starting */
     uint64_t freed;  /* FREE: how many slots had been freed before it */
     struct js_runner_job job;
     struct js_buf text;
@@ -50,15 +50,16 @@ struct slot {
     int64_t started_ns;
     struct js_ending ending;
     /* WAITING: */
-    int64_t wake_ns;                     /* when to try again */
-    int64_t limit_ns;                    /* when to stop trying */
-    int64_t delay_ns;                    /* until the try after the next */
-    bool is_homeless;                    /* for a folder that is gone */
-    const struct js_job_folder *opening; /* own: in which it is to get a file */
+    int64_t wake_ns;  /* when to try again */
+    int64_t limit_ns; /* when to stop trying */
+    int64_t delay_ns; /* until the try after the next */
+    bool is_homeless; /* for a folder that is gone */
+    const struct js_job_folder
+        *opening; /* our folder, where its file is to be opened */
 };
 
-/* A job that ends is one of `slots`; children that nobody is known to have left
- * are the concern of `endings`. */
+/* A job that ends is one of `slots`; `endings` deals with children that no job
+ * is known to have left. */
 struct js_slots {
     struct js_slots_means means;
     struct js_job_env env;
@@ -66,14 +67,14 @@ struct js_slots {
     uint32_t count;
     struct js_job_folder output_folder, tmpdir;
     struct js_endings *endings;
-    bool is_draining;  /* nobody waits to be started any more */
-    bool is_disk_full; /* there was no room for output, last */
+    bool is_draining;  /* no job waits to be started any more */
+    bool is_disk_full; /* there was no room for output the last time */
     uint64_t ignored;
-    int64_t limit_ns; /* of jobs without a timeout of their own; 0: none */
+    int64_t limit_ns; /* for jobs without a timeout of their own; 0: none */
     int64_t run_ns;   /* a moving average */
-    uint64_t freed;   /* slots, so far */
+    uint64_t freed;   /* slots freed so far */
     struct js_oom_counter oom;
-    uint64_t ooms; /* that were seen */
+    uint64_t ooms; /* out-of-memory kills seen */
     struct js_buf scratch;
 };
 
@@ -191,13 +192,14 @@ static int note_in_memory(struct js_slots *slots, const struct slot *slot)
         config->host, config->settings.tmpdir);
 }
 
-/* Reports that the disk is full to which the job wrote, so that a part of its
+/* Reports that the disk to which the job wrote is full, so that part of its
  * output may be missing. */
 static int note_no_room(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
-    /* Even a success does not say that all was written (`echo x; true`), and
-     * the job could not report it: its stderr is on the same disk. */
+    /* Even success does not mean that everything was written (`echo x; true`),
+     * and the job could not report it, because its stderr is on the same disk.
+     */
     if (js_outcome_succeeded(&slot->outcome)) {
         slot->outcome.step = JS_STEP_COLLECT;
         slot->outcome.step_errno = ENOSPC;
@@ -211,7 +213,7 @@ static int note_no_room(struct js_slots *slots, struct slot *slot)
         config->settings.capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
 }
 
-/* The slot's job is over. `reuse`: no process can still hold its files. */
+/* Ends the slot's job. `reuse`: no process can still hold its files. */
 static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
     const struct js_runner_config *config = slots->means.config;
@@ -232,7 +234,7 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
     js_job_output_finish(&slot->output, config, reuse, &end);
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
-    /* A stream with a file of its own is the job's concern. */
+    /* The job itself deals with a stream that has a file of its own. */
     if (((end.may_be_cut[JS_STREAM_OUT] && !details->stdout_path) ||
          (end.may_be_cut[JS_STREAM_ERR] && !details->stderr_path)) &&
         note_no_room(slots, slot) < 0)
@@ -254,7 +256,7 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
     return rc;
 }
 
-/* A passing lack of something, so that the start may be tried again. */
+/* True for a temporary shortage, so that the start may be tried again. */
 static bool is_passing(const struct slot *slot,
                        const struct js_spawn_failure *failure)
 {
@@ -267,8 +269,8 @@ static bool is_passing(const struct slot *slot,
            error == ENFILE || error == ENOSPC;
 }
 
-/* The job cannot be started yet. That a folder is gone is reported once for all
- * jobs that wait for it here. */
+/* Lets the job wait, because it cannot be started yet. If a folder is gone,
+ * this is reported once for all jobs that wait for it here. */
 static int note_waiting(struct js_slots *slots, const struct slot *slot,
                         const struct js_spawn_failure *failure,
                         bool is_homeless)
@@ -327,7 +329,7 @@ static int spawn(struct js_slots *slots, struct slot *slot,
 {
     const struct js_runner_config *config = slots->means.config;
     struct js_direct_exec *command = &slot->command;
-    /* A bash as /bin/sh would run the function instead of the program. */
+    /* If /bin/sh is bash, it would run the function instead of the program. */
     bool needs_shell = command->argv[0] &&
                        js_job_env_has_function(&slots->env, command->argv[0]);
     const struct js_cpuset *cpus =
@@ -369,7 +371,7 @@ static int slots_launch(struct js_slots *slots, struct slot *slot,
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
     slot->opening = &slots->tmpdir;
-    /* A job that is tried again may have it from the time before. */
+    /* A job that is tried again may have it from the earlier try. */
     if (slot->job.hosts && !slot->hostfile)
         slot->hostfile = js_job_hostfile_write(
             config->settings.tmpdir, slot->job.hosts, slot->job.cores);
@@ -393,7 +395,7 @@ fail:
     return -1;
 }
 
-/* It has not been started, and will not be. */
+/* The job has not been started, and will not be. */
 static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
 {
     slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns(),
@@ -401,9 +403,9 @@ static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
     return slots_report(slots, slot, true);
 }
 
-/* Launches the job. If a file of ours could not be made because its folder is
- * gone, makes that anew and launches the job once more: that is no fault of the
- * job's. Returns 0, or -1 with *failure. */
+/* Launches the job. If a file of ours could not be created because its folder
+ * is gone, creates the folder again and launches the job once more, since the
+ * job is not at fault. Returns 0, or -1 with *failure. */
 static int launch_somewhere(struct js_slots *slots, struct slot *slot,
                             struct js_spawn_failure *failure,
                             bool *ret_is_homeless)
@@ -420,7 +422,7 @@ static int launch_somewhere(struct js_slots *slots, struct slot *slot,
                    "node %s: the folder %s was gone and has been created again",
                    slots->means.config->host, slot->opening->path) < 0)
         return -1;
-    /* Another slave, or slot, may have made it in between. */
+    /* Another slave or slot may have created it in the meantime. */
     if (rc < 0 && slot->opening && state != JS_JOB_FOLDER_GONE &&
         failure->error == ENOENT)
         rc = slots_launch(slots, slot, failure);
@@ -446,8 +448,8 @@ static int try_to_start(struct js_slots *slots, struct slot *slot)
         return slots_give_up_start(slots, slot);
     if (is_retried)
         return wait_and_retry(slots, slot, &failure, is_homeless, now_ns);
-    /* Only a failing exec says ENOENT of the command; of a folder is another
-     * case. */
+    /* Only if exec fails does ENOENT refer to the command; a missing folder is
+     * another case. */
     bool is_missing = failure.step == JS_STEP_EXEC && failure.error == ENOENT;
     slot->outcome = (struct js_outcome){
         .start_unix_ns = js_clock_unix_ns(),
@@ -466,7 +468,7 @@ static const struct js_cpuset *copy_set(struct js_cpuset *to,
     return from ? to : NULL;
 }
 
-/* NULL for NULL, and when there is no memory. */
+/* Returns NULL for NULL, and when there is no memory. */
 static const char *slots_copy_string(struct js_buf *to, const char *from)
 {
     to->len = 0;
@@ -482,7 +484,7 @@ int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
     }
     struct slot *slot = &slots->slot[job->slot];
     slot->number = js_endings_number(slots->endings);
-    /* The message goes with the next one, so the slot keeps its own copy of the
+    /* The next message replaces this one, so the slot keeps its own copy of the
      * strings and sets. */
     slot->text.len = slot->details_bytes.len = 0;
     if (js_buf_append(&slot->text, job->command, job->len) < 0 ||
@@ -540,9 +542,9 @@ static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
         outcome->signal = (uint32_t)WTERMSIG(status);
     else
         outcome->exit_code = (uint32_t)WEXITSTATUS(status);
-    /* The count of out-of-memory kills is of all in our cgroup, so the first
-     * job that was killed since it grew is taken for the one that was meant.
-     * Read only after such an end. */
+    /* The count of out-of-memory kills covers our whole cgroup, so the first
+     * job that was killed since it grew is taken to be the one that the kernel
+     * killed. The count is read only after such an end. */
     if (outcome->cause == JS_STOP_REASON_NONE &&
         (outcome->signal == SIGKILL ||
          outcome->exit_code == SHELL_SAYS_KILLED)) {
@@ -574,7 +576,7 @@ static int note_unkillable(struct js_slots *slots, const struct slot *slot)
                       slots->means.config->host, who);
 }
 
-/* Acts on the result of a look at an ENDING slot. */
+/* Acts on the result of checking an ENDING slot. */
 static int slots_settle(struct js_slots *slots, struct slot *slot,
                         enum js_ending_state state)
 {
@@ -624,8 +626,8 @@ int js_slots_reap(struct js_slots *slots)
     }
     bool has_children = pid == 0;
     js_endings_set_children(slots->endings, has_children);
-    /* Only now, when all that has ended is known: a job is over when nothing of
-     * it is left. */
+    /* This is done only now that all ended processes are known, because a job
+     * is over when nothing of it is left. */
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
         struct js_ending_job job = ending_job_of(slot);
@@ -672,8 +674,8 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
     slots->limit_ns = timeout_ns;
 }
 
-/* When the job has run for as long as it may; or, if it was asked to end, when
- * to kill it. */
+/* The time at which the job has run for as long as it may or, if it was asked
+ * to end, at which to kill it. */
 static int64_t running_wake_ns(const struct js_slots *slots,
                                const struct slot *slot)
 {
