@@ -27,7 +27,7 @@ enum {
     FILES = 4 /* the most that are open at once */
 };
 
-/* Where the headers do not know pidfds, the calls fail with ENOSYS. */
+/* If the headers do not know pidfds, the calls fail with ENOSYS. */
 #ifndef SYS_pidfd_open
 enum { SYS_pidfd_open = -1 };
 #endif

@@ -49,9 +49,9 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
 
 /* ---------------------------------------------------------------- one job */
 
-/* What follows from an attempt. */
+/* The consequence of an attempt. */
 enum js_attempt_result {
-    JS_ATTEMPT_RESULT_ENDED = 0, /* as the outcome says, for good */
+    JS_ATTEMPT_RESULT_ENDED = 0, /* it ended for good, as the outcome says */
     JS_ATTEMPT_RESULT_RETRIED,   /* it failed and runs again */
     JS_ATTEMPT_RESULT_SKIPPED,   /* it never ran: a job before it failed */
 };
@@ -61,8 +61,8 @@ struct js_completion {
     struct js_job *job;
     struct js_outcome outcome;
     enum js_attempt_result result;
-    uint64_t parent; /* of a skipped job: the job that failed or was skipped, as
-                        the graph calls it */
+    uint64_t parent; /* for a skipped job, the graph's number of the job that
+                        failed or was skipped */
     unsigned slave;  /* 0 for a skipped job, whose host is "" */
     uint32_t cores;
     const char *host; /* borrowed, lives as long as the run */

@@ -69,16 +69,17 @@ int js_joblog_close(struct js_joblog *joblog, struct js_err *err);
 
 struct js_joblog_reader;
 
-/* How long each command ran in an earlier run, for --longest-first. Reads this
- * format and GNU parallel's. If a command has several lines, the last
- * successful one counts (a failed one only if there is no other). Skips lines
- * that are cut or damaged. NULL with *err: the file cannot be read, or has no
- * such header. */
+/* Reads how long each command ran in an earlier run, for --longest-first.
+ * Accepts this format and GNU parallel's. If a command has several lines, the
+ * last successful one counts (a failed one only if there is no other). Skips
+ * lines that are cut or damaged. Returns NULL with *err if the file cannot be
+ * read, or has no such header. */
 struct js_joblog_reader *js_joblog_reader_load(const char *path,
                                                struct js_err *err);
 void js_joblog_reader_free(struct js_joblog_reader *reader); /* NULL allowed */
 
-/* -1: unknown. NULL is allowed, and knows nothing. */
+/* Returns the run time of the command in nanoseconds, or -1 if it is unknown.
+ * The reader may be NULL; then every run time is unknown. */
 int64_t js_joblog_reader_find(const struct js_joblog_reader *reader,
                               const char *command, size_t len);
 

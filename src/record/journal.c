@@ -114,7 +114,7 @@ static int journal_check_holder(const struct js_journal *journal, bool is_whole,
     return JS_JOURNAL_REFUSED;
 }
 
-/* As far as the file can be read. */
+/* Finds the holder, as far as the file can be read. */
 static void journal_read_holder(struct js_journal_file *file,
                                 struct js_journal_holder *ret)
 {

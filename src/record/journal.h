@@ -22,67 +22,69 @@
  *
  *     run pid started boot unix_us HOST
  *                       A run begins. The process holds the journal; started is
- *                       field 22 of its /proc/PID/stat, boot the boot of its
- *                       host.
+ *                       field 22 of its /proc/PID/stat, and boot is the boot id
+ *                       of its host.
  *     lease lease_us outlives
- *                       Of this run: once nothing was written for so long, all
- *                       of its jobs have ended. If its master is killed before
- *                       that, some may go on: where its slaves outlive it (1),
- *                       and on other hosts.
+ *                       The lease of this run: once nothing was written for
+ *                       this long, all of the run's jobs have ended. If the
+ *                       run's master is killed before that, some jobs may go
+ *                       on: where its slaves outlive it (1), and on other
+ *                       hosts.
  *     batch restarts BATCH
- *                       This run is part of that job of a batch system, which
- *                       was started again so many times before.
+ *                       This run is part of this job of a batch system, which
+ *                       was started again this many times before.
  *     part command restarts
- *                       This run is part of that command (64 bits, sixteen
- *                       hexadecimal digits), which has started it again so many
- *                       times, because it broke off.
- *     mark id space     The 64 random bits (likewise) that the jobs of this run
- *                       carry, and the pid namespace of its master.
+ *                       This run is part of this command (64 bits, sixteen
+ *                       hexadecimal digits), which has started the run again
+ *                       this many times, because the run broke off.
+ *     mark id space     The 64 random bits (also sixteen digits) that the jobs
+ *                       of this run carry, and the pid namespace of its master.
  *     dead-process pid started ...
  *     dead id begin_us until_us lease_us outlives boot space
- *                       Of a run without an end, in a file that was set aside
- *                       as this one was begun (--fresh): its ranks and runners,
- *                       of that boot and pid namespace (0: they are not known),
- *                       and its mark and lease. They stand in front of the
+ *                       A run without an end, in a file that was set aside when
+ *                       this one was begun (--fresh): the run's ranks and
+ *                       runners, in this boot and pid namespace (0: unknown),
+ *                       and its mark and lease. These records come before the
  *                       first run.
  *     jobs first identity ...
  *                       These jobs are accepted under the ids first, first + 1
  *                       and so on, which follow the highest so far. An identity
  *                       (list/job.h) is 32 hexadecimal digits.
  *     name id NAME      The name of a job. The last job that got a name has it.
- *     again id ...      The success of these jobs no longer counts: what they
- *                       come after runs again.
- *     gone id ...       They are no longer in the list.
- *     back id ...       They are in the list again.
+ *     again id ...      The success of these jobs no longer counts, because
+ *                       jobs that they come after run again.
+ *     gone id ...       These jobs are no longer in the list.
+ *     back id ...       These jobs are in the list again.
  *     process slave boot space pid started runner runner_started
- *                       The rank and the runner of the slave whose record is
- *                       next.
+ *                       The rank and the runner of the slave in the next
+ *                       record.
  *     slave slave slots HOST
- *                       It takes part in this run.
- *     left slave        It no longer takes part. What it has begun and
- *                       not ended runs again.
+ *                       The slave takes part in this run.
+ *     left slave        The slave no longer takes part. Jobs that it has begun
+ *                       and not ended run again.
  *     began id attempt slave start_us
  *                       The job had been running for a second or so when this
  *                       was written. start_us is since 1970, by the master's
  *                       clock.
  *     said id attempt stream TEXT
- *                       The last lines (record/completion.h) that the attempt
- *                       has written, whose failed or retried follows: of its
- *                       stderr (2) or, if that was empty, of its stdout (1).
+ *                       The last lines (record/completion.h) of the output of
+ *                       an attempt whose failed or retried record follows: of
+ *                       its stderr (2) or, if that was empty, of its stdout
+ *                       (1).
  *     leftovers id attempt count
- *                       So many processes that the attempt left behind were
+ *                       This many processes that the attempt left behind were
  *                       ended. The attempt's own record follows.
  *     lost id slave losses unix_us
  *                       An attempt was running when its slave, or the runner
- *                       there, was found to be lost. The job has been lost so
+ *                       there, was found to be lost. The job has been lost this
  *                       many times since it last ended.
  *     ok id ATTEMPT     An attempt succeeded.
- *     failed id ATTEMPT It failed for good.
+ *     failed id ATTEMPT An attempt failed for good.
  *     retried id ATTEMPT
- *                       It failed, and runs again in this run.
+ *                       An attempt failed, and the job runs again in this run.
  *     stopped id ATTEMPT
- *                       It was ended because the run stopped, or its slave had
- *                       to. The job is not finished.
+ *                       An attempt was ended because the run stopped, or its
+ *                       slave had to. The job is not finished.
  *     skipped id parent The job was not run, because parent (0: unknown) failed
  *                       or was skipped.
  *     end status unix_us
@@ -90,7 +92,7 @@
  *
  * ATTEMPT is: attempt slave cores exit signal cause step errno start_us run_us
  * user_us system_us max_rss_kib out_bytes err_bytes. Cause and step are numbers
- * of list/outcome.h; start_us is since 1970, by the slave's clock.
+ * from list/outcome.h; start_us is since 1970, by the slave's clock.
  *
  * The last record of a job counts (began, said, leftovers and lost do not). A
  * job without such a record is not finished. A run without an `end` was killed.

@@ -163,7 +163,7 @@ static int put_job_fields(struct js_buf *buf,
     }
 }
 
-/* All but the final text. */
+/* Writes all fields but the final text. */
 static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
 {
     const struct js_process_pair *processes = &line->processes;
@@ -442,7 +442,7 @@ static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
     }
 }
 
-/* All but the final text. */
+/* Reads all fields but the final text. */
 static void get_fields(struct reader *reader, struct js_journal_line *ret)
 {
     struct js_process_pair *processes = &ret->processes;

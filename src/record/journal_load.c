@@ -199,7 +199,7 @@ static int take_head(struct loading *loading)
                       loading->name, version, VERSION);
 }
 
-/* What is recorded of the run itself. */
+/* Takes in a record about the run itself. */
 static void journal_load_take_run_line(struct loading *loading)
 {
     const struct js_journal_line *line = loading->line;
@@ -392,8 +392,8 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
                       loading->name);
 }
 
-/* 1 if a valid record is there by now: it was written since the records were
- * read up to here. */
+/* Returns 1 if a valid record is there by now, because it was written after the
+ * records were read up to here. */
 static int journal_load_read_tail(struct loading *loading, int fd)
 {
     struct js_buf tail = JS_BUF_INIT;

@@ -158,7 +158,7 @@ static struct run *last_run(const struct js_journal_model *model)
     return count > 0 ? run_at(model, count - 1) : NULL;
 }
 
-/* What had begun and not ended is left. */
+/* Forgets the jobs that had begun and had not ended. */
 static void forget_begun(struct js_journal_model *model)
 {
     for (size_t i = 0; i < begun_count(model); i++)
@@ -581,7 +581,7 @@ void js_journal_model_slave(const struct js_journal_model *model, size_t number,
     };
 }
 
-/* Of an index that is one more. */
+/* Returns the number that belongs to an index, which is one more. */
 static size_t journal_model_number_of(uint32_t index)
 {
     return index ? index - 1 : JS_JOURNAL_MODEL_NONE;

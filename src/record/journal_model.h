@@ -143,7 +143,7 @@ bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
 struct js_journal_model_loss {
     uint32_t count;  /* this and those before it, since the job last ended */
     size_t slave;    /* its number, not its rank */
-    size_t attempts; /* of all jobs that were on record before it */
+    size_t attempts; /* attempts of all jobs on record before it */
     int64_t unix_ns; /* when the loss was noticed, by the master's clock */
 };
 

@@ -126,7 +126,7 @@ enum js_display_kind {
 
 struct js_display_config {
     enum js_display_kind kind;
-    const struct js_terminal *terminal; /* of a bar; borrowed */
+    const struct js_terminal *terminal; /* for a bar; borrowed */
     struct js_console *console;         /* borrowed */
     int64_t line_first_ns, line_most_ns;
 };

@@ -13,7 +13,8 @@
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
-/* How a named job ended, for the messages about the jobs that come after it. */
+/* The end of a named job, for the messages about the jobs that come after it.
+ */
 struct mishap {
     uint64_t id;
     const char *reason; /* "after NAME, which ..." */

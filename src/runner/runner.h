@@ -78,7 +78,7 @@ struct js_runner;
 
 struct js_runner_config {
     struct js_settings settings; /* tmpdir is not "" */
-    const char *const *env; /* of the jobs, "NAME=value", NULL-terminated */
+    const char *const *env;      /* for jobs: "NAME=value", NULL-terminated */
     const char *host;
     uint32_t slave;
     uint32_t slots;                    /* at least 1 */

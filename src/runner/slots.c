@@ -55,7 +55,7 @@ struct slot {
     int64_t delay_ns; /* until the try after the next */
     bool is_homeless; /* for a folder that is gone */
     const struct js_job_folder
-        *opening; /* our folder, where its file is to be opened */
+        *opening; /* ours, in which a file is to be opened */
 };
 
 /* A job that ends is one of `slots`; `endings` deals with children that no job

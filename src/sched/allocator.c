@@ -13,8 +13,8 @@
  * them to see the mistake. */
 enum { SHOWN_MAX = 20 };
 
-/* What is set aside for one job. While it has no cores, only GPUs and memory
- * are kept, on the nodes of the places. */
+/* A reservation: what is set aside for one job. While it has no cores, only
+ * GPUs and memory are kept, on the nodes of the places. */
 struct reservation {
     bool is_made;
     bool has_cores; /* cores are set aside, as the job lacks nothing else */

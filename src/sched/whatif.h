@@ -56,7 +56,7 @@ struct js_whatif_row {
     int64_t makespan_ns; /* from the first start to the last end */
     double efficiency;   /* fraction of the slots' time in which jobs run, 0 to
                             1 */
-    double core_hours;   /* of all slots, busy or idle */
+    double core_hours;   /* core-hours of all slots, busy or idle */
     double gain; /* how many times faster than the row before; 0 in the first */
     uint64_t peak_cores;
 };
