@@ -11,8 +11,8 @@
  * ones are characters, which are below. */
 enum { FIRST_VALUE = 1000 };
 
-/* The table in the forms that getopt needs. It has to be made at each call, as
- * getopt takes no table of ours. */
+/* The table in the forms that getopt needs. It is made at each call, because
+ * getopt cannot use our table. */
 struct getopt_view {
     struct option longs[JS_OPTIONS_MOST + 1];
     char shorts[2 * JS_OPTIONS_MOST + 2];
@@ -104,8 +104,8 @@ static const struct foreign_option foreign_options[] = {
      false},
 };
 
-/* Finds the option of another tool that this argument is, with a value or
- * without ("-np4", "--workers=4", ":::"); or NULL. */
+/* Finds out which option of another tool this argument is, with or without a
+ * value ("-np4", "--workers=4", ":::"). Returns NULL if it is none. */
 static const struct foreign_option *foreign_find(const char *word)
 {
     size_t len = strcspn(word, "=");
@@ -199,8 +199,8 @@ static int command_line_refuse(const struct getopt_view *view, int code,
 
 /* ---------------------------------------------------------------- reading */
 
-/* Handles the arguments that are not options: at most one, the job file. What
- * is wrong with any of them is reported first. */
+/* Handles the arguments that are not options: at most one, the job file. An
+ * error in any of them is reported first. */
 static int command_line_take_file(char **args, struct js_options *options,
                                   struct js_err *err)
 {

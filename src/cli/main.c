@@ -44,7 +44,7 @@ static int usage_error(const struct js_err *err)
     return speak_for_all(JOBSCHED_BAD_INPUT);
 }
 
-/* `rc`: what the function returned that wrote to stdout. */
+/* `rc` is the return value of the function that wrote to stdout. */
 static int main_finish_stdout(int rc)
 {
     if (rc < 0 || fflush(stdout) != 0) {
@@ -102,7 +102,8 @@ static bool is_demonstration(const struct js_options *options)
     return !options->config.job_file && options->config.action == JOBSCHED_RUN;
 }
 
-/* A user who has asked for this, and for silence, knows it. */
+/* A user who has asked for the demonstration, and for silence, need not be
+ * told. */
 static bool is_demonstration_announced(const struct js_options *options)
 {
     return is_demonstration(options) && js_launchenv_rank() <= 0 &&
@@ -201,7 +202,8 @@ static int launch_with(const struct js_options *options, int argc, char **argv)
         .is_requeued = options->is_requeued,
     };
     int status = JOBSCHED_BROKEN;
-    /* What every rank would refuse is refused before any rank is started. */
+    /* A configuration that every rank would refuse is refused before any rank
+     * is started. */
     if (jobsched_check(&options->config, &result) != JOBSCHED_SUCCEEDED) {
         main_report_error(&result);
         return (int)result.status;
@@ -248,8 +250,9 @@ static int main_start(struct js_options *options, int argc, char **argv)
     bool is_alone = js_launch_is_alone();
     bool is_run = options->config.action == JOBSCHED_RUN;
     if (is_alone && is_run && js_launchenv_is_one_of_many()) {
-        /* Only the first one reports it, and fails: an error of another could
-         * make the launcher end the first before it has printed the message. */
+        /* Only the first rank reports the error, and fails: an error of another
+         * rank could make the launcher end the first before it has printed the
+         * message. */
         if (!js_launchenv_is_first_of_many())
             return JOBSCHED_SUCCEEDED;
         js_launchenv_refuse_many(jobsched_mpi(), &err);

@@ -270,8 +270,8 @@ static int set_progress(const struct js_options_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
-/* Actions that only report on runs. Of several, the last one would win without
- * a word. */
+/* Actions that only report on runs. If several were given, the last one would
+ * silently win. */
 static int set_inspection(const struct js_options_row *row,
                           struct js_options *options, const char *value,
                           struct js_err *err)
@@ -367,7 +367,7 @@ static const struct js_options_row rows[] = {
      "how much finished work a power failure may lose\n"
      "(default 1s; 0: none; off: no limit)",
      FIELD(set_sync, config.sync_ns, int64_t)},
-    /* A run that is continued gets what is left of it from the launcher. */
+    /* A run that is continued gets the rest of the time from the launcher. */
     {"time-limit", "TIME", 0, JS_OF_START,
      "finish within TIME: start no job that would overrun\n"
      "it, and exit by then",
@@ -569,8 +569,8 @@ int js_options_help(FILE *to)
 
 /* ---------------------------------------------------------------- paths */
 
-/* --status and --report read the list for its commands. One from standard input
- * cannot be read a second time. */
+/* --status and --report read the list for its commands. A list from standard
+ * input cannot be read a second time. */
 const char *js_options_list(const struct jobsched_config *config)
 {
     const char *list = config->job_file;

@@ -17,12 +17,13 @@ enum {
 };
 
 /* --longest-first is mentioned if it takes no more than this fraction of the
- * time. Two runs of the same list differ by about as much as it is less. */
+ * time. A smaller gain is no more than the difference between two runs of the
+ * same list. */
 static const double worth_mentioning = 0.99;
 
 /* ---------------------------------------------------------------- the plan */
 
-/* What the simulation asks for run times and order. */
+/* The simulation's source of run times and order. */
 struct past {
     const struct js_past_runs *runs;
     struct js_joblog_reader *order; /* for --longest-first; NULL: none */
@@ -40,8 +41,8 @@ static int64_t plan_expected_ns(void *arg, const struct js_job *job)
     return js_joblog_reader_find(past->order, job->command, job->command_len);
 }
 
-/* A journal says how many slots a host had, but nothing of its memory, which is
- * known for this host only. */
+/* A journal says how many slots a host had, but nothing about its memory, which
+ * is known for this host only. */
 static void plan_describe_hosts(const struct js_plan_config *config,
                                 struct js_whatif_config *ret)
 {
@@ -183,7 +184,8 @@ static void plan_put_job(struct plan_page *page, const struct js_job *job)
         SAY(page, "line %", JS_COUNT(job->line));
 }
 
-/* The middle of a long path is left out; its begin and end say where to look.
+/* The middle of a long path is left out; its beginning and its end say where to
+ * look.
  */
 static void plan_put_critical_path(struct plan_page *page)
 {
@@ -319,7 +321,7 @@ static int plan_put_json(const struct js_whatif *whatif,
 
 /* ---------------------------------------------------------------- --plan */
 
-/* What --plan reads; all owned. */
+/* The input of --plan; all owned. */
 struct plan_inputs {
     char *journal; /* NULL: there is a joblog instead */
     struct js_past_runs *past_runs;

@@ -7,7 +7,7 @@
 
 /* ---------------------------------------------------------------- the run */
 
-/* A member is never left out, so that a reader need not ask whether it is
+/* A member is never left out, so that a reader need not check whether it is
  * there. */
 static void json_put_or_null(struct js_json *json, const char *key,
                              const char *text)

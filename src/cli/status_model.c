@@ -80,7 +80,7 @@ static int collect_moments(const struct js_status_model *status,
     for (size_t i = count; i-- > first;) {
         struct js_journal_model_attempt attempt;
         js_journal_model_attempt(model, i, &attempt);
-        /* From here on they are of earlier runs. */
+        /* From here on, the attempts belong to earlier runs. */
         if (attempt.slave < status->run.first_slave)
             break;
         int64_t start_ns = attempt.outcome.start_unix_ns;
@@ -136,8 +136,8 @@ static int follow_run(const struct js_status_model *status, struct js_eta *eta)
     return rc;
 }
 
-/* The journal records the start of a job only after a second. Of shorter jobs
- * it has those that have ended. */
+/* The journal records the start of a job only after a second. Shorter jobs are
+ * in it only once they have ended. */
 static void count_brief(struct js_status_model *status)
 {
     const struct js_journal_model *model = status->model;
@@ -174,8 +174,8 @@ static void count_brief(struct js_status_model *status)
         counts->brief = most;
 }
 
-/* The same numbers as in the progress bar of the run; none for a run that does
- * not go on. */
+/* The same numbers as in the progress bar of the run; none for a run that is
+ * not in progress. */
 static void status_model_estimate(struct js_status_model *status)
 {
     struct js_eta eta = {0};

@@ -82,8 +82,8 @@ static void page_put_tail(struct status_page *page, size_t attempt,
 
 /* ---------------------------------------------------------------- the run */
 
-/* What is known of a run that does not report any more: where to look for it,
- * and since when it is silent. */
+/* Reports what is known about a run that no longer reports: where to look for
+ * it, and how long it has been silent. */
 static void page_put_silent(struct status_page *page)
 {
     const struct js_journal_model_run *run = &page->status->run;
@@ -133,8 +133,7 @@ static void page_put_life(struct status_page *page)
     page_put(page, "\n");
 }
 
-/* A run on another host, of which nothing is known, counts as one that goes
- * on. */
+/* A run on another host, about which nothing is known, counts as running. */
 static bool status_is_on(const struct js_status_model *status)
 {
     return status->life == JS_JOURNAL_MODEL_ON ||
@@ -195,7 +194,7 @@ static void page_put_running(struct status_page *page)
     }
     for (size_t i = 0; i < count; i++)
         js_journal_model_begun(status->model, i, &begun[i]);
-    /* The longest ones first: these are what one asks about. */
+    /* The longest ones come first, because users ask about these. */
     qsort(begun, count, sizeof(*begun), begun_compare_starts);
     page_put(page, status_is_on(status) ? "running\n"
                                         : "running when it broke off\n");
@@ -203,7 +202,7 @@ static void page_put_running(struct status_page *page)
         struct js_journal_model_slave slave = page_slave(page, begun[i].slave);
         SAY(page, "  %  %  slave %", JS_COUNT(begun[i].id), JS_TEXT(slave.host),
             JS_COUNT(slave.rank));
-        /* How long a job of a broken run went on is unknown. */
+        /* How long a job of a broken run kept running is unknown. */
         if (status_is_on(status))
             SAY(page, "  for %", AGE(page, begun[i].start_unix_ns));
         else
@@ -411,7 +410,7 @@ static void page_put_reasons(struct status_page *page)
         page_put_room(page);
 }
 
-/* The job because of which this one was skipped. It may itself have been
+/* Finds the job because of which this one was skipped. It may itself have been
  * skipped: the user then asks for that one, up to the failure. */
 static void page_put_parent(struct status_page *page, uint64_t id)
 {
@@ -508,7 +507,8 @@ int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
             SAY(&page, " on each of % hosts", JS_COUNT(nodes));
         page_put(&page, "\n");
     }
-    /* What has begun or ended waits for nothing; neither does a new job. */
+    /* A job that has begun or ended waits for nothing, and neither does a new
+     * job. */
     bool is_left =
         job.state == JS_JOB_STATE_LEFT && job.begun == JS_JOURNAL_MODEL_NONE;
     if (it->job && it->id > 0 && is_left)

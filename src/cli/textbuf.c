@@ -34,8 +34,8 @@ void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
             rc = bytes[i] == '\\' ? js_buf_append(textbuf->buf, "\\", 1)
                                   : js_buf_escape(textbuf->buf, bytes + i, 1);
     }
-    /* After the bytes, characters are looked at: some that are valid UTF-8
-     * steer a terminal as well. */
+    /* After the bytes, characters are checked: some that are valid UTF-8
+     * control a terminal as well. */
     if (rc < 0 || !js_buf_string(textbuf->buf))
         textbuf->has_failed = true;
     else

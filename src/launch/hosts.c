@@ -29,7 +29,7 @@ void js_hosts_release(struct js_hosts *hosts)
 
 int js_hosts_add(struct js_hosts *hosts, const char *name, uint32_t slots)
 {
-    /* A host may stand there by its short name and by its full one. To count it
+    /* A host may be listed by its short name and by its full one. Counting it
      * twice would give it too many ranks. */
     for (size_t i = 0; i < hosts->count; i++) {
         struct js_host *host = &hosts->items[i];

@@ -428,7 +428,7 @@ static int launch_prepare_restart(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- the end */
 
-/* mpirun has started no master. Whose fault was it? */
+/* Finds out why mpirun has started no master, and reports it. */
 static int launch_judge_no_start(struct launch *launch)
 {
     const struct js_watch *watch = &launch->watch;
@@ -510,7 +510,7 @@ static int launch_judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
-        /* A report of a broken run may then be about nothing but that. */
+        /* A report of a broken run may then mean nothing more than that. */
         if (launch_is_relay_broken(launch) &&
             launch->watch.run.status == JOBSCHED_BROKEN)
             launch_report_broken_off(launch);

@@ -78,9 +78,9 @@ static int mpirun_add_places(const struct js_mpirun *mpirun,
 /*
  * The options that hold for all starts. There is one rank more than cores, the
  * master; jobsched itself binds what it runs; and the loss of a slave must cost
- * only what that slave ran. MPICH has no equivalent of the last: if its mpirun
- * lets a run continue (-disable-auto-cleanup), it reports a loss to the ranks
- * by SIGUSR1, which here means to drain.
+ * only the jobs that it was running. MPICH has no equivalent of the last
+ * option: if its mpirun lets a run continue (-disable-auto-cleanup), it reports
+ * a loss to the ranks by SIGUSR1, which here means to drain.
  */
 static const char *const *const fixed_options[] = {
     [JS_OPEN_MPI_4] = (const char *const[]){"--oversubscribe", "--bind-to",
@@ -120,7 +120,7 @@ int js_mpirun_make_probe(const struct js_mpirun *mpirun, const char *host,
 }
 
 /* Open MPI says "mpirun (Open MPI) 4.1.4". The mpirun of MPICH, Intel MPI and
- * MVAPICH is called Hydra, and prints its version in a line of its own. */
+ * MVAPICH is called Hydra, and prints its version on a line of its own. */
 bool js_mpirun_name(const char *version_text, char *ret, size_t size)
 {
     static const struct {
@@ -152,7 +152,7 @@ int js_mpirun_end_signal(enum js_mpi mpi)
 }
 
 /* Open MPI 5 ends everything at such a status, and loses what it has not read
- * then (measured with 5.0.7: in one run of sixty). */
+ * by then (measured with 5.0.7: in one run of sixty). */
 int64_t js_mpirun_hearing_ns(enum js_mpi mpi)
 {
     return mpi == JS_OPEN_MPI_5 ? 100 * JS_NS_PER_MS : 0;

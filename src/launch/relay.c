@@ -77,8 +77,8 @@ void js_relay_ends(const struct js_relay *relay, int *ret_in, int *ret_out)
     *ret_out = relay->from[1];
 }
 
-/* mpirun has these ends as well. Ours would keep the pipes open when it has
- * ended. */
+/* mpirun has these ends as well. If ours stayed open, so would the pipes after
+ * mpirun has ended. */
 void js_relay_begin(struct js_relay *relay)
 {
     js_fd_close(&relay->to[0]);
@@ -125,7 +125,7 @@ static void relay_send_list(struct js_relay *relay)
             write(relay->to[1], relay->sending.data, relay->sending.len);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (n < 0) { /* mpirun has ended; another place handles that */
+        if (n < 0) { /* mpirun has ended; this is handled elsewhere */
             relay->sending.len = 0;
             relay_give_up_list(relay);
             return;

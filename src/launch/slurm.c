@@ -79,7 +79,8 @@ int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
 static int slurm_each_node(void (*each)(void *arg, uint32_t n), void *arg,
                            struct js_err *err)
 {
-    /* In a step the counts are the step's, and the job's CPUs are more. */
+    /* In a step the counts are those of the step, while the job has more
+     * CPUs. */
     const char *name = js_slurm_is_in_step() ? "SLURM_JOB_CPUS_PER_NODE"
                                              : "SLURM_TASKS_PER_NODE";
     const char *text = getenv(name);
@@ -212,7 +213,7 @@ static bool slurm_parse_span(const char *text, int64_t *ret_ns)
     return colons == 2;
 }
 
-/* The value after " NAME=" in a line, or NULL. */
+/* Returns the value after " NAME=" in a line, or NULL. */
 static const char *slurm_find_value(const char *line, const char *name)
 {
     const char *at = strstr(line, name);
@@ -258,8 +259,8 @@ int64_t js_slurm_time_left_ns(void)
     char name[JS_PROCESS_NAME_SIZE];
     int64_t age_ns = -1;
     char *text = slurm_ask("--oneliner", "job", "SLURM_JOB_ID", &buf);
-    /* The daemon that Slurm started for this job on this node is above us, if
-     * this is no shell that somebody has opened there. */
+    /* The daemon that Slurm started for this job on this node is above us,
+     * unless this is a shell that somebody has opened there. */
     for (uint64_t pid = (uint64_t)getppid(); text && age_ns < 0 && pid > 1;
          pid = js_process_parent(pid)) {
         if (js_process_name(pid, name) && strcmp(name, "slurmstepd") == 0)

@@ -40,7 +40,7 @@ enum {
 
 /* The memory that ranks share is in files of 4 MiB each, with Open MPI 5 of 16
  * MiB. If the file size limit is lower, mpirun and the ranks wait for each
- * other for ever, or do not start. */
+ * other forever, or do not start. */
 static const uint64_t file_bytes = UINT64_C(5) << 20;
 static const uint64_t file_bytes_5 = UINT64_C(17) << 20;
 
@@ -149,7 +149,7 @@ enum {
     READ_BYTES = 4096,
 };
 
-/* The time in which a program must answer that is only asked for something. */
+/* The time in which a program must answer if it is only asked for something. */
 static const int64_t answer_ns = 30 * JS_NS_PER_S;
 
 __attribute__((noreturn)) static void
@@ -267,9 +267,9 @@ static void descendants_visit(pid_t pid, void *arg)
                              NULL) ||
         strcmp(folder, search->folder) != 0)
         return;
-    /* One with a session of its own counts if it runs this program. The files
-     * are compared and not their names, because the name may have been given to
-     * another file. */
+    /* A process with a session of its own counts if it runs this program. The
+     * files are compared and not their names, because the name may have been
+     * given to another file. */
     snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)pid);
     if (getsid(pid) == pid &&
         (stat("/proc/self/exe", &own) < 0 || stat(exe, &other) < 0 ||

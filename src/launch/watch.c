@@ -25,16 +25,16 @@ static const int64_t end_lost_ns = 5 * JS_NS_PER_S;
  * was told to. It stops waiting for a slow reader or disk before that. */
 static const int64_t answer_most_ns = 20 * JS_NS_PER_S;
 
-/* How long its last report may be under way. */
+/* How long the master's last report may be in transit. */
 static const int64_t report_most_ns = JS_NS_PER_S;
 
 /* How long mpirun may take to end after a SIGTERM (Open MPI 4.1.4 takes up to
- * four seconds), and how long the processes that it leaves behind. */
+ * four seconds), and how long the processes that it leaves behind may take. */
 static const int64_t kill_after_ns = 15 * JS_NS_PER_S;
 static const int64_t stay_most_ns = 5 * JS_NS_PER_S;
 
-/* How long after another rank of its host rank 0 may come, before it is looked
- * for. */
+/* How long after another rank on its host rank 0 may report before the launcher
+ * looks for it. */
 static const int64_t late_most_ns = 5 * JS_NS_PER_S;
 
 /* Added to the time for a start, which each rank counts from its own beginning:
@@ -314,8 +314,8 @@ static void watch_reap(struct js_watch *watch)
     }
 }
 
-/* The master is gone before the end of the run, and mpirun may wait for it for
- * ever. */
+/* The master is gone before the end of the run, and mpirun may wait for it
+ * forever. */
 static void watch_look_at_master(struct js_watch *watch)
 {
     int64_t silence_ns = watch->looked_ns - watch->heard_ns;
@@ -339,8 +339,8 @@ static void watch_look_at_master(struct js_watch *watch)
         watch_end_child(watch, SIGTERM);
         return;
     }
-    /* Its host may be lost. The ranks of this host that still run notice that
-     * themselves. */
+    /* The master's host may be lost. The ranks that are still running on this
+     * host notice that themselves. */
     if (has_begun && run->lease_ns > 0 &&
         js_lifeline_count(watch->lifeline) == 0 &&
         silence_ns > run->lease_ns + status_delay_ns) {
@@ -354,10 +354,10 @@ static void watch_look_at_master(struct js_watch *watch)
 }
 
 /*
- * Nothing has begun within the time for a start. Or earlier: rank 0 may have
- * died before it could connect. Then MPI_Init of the other ranks waits for it
- * for ever, and an mpirun that must continue without a lost rank lets them
- * (Open MPI 5).
+ * Ends a start if no run has begun in time, or earlier if rank 0 seems to have
+ * died before it could connect. Then MPI_Init of the other ranks waits for rank
+ * 0 forever, and an mpirun that must continue without a lost rank lets them
+ * wait (Open MPI 5).
  */
 static void watch_look_at_start(struct js_watch *watch)
 {

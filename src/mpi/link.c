@@ -16,10 +16,10 @@
 
 enum {
     /* A message up to this size has arrived completely when it is probed, with
-     * every transport. A longer one needs its sender's help and is received in
-     * the background. */
+     * every transport. A longer message needs its sender's help and is received
+     * in the background. */
     SHORT = 1024,
-    /* The number of messages that may be on their way in at once. */
+    /* The number of incoming messages that may be in transit at once. */
     IN_MAX = 1024,
     /* The most probes before the first sleep: about 40 us. */
     PROBES = 256,
@@ -97,10 +97,10 @@ static int link_mpi_failed(int code, const char *what, struct js_err *err)
     return js_err_set(err, "%s: %s", what, text);
 }
 
-/* True if MPI reports that a peer has failed and itself continues (ULFM).
- * Drop the peer's messages and do nothing else. The slave is declared lost
- * by its missed heartbeats, because only then is it certain that its jobs
- * have ended. */
+/* True if MPI reports that a peer has failed, and MPI itself continues (ULFM).
+ * The caller must drop the peer's messages and do nothing else. The slave is
+ * declared lost by its missed heartbeats, because only then is it certain that
+ * its jobs have ended. */
 static bool link_is_peer_failure(int code)
 {
 #ifdef MPI_ERR_PROC_FAILED
@@ -199,12 +199,12 @@ static int link_send_out(struct mpi_link *link, int peer, enum js_tag tag,
     return 0;
 }
 
-/* Through the shared memory of this host MPI_Send returns at once, whatever
- * has happened to the peer. It never returns once Open MPI has seen a peer's
- * TCP connection close. This happens with a slave that was killed and is not
- * yet known to be lost, either on another host or on this one if there was
- * no memory to share. A message posted there remains under way, and harms
- * nobody. */
+/* Through the shared memory of this host MPI_Send returns at once, whatever has
+ * happened to the peer. It never returns once Open MPI has seen a peer's TCP
+ * connection close. This happens with a slave that was killed and is not yet
+ * known to be lost, either on another host or on this one if there was no
+ * memory to share. A message posted there remains in transit, and does no
+ * harm. */
 static int link_send_job(void *self, int peer, bool is_near,
                          const struct js_wire_job *job, struct js_err *err)
 {
@@ -256,8 +256,8 @@ static int link_deliver(struct mpi_link *link, struct transfer transfer,
     link->received = transfer.bytes;
     *ret = (struct js_message){transfer.peer, (enum js_tag)transfer.tag,
                                transfer.bytes, (size_t)transfer.len};
-    /* The gap before this message says how many probes are worthwhile before
-     * the next. */
+    /* The gap before this message determines how many probes are worthwhile
+     * before the next one. */
     link->active_ns = link->came_ns = now_ns;
     if (is_close && link->probes < PROBES)
         link->probes *= 2;
@@ -326,8 +326,9 @@ static bool link_must_wait(const struct transfers *in, int i)
     return false;
 }
 
-/* Delivers the first message that is complete and whose turn it is. Returns 1,
- * 0 if there is none, or -1 with *err. The link itself handles a FIN. */
+/* Delivers the first message that is complete and whose turn it is. Returns 1
+ * if it has delivered one, 0 if there is none, or -1 with *err. The link itself
+ * handles a FIN. */
 static int link_deliver_first(struct mpi_link *link, struct js_message *ret,
                               struct js_err *err)
 {

@@ -10,8 +10,8 @@
 enum {
     UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes of output that readers have
                                          not taken */
-    LOOKS = 4,     /* at messages, in the time for which all slaves have work */
-    PAUSES = 2000, /* for messages, in the run time of a job */
+    LOOKS = 4,     /* checks for messages while all slaves have work */
+    PAUSES = 2000, /* pauses in the run time of a job */
 };
 
 /* How often to check whether a stream has ended. */
@@ -196,8 +196,8 @@ static int master_assign_job(struct js_master *master,
 }
 
 /* Ends a job that will not run: it is skipped; or it has failed, because its
- * last attempt was lost with its slave or runner, so that the start time of
- * that is unknown. */
+ * last attempt was lost with its slave or runner, so its start time is
+ * unknown. */
 static int master_end_job(struct js_master *master,
                           const struct js_scheduler_decision *next,
                           struct js_err *err)
@@ -265,9 +265,9 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- stopping */
 
-/* The strongest of what was asked from outside and what follows from the state
- * of the run: a run also stops if nobody receives its output, or if it cannot
- * be recorded. */
+/* Returns the strongest of the requests from outside and those that follow from
+ * the state of the run: a run also stops if nobody receives its output, or if
+ * it cannot be recorded. */
 static enum js_stop_request master_request_of(const struct js_master *master,
                                               enum js_stop_request asked)
 {
@@ -282,7 +282,7 @@ static enum js_stop_request master_request_of(const struct js_master *master,
     return recorder->journal_error.text[0] ? JS_STOP_REQUEST_DRAIN : asked;
 }
 
-/* Starts no more jobs, and ends those that run as the request demands. */
+/* Starts no more jobs, and ends the running ones as the request demands. */
 static int master_follow_request(struct js_master *master,
                                  enum js_stop_request asked, struct js_err *err)
 {
@@ -314,7 +314,7 @@ static int master_follow_request(struct js_master *master,
         most_ns = now_ns_most;
         break;
     }
-    /* The run is then over in any case. A later request may bring this time
+    /* At this time the run is over in any case. A later request may bring it
      * forward, but never put it off. */
     if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
         master->leave_ns = master->now_ns + most_ns;
@@ -384,9 +384,9 @@ static int master_pump(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Returns 0; 1 if the run is over; or -1, because the jobs that are left cannot
- * run. The last two are found out when all ended jobs are on record, unless
- * there is no time to wait for that. */
+/* Returns 0 if the run continues, 1 if it is over, or -1 if the jobs that are
+ * left cannot run. It returns one of the last two only when all ended jobs are
+ * on record, unless there is no time to wait for that. */
 static int master_check_progress(struct js_master *master, struct js_err *err)
 {
     const struct js_scheduler *scheduler = master->scheduler;
@@ -424,7 +424,7 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
 }
 
 /* A runner starts no job before it is on record: a later run must be able to
- * find out whether this one is gone, and needs to know every runner for
+ * find out whether this run is gone, and needs to know every runner for
  * that. */
 static int master_answer_runners(struct js_master *master, struct js_err *err)
 {
@@ -519,11 +519,11 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 
 /* ---------------------------------------------------------------- the run */
 
-/* How long a message may remain unseen. While all slaves have work queued,
- * nobody waits for the master. If jobs are long, a two-thousandth of their run
- * time is short enough: the job that ends next has run at least since the last
- * job began or ended. (The link cannot tell heartbeats from other messages, so
- * its own estimate does not help here.) */
+/* Returns how long a message may go unnoticed. While all slaves have work
+ * queued, nobody waits for the master. If jobs are long, a two-thousandth of
+ * their run time is short enough: the job that ends next has run at least since
+ * the last job began or ended. (The link cannot tell heartbeats from other
+ * messages, so its own estimate does not help here.) */
 static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;
@@ -544,7 +544,7 @@ static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
     return one_ns < other_ns ? one_ns : other_ns;
 }
 
-/* When the next turn is due even if nothing happens. */
+/* Returns when the next turn is due even if nothing happens. */
 static int64_t master_deadline_ns(const struct js_master *master)
 {
     const struct js_master_config *config = &master->config;

@@ -13,7 +13,7 @@ static const int64_t silence_margin_ns = JS_NS_PER_S;
 
 /* ---------------------------------------------------------------- losses */
 
-/* Notes a job that was lost. If memory runs out, the message is just
+/* Records a job that was lost. If memory runs out, the message is just
  * shorter. */
 static void master_blame(void *arg, const struct js_job *job, unsigned slave)
 {
@@ -56,8 +56,8 @@ static void master_report_blamed(struct js_master *master, unsigned slave)
     blame->count = 0;
 }
 
-/* A slave that has died counts against the jobs that it ran; one that was
- * merely lost (with its host or network) does not. */
+/* A slave that has died counts against the jobs that it was running; one that
+ * was merely lost (with its host or network) does not. */
 static void master_part_from(struct js_master *master, unsigned slave,
                              bool has_died)
 {
@@ -197,8 +197,8 @@ static int master_take_note(struct js_master *master,
     return 0;
 }
 
-/* A slave that was asked to end is not a loss. One that cannot start jobs any
- * more is, and its jobs may be the cause. */
+/* A slave that was asked to end is not a loss. A slave that cannot start jobs
+ * any more is one, and its jobs may be the cause. */
 static int master_take_goodbye(struct js_master *master,
                                const struct js_message *message,
                                struct js_err *err)
@@ -269,7 +269,7 @@ static const master_take_fn master_takers[JS_TAG_COUNT] = {
 
 /* True if the host of a silent slave is known to be alive: it is this host, or
  * another slave there was heard from recently. Then the slave itself has died,
- * and a job that it ran may be the cause. */
+ * and a job that it was running may be the cause. */
 static bool master_is_host_alive(const struct js_master *master, int slave)
 {
     const struct js_slave_conn *conn = &master->conns[slave];
@@ -304,7 +304,7 @@ static int master_declare_lost(struct js_master *master, int slave,
                      master_is_host_alive(master, slave) &&
                          !js_scheduler_is_stopped(master->scheduler));
     js_delivery_lost(master->delivery, (unsigned)slave);
-    /* The slave may only have been asleep, so it is asked to leave. */
+    /* The slave may only have been stopped, so it is asked to leave. */
     return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN, JS_LEAVE_AT_ONCE,
                                      err);
 }
@@ -351,7 +351,8 @@ int js_master_news_take(struct js_master *master, struct js_err *err)
                               "rank %d sent a %s message, which a slave never "
                               "sends",
                               message.peer, js_tag_name(message.tag));
-        /* The jobs of a slave that was declared lost run elsewhere by now. */
+        /* The jobs of a slave that was declared lost are running elsewhere by
+         * now. */
         if (!master->conns[message.peer].is_lost &&
             take(master, &message, err) < 0)
             return -1;

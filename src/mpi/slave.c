@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a message may remain unseen while all slots are busy. The slave
- * looks for messages LOOKS times in the time for which it has work queued, at
- * intervals between this value and JS_LINK_PAUSE_NS. */
+/* How long a message may go unnoticed while all slots are busy. The slave
+ * checks for messages LOOKS times during the time for which it has work queued,
+ * at intervals between this value and JS_LINK_PAUSE_NS. */
 static const int64_t patience_least_ns = JS_NS_PER_MS / 2;
 enum { LOOKS = 4 };
 
-/* The same if no work is queued: LONG_LOOKS times in the time that the slots
- * have been busy, at intervals of at most this value. */
+/* The same if no work is queued: the slave checks LONG_LOOKS times in the time
+ * that the slots have been busy, at intervals of at most this value. */
 static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
 enum { LONG_LOOKS = 400 };
 
-/* Heartbeats in the time of one lease. So several of them may be late or lost
- * before the lease expires. */
+/* Heartbeats during one lease. Several of them may be late or lost before the
+ * lease expires. */
 enum { BEATS = 6 };
 
 /* In a turn that took longer than this, the slave was not listening. */
@@ -246,12 +246,13 @@ static int slave_take_text(struct js_slave *slave,
 
 /* ---------------------------------------------------------------- ending */
 
-/* Takes what the master asks for by a single number. */
+/* Takes a message of the master that consists of a single number. */
 static int slave_take_number(struct js_slave *slave,
                              const struct js_message *message,
                              struct js_err *err)
 {
-    /* The largest number that a master sends; else any. */
+    /* The largest number that a master sends; for other tags, any number is
+     * valid. */
     static const uint64_t most[JS_TAG_COUNT] = {
         [JS_TAG_TIME_LIMIT] = INT64_MAX,
         [JS_TAG_DRAIN] = JS_WIRE_LET_RUN,
@@ -453,7 +454,7 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
                          err);
 }
 
-/* When something is due even if nothing happens. */
+/* Returns when something is due even if nothing happens. */
 static int64_t slave_deadline_ns(const struct js_slave *slave)
 {
     int64_t until_ns = slave_next_beat_ns(slave);

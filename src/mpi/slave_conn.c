@@ -225,8 +225,8 @@ static void slave_conn_begin_next_text(struct js_slave_conn *conn)
         slave_conn_begin_text(conn, text, len);
 }
 
-/* Sends jobs if the slave can take some. Returns 1 if more can perhaps be sent,
- * 0 if not, or -1. */
+/* Sends jobs if the slave can take some. Returns 1 if it may be possible to
+ * send more, 0 if not, or -1 with *err. */
 static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
                                 struct js_err *err)
 {
@@ -241,7 +241,7 @@ static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     if (conn->outgoing_count == 1 && len <= JS_WIRE_JOB_TEXT &&
         conn->jobs_sent - conn->acknowledged.jobs < JS_WIRE_JOBS_SENT)
         return slave_conn_send_first(conn, inline_max, err) < 0 ? -1 : 1;
-    /* The slave must have taken in the second last batch. */
+    /* The slave must have taken in the second-to-last batch. */
     if (conn->acknowledged.jobs <
         conn->batch_ends[conn->batches_sent % JS_SLAVE_CONN_BATCHES])
         return 0;
@@ -329,7 +329,7 @@ uint32_t js_slave_conn_acknowledge(struct js_slave_conn *conn,
         known->text_bytes = ack->text_bytes;
     if (ack->releases > known->releases)
         known->releases = ack->releases;
-    /* More can perhaps be sent now. */
+    /* It may be possible to send more now. */
     if (is_news && (conn->text || conn->outgoing_count > 0 ||
                     conn->releases.len > 0 || conn->ends.len > 0))
         slave_conn_enqueue(conn);

@@ -193,7 +193,7 @@ static int slave_give_to_runner(struct js_slave *slave, uint32_t index,
                                 .details_len = text.details_len,
                                 .command = text.command,
                                 .len = text.command_len};
-    /* Without an allocation the job is bound to what its slot is bound to. */
+    /* Without an allocation the job is bound to the CPUs of its slot. */
     if (text.has_allocation) {
         job.gpus = text.gpus[0] ? text.gpus : NULL;
         job.hosts = text.hosts[0] ? text.hosts : NULL;
@@ -237,9 +237,8 @@ static int slave_enter_started(struct js_slave *slave, struct js_err *err)
     return 0;
 }
 
-/* The checks stand in the order of their strength: a slave that ends returns
- * everything. While the runner is new, or the disk is full of output, jobs
- * wait. */
+/* The strongest check comes first: a slave that ends returns everything. While
+ * the runner is new, or the disk is full of output, jobs wait. */
 static int slave_start_jobs(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_order *order;
@@ -309,7 +308,7 @@ int js_slave_jobs_run(struct js_slave *slave, struct js_err *err)
  * `inline_max` bytes: this saves a round trip for each of many short jobs.
  * Else, or if it cannot be read, the output goes to the spool, under the ticket
  * of the DONE; the error is then reported when it is fetched. Takes ownership
- * of the event's descriptors, also on failure. Returns 0, or -1 with errno
+ * of the event's descriptors, even on failure. Returns 0, or -1 with errno
  * ENOMEM. */
 static int slave_keep_output(struct js_slave_output *output,
                              uint32_t inline_max, struct js_runner_event *event,
@@ -553,8 +552,8 @@ static int slave_lose_jobs(struct js_slave *slave, struct js_err *err)
 }
 
 /* Starts another runner, and gives it everything that the lost one was given.
- * If several in a row are lost without a job, it is not the jobs that kill
- * them, and the next one would be lost, too. */
+ * If several runners in a row are lost while they have no job, it is not the
+ * jobs that kill them, and the next runner would be lost, too. */
 static int slave_restart_runner(struct js_slave *slave, struct js_err *err)
 {
     struct js_wire_setup setup;

@@ -237,8 +237,8 @@ enum js_slave_recall js_slave_queue_answer(struct js_slave_queue *queue,
 {
     if (!queue->has_recall)
         return JS_SLAVE_RECALL_NONE;
-    /* What can be returned are the orders at the end that the runner does not
-     * have and that have no slot. An order with a slot counts as begun, and the
+    /* Only orders at the end can be returned, if the runner does not have them
+     * and they have no slot. An order with a slot counts as begun, and the
      * master relies on that. */
     unsigned count = 0, most = queue->order_count - queue->handed_count;
     while (count < most &&
@@ -287,8 +287,8 @@ uint64_t js_slave_queue_give_back(struct js_slave_queue *queue)
 
 /* ------------------------------------------------------- losing the runner */
 
-/* The orders remain where they are: only the mark that the runner has them
- * goes. */
+/* The orders remain where they are: only the mark that the runner has them is
+ * removed. */
 void js_slave_queue_forget_runner(struct js_slave_queue *queue)
 {
     for (unsigned i = 0; i < queue->handed_count; i++)
@@ -311,7 +311,7 @@ void js_slave_queue_retire(struct js_slave_queue *queue)
 
 /* -------------------------------------------------------------- invariants */
 
-/* Counts the orders that have this slot; SLOT_NEXT: those without one. */
+/* Counts the orders that have this slot (SLOT_NEXT: those that have none). */
 static unsigned queue_count_orders_of(const struct js_slave_queue *queue,
                                       uint32_t slot)
 {

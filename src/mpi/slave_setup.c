@@ -12,7 +12,7 @@
 /* ---------------------------------------------------------------- GPUs */
 
 /* Adds the GPUs that the batch system has given us: "0,2", or names of the
- * driver's. Those that are found on this machine have a place. */
+ * driver's. For those that are found on this machine, the location is known. */
 static int slave_setup_take_visible(struct js_resources *resources,
                                     const char *visible)
 {
@@ -48,8 +48,8 @@ static int slave_setup_find_gpus(struct js_resources *resources,
         visible = js_userenv_find(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
         return visible ? slave_setup_take_visible(resources, visible) : 0;
-    /* The user's number counts, whatever the machine shows. Nothing is known of
-     * the place of these GPUs. */
+    /* The user's number counts, whatever the machine reports. The location of
+     * these GPUs is unknown. */
     free(resources->gpus);
     resources->gpus = NULL;
     resources->gpu_count = 0;
@@ -63,7 +63,8 @@ static int slave_setup_find_gpus(struct js_resources *resources,
 
 /* ---------------------------------------------------------------- cores */
 
-/* The number of slots of all slaves of this node; 0: one for each core. */
+/* Returns the number of slots of all slaves of this node; 0: one for each
+ * core. */
 static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
 {
     uint64_t slots = (uint64_t)setup->slaves * setup->slots;

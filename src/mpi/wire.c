@@ -53,8 +53,8 @@ void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
     wire->slot = slot;
 }
 
-/* What passes this check can be used without further ones: the slave indexes
- * its slots, and allocates memory, by these numbers. */
+/* A job that passes this check can be used without further checks: the slave
+ * indexes its slots, and allocates memory, by these numbers. */
 int js_wire_job_check(const struct js_wire_job *wire)
 {
     bool is_known =

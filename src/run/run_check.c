@@ -138,7 +138,7 @@ static int check_equip_here(struct js_run *run, struct js_allocator *allocator,
     run->topo = js_topo_new(err);
     if (!run->topo || js_run_config_node(run->topo, &node, err) < 0)
         return -1;
-    /* As a slave would decide if a container has fewer cores than the
+    /* A slave decides in the same way if a container has fewer cores than the
      * machine. */
     if (node.quota_cores > 0)
         js_topo_prefer(run->topo, &node.cpus, &node.held, node.quota_cores,

@@ -1,5 +1,5 @@
-/* The configuration: defaults, checks, and what master and slaves get from it
- * and from this node. */
+/* The configuration: defaults, checks, and the values that master and slaves
+ * get from it and from this node. */
 #include "run/run.h"
 
 #include "base/clock.h"
@@ -222,8 +222,8 @@ int js_run_config_check(const struct jobsched_config *config,
             "sync_ns, time_limit_ns, slave_timeout_ns: must not be negative");
     if (config->gpus > JS_GPUS_MAX && config->gpus != JOBSCHED_GPUS_FOUND)
         return js_err_set(err, "gpus: must be at most %d", JS_GPUS_MAX);
-    /* A time limit that is no longer than the part reserved for the end would
-     * start no job, however often the same command is given. */
+    /* With a time limit that is no longer than the part reserved for the end,
+     * no job would ever start, however often the same command is given. */
     int64_t margin_ns = js_run_config_margin_ns(config);
     if (config->time_limit_ns > 0 &&
         config->time_limit_ns - margin_ns <= config->grace_ns)

@@ -208,8 +208,8 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
 /* --------------------------------------------------------- the other files */
 
 /* The end of a stream counts only after this time. Its feeder may have been
- * killed within a line, and the run with it; or the mpirun or a daemon of it
- * that passes the stream on may have been. */
+ * killed within a line, and the run with it. The same may have happened to the
+ * mpirun that passes the stream on, or to one of its daemons. */
 static const int64_t settle_feeder_ns = 200 * JS_NS_PER_MS;
 static const int64_t settle_mpirun_ns = 500 * JS_NS_PER_MS;
 static const int64_t settle_daemon_ns = 3 * JS_NS_PER_S;

@@ -1,5 +1,5 @@
-/* Rank 0 puts the parts of a run together, and takes them apart; and how the
- * run has ended, as an exit status and in words. */
+/* Rank 0 puts the parts of a run together, takes them apart, and reports how
+ * the run has ended, as an exit status and in words. */
 #include "run/run.h"
 
 #include "base/argv.h"
@@ -39,7 +39,7 @@ static enum js_display_kind run_display_kind(const struct js_run *run)
                : JS_DISPLAY_LINES;
 }
 
-/* Text on stderr can only make room for output that takes the same way. */
+/* Text on stderr can only make room for output that takes the same path. */
 int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
@@ -200,7 +200,7 @@ static void run_count_result(const struct js_run *run,
     js_buf_release(&text);
 }
 
-/* What the user can do about a run that did not complete. This is the last
+/* Says what the user can do about a run that did not complete. This is the last
  * message. */
 static const char *run_next_step(const struct js_run *run)
 {
@@ -248,8 +248,8 @@ static void run_describe_interruption(struct js_run *run,
         js_err_set(err, "stopped %s: %s", why, next);
 }
 
-/* The status of a run whose master has ended like this. *err says why it did
- * not succeed. */
+/* Returns the status of a run whose master has ended like this. *err says why
+ * it did not succeed. */
 static enum jobsched_status run_status_of(struct js_run *run,
                                           const struct js_master_result *ran,
                                           const struct jobsched_result *result,
@@ -315,8 +315,8 @@ static enum jobsched_status run_settle_result(struct js_run *run,
                    run->launcher.outage.name, run_next_step(run));
         status = JOBSCHED_STOPPED;
     }
-    /* A reader that has read enough (head) has merely stopped the run. But
-     * output that was lost without anybody's decision makes it a broken run. */
+    /* A reader that has read enough (head) has merely stopped the run. But if
+     * output was lost without anybody's decision, the run counts as broken. */
     bool is_worse = status != JOBSCHED_BROKEN && status != JOBSCHED_BAD_INPUT &&
                     js_run_launcher_find_outage(run, &outage);
     if (is_worse && js_run_launcher_is_mpirun_gone(run)) {

@@ -50,9 +50,9 @@ static int rank_take_stdio(const struct js_lifeline *lifeline,
     return 0;
 }
 
-/* The environment for the jobs is the launcher's own, from the time when that
- * was started: mpirun changes what its processes get. If rank 0 is on another
- * host, it finds that beside the status file. */
+/* The environment for the jobs is the launcher's own, from the time when the
+ * launcher was started: mpirun changes what its processes get. If rank 0 is on
+ * another host, it finds this environment beside the status file. */
 static int rank_take_environ(struct js_run_rank *rank, struct js_err *err)
 {
     char path[PATH_MAX];
@@ -147,8 +147,8 @@ static bool launcher_is_gone_within(pid_t launcher, int64_t ns)
 }
 
 /*
- * MPI_Abort ends this process too, and the launcher may then wait for ever for
- * a host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4: an
+ * MPI_Abort ends this process too, and the launcher may then wait forever for a
+ * host that is lost; it ends on a SIGTERM. (Measured with Open MPI 4.1.4: an
  * abort takes 1 to 4 s, and so does ending after a SIGTERM.) So a separate
  * process sends that signal. It has none of our descriptors, which would keep
  * others waiting as well.
@@ -202,7 +202,7 @@ void jobsched_leave(const struct jobsched_result *result)
     bool is_last = !result->is_master && result->status == JOBSCHED_SUCCEEDED;
     if (result->lost > 0 || is_last)
         rank_sleep_ns(farewell_ns);
-    /* If rank 0 was killed, no other process ends an mpirun that waits for ever
+    /* If rank 0 was killed, no other process ends an mpirun that waits forever
      * (Open MPI 4.1.4 under recovery, when all ranks on two hosts have left).
      */
     if (!result->is_master && result->status == JOBSCHED_BROKEN &&
@@ -310,7 +310,7 @@ static enum jobsched_status rank_refuse_alone(struct jobsched_result *result)
     return js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
 }
 
-/* MPI_Init, observed by a watchdog. */
+/* Calls MPI_Init while a watchdog observes it. */
 struct rank_start {
     int64_t limit_ns;
     char hint[1024]; /* why MPI may fail to start */
@@ -342,8 +342,8 @@ static void rank_give_up_start(void *arg)
             "jobsched: MPI has not started within %d s: a process or a host of "
             "the run may be gone. No job was started\n%s",
             (int)(start->limit_ns / JS_NS_PER_S), start->hint);
-    /* If rank 0 was killed, no other process ends an mpirun that waits for
-     * ever. */
+    /* If rank 0 was killed, no other process ends an mpirun that waits
+     * forever. */
     if (js_launchenv_has_lost_first())
         rank_watch_launcher(getppid());
     _exit(JOBSCHED_BROKEN);
