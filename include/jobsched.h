@@ -45,8 +45,8 @@ enum jobsched_status {
 
 /* Where the jobs' output goes. */
 enum jobsched_output {
-    JOBSCHED_OUTPUT_PASS = 0, /* to the master's stdout and stderr, each
-                                 job's in one piece */
+    JOBSCHED_OUTPUT_PASS = 0, /* to the master's stdout and stderr, one whole
+                                 job at a time */
     JOBSCHED_OUTPUT_DIR,      /* output_dir/ID.out and output_dir/ID.err */
     JOBSCHED_OUTPUT_NONE,     /* it is dropped */
 };
@@ -76,10 +76,10 @@ enum jobsched_action {
 /* Selects which jobs run if an earlier run has already worked on the list. Jobs
  * that succeeded do not run again, unless a job that they depend on does. */
 enum jobsched_retry {
-    JOBSCHED_RETRY_ALL = 0,     /* all that have not succeeded */
+    JOBSCHED_RETRY_ALL = 0,     /* all jobs that have not succeeded */
     JOBSCHED_RETRY_ONLY_FAILED, /* only those that failed or were skipped */
-    JOBSCHED_RETRY_NOT_FAILED,  /* all that have not succeeded, except those
-                                   that failed */
+    JOBSCHED_RETRY_NOT_FAILED,  /* all jobs that have not succeeded, except
+                                   those that failed */
 };
 
 #define JOBSCHED_GPUS_FOUND UINT32_MAX
@@ -112,7 +112,7 @@ struct jobsched_config {
                             processes */
     const char *longest_first; /* the joblog of an earlier run; the jobs that
                                   took longest there start first. NULL: none */
-    bool show_map;             /* print which slave owns which cores */
+    bool show_map;             /* print which CPUs each slave owns */
     bool trace; /* print "Dispatch job: N", "Run job: N" and "Finished job:
                    N" on stdout */
 

@@ -1,6 +1,6 @@
 /*
- * plan - how long a list would take on other numbers of slots, according to the
- * records of an earlier run.
+ * plan - computes how long a list would take on other numbers of slots, based
+ * on the records of an earlier run.
  *
  * --plan shows it, and so does the table of the report: both use
  * js_plan_make(), so they agree. Uses no MPI and takes no lock.

@@ -23,8 +23,8 @@ struct js_status_model_config { /* strings are borrowed as long as the model
     const char *job_file;       /* NULL: no list can be read */
     const char *journal;
     const char *explained; /* the name or id of a job; NULL: none */
-    size_t failed_shown;   /* how many of the latest failed jobs need their
-                              commands */
+    size_t failed_shown;   /* the number of latest failed jobs whose commands
+                              are needed */
 };
 
 struct js_status_model_counts {
@@ -45,7 +45,7 @@ struct js_status_model_job {
     uint64_t id;              /* 0: no run has accepted it */
     const struct js_job *job; /* NULL: the list is not known */
     enum js_wait wait;
-    uint64_t ahead; /* jobs above it that also wait for room */
+    uint64_t ahead; /* jobs above this one that also wait for room */
 };
 
 /* Invariants:

@@ -2,7 +2,7 @@
  * mpirun - the command lines of a start: mpirun's own, and the one that each
  * rank runs.
  *
- * Each MPI has its own options for the same purposes. They are all in this
+ * Each MPI has its own options for the same purposes. All of these are in this
  * file. The options of Open MPI 4.1 are tested in all runs, those of Open MPI
  * 5.0 and MPICH 4 by `make check-mpis`.
  */

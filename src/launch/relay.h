@@ -3,9 +3,10 @@
  * host, where it cannot use the launcher's own files.
  *
  * A list that is a stream is written to mpirun's standard input with an end
- * mark (base/input.h). So rank 0 does not mistake the end of a killed mpirun,
- * or of a killed launcher, for the end of the list. mpirun's standard output is
- * read here first, because mpirun does not report write errors.
+ * mark (base/input.h). Thanks to this mark, rank 0 does not mistake the end of
+ * a killed mpirun, or of a killed launcher, for the end of the list. mpirun's
+ * standard output is read here first, because mpirun does not report write
+ * errors.
  *
  * Owns both pipes and the data on its way through them. Only js_relay_end()
  * waits.

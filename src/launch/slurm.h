@@ -1,6 +1,6 @@
 /*
- * slurm - what Slurm says about the allocation in which this process runs, and
- * the request to requeue its job.
+ * slurm - finds out what Slurm says about the allocation in which this process
+ * runs, and requeues its Slurm job.
  *
  * The facts come from the environment, or from scontrol if the environment
  * lacks them. Sources: sbatch(1), srun(1), scontrol(1); observed with Slurm

@@ -1,9 +1,9 @@
 /*
  * link - carries messages between this process and its peers.
  *
- * A table of functions with two implementations: MPI (link.c) and, for tests,
- * one in memory with delay, loss and a simulated clock (tests/unit). Master and
- * slave use only this interface. Time passes only in `wait`.
+ * It is a table of functions with two implementations: MPI (link.c) and, for
+ * tests, one in memory with delay, loss and a simulated clock (tests/unit).
+ * Master and slave use only this interface. Time passes only in `wait`.
  *
  * Messages from one peer arrive in the order in which they were sent. No call
  * here waits for a peer, even if the peer is stopped or dead. A failure of the

@@ -1,11 +1,11 @@
 /*
  * master - rank 0: hands out the jobs and collects their results.
  *
- * A loop over four parts that do not know each other: the source (where jobs
- * come from), the scheduler (which job runs where), the recorder (which puts
- * results and output on record) and the link (to the slaves). The master holds
- * no lock, forks nothing, prints nothing, and never waits for a slave or a
- * reader.
+ * It is a loop over four parts that do not know each other: the source (where
+ * jobs come from), the scheduler (which job runs where), the recorder (which
+ * puts results and output on record) and the link (to the slaves). The master
+ * holds no lock, forks nothing, prints nothing, and never waits for a slave or
+ * a reader.
  */
 #ifndef JS_MPI_MASTER_H
 #define JS_MPI_MASTER_H
@@ -27,7 +27,8 @@ struct js_master_config {
                                  such limit */
     bool strict_mem;          /* the memory that a job requests is also its
                                  limit */
-    bool fail_fast;           /* when the run stops, running jobs are ended */
+    bool fail_fast;           /* when the run stops, the running jobs are
+                                 ended */
     bool is_dry_run; /* end once everything is known, before anything runs */
     int64_t stop_ns; /* when to end the jobs that are still running, by the
                         link's clock; JS_NEVER_NS: never */
@@ -52,8 +53,8 @@ struct js_master_config {
     struct js_recorder *recorder;
     struct js_log log;
     struct js_lifeline *lifeline; /* its messages wake the master; NULL: none */
-    /* Returns what the user or the launcher asks of the run. Called once a
-     * turn, before the jobs that have ended are recorded. */
+    /* Returns what the user or the launcher asks of the run. It is called once
+     * a turn, before the jobs that have ended are recorded. */
     enum js_stop_request (*stop_request)(void *arg, int64_t now_ns);
     void *request_arg;
 };

@@ -2,8 +2,8 @@
  * slave - every rank but 0: runs the jobs that it is sent, and reports how they
  * ended.
  *
- * A loop between the link (to the master) and the runner (which starts the
- * jobs). The slave holds the jobs that were sent ahead of time, and returns
+ * It is a loop between the link (to the master) and the runner (which starts
+ * the jobs). The slave holds the jobs that were sent ahead of time, and returns
  * them if the jobs that it runs turn out to take long. It also holds the output
  * that the master has not fetched yet.
  *
@@ -66,9 +66,9 @@ void js_slave_free(struct js_slave *slave); /* NULL is allowed; keeps errno */
 
 /* The steps of js_slave_run(), for tests that do something else between two
  * steps. js_slave_run() sends HELLO, then makes turns until one ends with
- * SHUTDOWN, and waits for news after each. A turn does not wait. It returns 1
- * if the master has sent SHUTDOWN, 0 if not. All return -1 with *err if the
- * slave cannot continue. */
+ * SHUTDOWN, and waits for messages and events after each turn. A turn does not
+ * wait. It returns 1 if the master has sent SHUTDOWN, 0 if not. All return -1
+ * with *err if the slave cannot continue. */
 int js_slave_greet(struct js_slave *slave, struct js_err *err);
 int js_slave_turn(struct js_slave *slave, struct js_err *err);
 int js_slave_wait(struct js_slave *slave, struct js_err *err);

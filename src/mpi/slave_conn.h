@@ -123,8 +123,9 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
                          const struct js_wire_setup *setup, struct js_err *err);
 
 /* Gives the slave a job; js_slave_conn_pump() sends it. The connection takes
- * ownership of outgoing->allocation, which has the form that a struct
- * js_wire_job needs, even on failure. Returns 0, or -1 with errno ENOMEM. */
+ * ownership of outgoing->allocation even on failure; the allocation must have
+ * the form that a struct js_wire_job needs. Returns 0, or -1 with errno
+ * ENOMEM. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing);
 

@@ -39,8 +39,8 @@ struct js_slave_acks {
 };
 
 /*
- * The runner beside this slave: what it was given, whether it is in good
- * health, and its replacement.
+ * The runner beside this slave: what it was given, whether it works, and its
+ * replacement.
  *
  *     CONFIGURED --stopped by somebody while it had jobs--> continued
  *     CONFIGURED --lost--> RESTARTING (is_restarting, is_unrecorded)

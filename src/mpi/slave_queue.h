@@ -112,14 +112,15 @@ struct js_slave_queue {
                               then */
 };
 
-/* Returns 0, or -1 with errno ENOMEM. A queue that is all zero has no room for
- * orders, and may be released. */
+/* Creates the slots. Returns 0, or -1 with errno ENOMEM. A queue that is all
+ * zero has no room for orders, and may be released. */
 int js_slave_queue_init(struct js_slave_queue *queue, uint32_t slots);
 void js_slave_queue_release(struct js_slave_queue *queue);
 
 /* ---- orders */
 
-/* Order number `at` (below order_count); the one that arrived first is 0. */
+/* Returns order number `at` (below order_count); the one that arrived first has
+ * number 0. */
 static inline struct js_slave_order *
 js_slave_queue_order(const struct js_slave_queue *queue, unsigned at)
 {

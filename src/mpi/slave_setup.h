@@ -54,7 +54,7 @@ const char **js_slave_setup_environ(const struct js_wire_setup *setup,
 struct js_settings js_slave_setup_settings(const struct js_wire_setup *setup,
                                            const char *own_tmpdir);
 
-/* Sets *err to "no memory"; returns -1. */
+/* Reports in *err that there is no memory. Returns -1. */
 static inline int js_slave_setup_no_memory(struct js_err *err)
 {
     return js_err_set(err, "the slave has no memory left");

@@ -98,7 +98,7 @@ enum {
      */
     JS_WIRE_JOB_SIZE = 256,
     JS_WIRE_JOB_TEXT = 184,
-    /* The number of jobs that may safely be unread by the receiver. */
+    /* The number of jobs that the receiver may safely leave unread. */
     JS_WIRE_JOBS_SENT = 10,
     JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in one message */
     /* The most bytes of a JOBS, unless it holds only one job, and of the text
@@ -149,8 +149,8 @@ _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
                     uint64_t ticket, uint32_t slot);
 
-/* Returns 0, or -1 with errno EBADMSG if a value is one that no master
- * sends. */
+/* Checks the fields. Returns 0, or -1 with errno EBADMSG if a value is one that
+ * no master sends. */
 int js_wire_job_check(const struct js_wire_job *wire);
 
 /* The parts of a job's text. All but the CPUs are pointers into it. */
@@ -267,7 +267,7 @@ int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret);
 
 /* A JOBS is a sequence of these: for each job its fixed part, then its text
  * (text_len bytes). Unpacking takes one job from a cursor, until nothing is
- * left of it. The job is checked as by js_wire_job_check(); its text stays
+ * left of it. The job is checked as js_wire_job_check() does it; its text stays
  * where the cursor was, and is not in ret->text. */
 int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
                      const char *text);
