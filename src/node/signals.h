@@ -6,7 +6,7 @@
  *                               JS_STOP_REQUEST_NOW
  *     SIGALRM                   the same, for a launcher that passes it on, but
  *                               kills a quarter of a second after SIGTERM
- *     SIGCONT                   no more than a warning: Open MPI sends one
+ *     SIGCONT                   only a warning: Open MPI sends one
  *                               about a second before SIGTERM
  *
  * Handlers set flags; a wait is interrupted by the signal, or checks the flags

@@ -37,7 +37,7 @@ struct js_spool {
     /* the common file */
     int common;           /* -1 until it is needed */
     uint64_t block;       /* every output in it begins at a multiple of this */
-    uint64_t common_end;  /* behind the last output in it */
+    uint64_t common_end;  /* after the last output in it */
     uint64_t common_used; /* outputs in it */
 };
 

@@ -38,7 +38,7 @@ void js_spool_free(struct js_spool *spool); /* NULL is allowed; keeps errno */
  * Keeps the output of the job under `ticket`: for each stream a descriptor of
  * `bytes[stream]` bytes from offset 0 on, or -1 with 0 bytes. The spool takes
  * over the descriptors, even on failure. If copying into the common file fails,
- * it keeps the job's own file. Returns 0, or -1 with errno ENOMEM.
+ * the spool keeps the job's own file. Returns 0, or -1 with errno ENOMEM.
  */
 int js_spool_put(struct js_spool *spool, uint64_t ticket,
                  const int fds[JS_STREAM_COUNT],

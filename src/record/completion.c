@@ -62,7 +62,7 @@ void js_output_tail_trim(struct js_output_tail *tail)
     memmove(tail->bytes, tail->bytes + count, tail->len);
 }
 
-/* A job may have replaced its own output file by anything. The size says
+/* A job may have replaced its own output file with anything. The size says
  * whether it is still what the job has written: if not, no tail is better than
  * somebody else's. */
 bool js_output_tail_read(struct js_output_tail *tail, const char *path,

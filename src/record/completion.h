@@ -79,7 +79,7 @@ struct js_summary {
     uint64_t skipped;
     uint64_t stopped;   /* we ended them early: they are left, not failed */
     uint64_t retried;   /* attempts that failed or were lost, and run again */
-    uint64_t leftovers; /* processes that jobs left behind, and were ended */
+    uint64_t leftovers; /* processes left behind by jobs and then ended */
     int64_t busy_ns;    /* run times of all attempts together */
 };
 
@@ -110,7 +110,7 @@ int js_summary_mishap(const struct js_completion *completion,
 /*
  * Appends the summary of a run:
  *     30 jobs: 28 done, 2 failed, 0 skipped, 0 left; 15.0 s, 2 slots 99 % busy
- * with "(3 attempts failed and were run again)" behind the counts, and "; 2
+ * with "(3 attempts failed and were run again)" after the counts, and "; 2
  * processes that jobs left behind were ended" at the end, if there were any.
  * `left` is how many jobs were not run, or UINT64_MAX if that is unknown.
  * Returns 0, or -1 with errno ENOMEM.

@@ -84,7 +84,7 @@ struct lane {
     const char *name;
     uint64_t taken; /* bytes that went into the output queue, as far as known */
     size_t seen;    /* bytes unwritten at the last check */
-    uint64_t mark;  /* `taken` behind the last byte of ours */
+    uint64_t mark;  /* `taken` after the last byte of ours */
 };
 
 /* A message for the holder of an output that is no longer needed. Until it is

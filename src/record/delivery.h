@@ -138,7 +138,7 @@ void js_delivery_step(struct js_delivery *delivery);
 
 /* The state of a delivery. */
 struct js_delivery_state {
-    uint64_t waiting;   /* jobs that are not finished yet, and may still be */
+    uint64_t waiting; /* jobs that are not finished yet, but may still finish */
     uint64_t withheld;  /* jobs that had ended and were withheld; without
                            attempts that were to be followed by another, or
                            were stopped */

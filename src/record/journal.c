@@ -397,7 +397,7 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
     return js_journal_format_write(buf, line);
 }
 
-/* The records that stand in front of what was gathered. */
+/* The records that come before what was gathered. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
     const struct js_journal_config *config = journal->config;

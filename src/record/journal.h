@@ -135,7 +135,7 @@
  * job that was started again). From then on this run adds no records. It checks
  * for this with each heartbeat and at the end.
  *
- * ROOM is reserved behind the end of the file where the file system supports
+ * ROOM is reserved after the end of the file where the file system supports
  * that. So the ends of running jobs can be recorded even if the disk is full.
  *
  * GONE. Before each sync and at the end, the run checks whether the file still

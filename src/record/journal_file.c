@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    /* This much is reserved behind the end of the file, and again when less
-       than half of it is left: room for some thousand records. */
+    /* This much is reserved after the end of the file, and again when less than
+       half of it is left: room for some thousand records. */
     ROOM = 1024 * 1024,
     RETRIES = 10, /* of opening a file that is being replaced, or locking it */
     HEARTBEATS = 10, /* in a lease */
@@ -344,7 +344,7 @@ static int journal_write_waiting(struct js_journal_file *file)
     return 0;
 }
 
-/* Keeps room behind the end, for jobs that are running when the disk gets full.
+/* Keeps room after the end, for jobs that are running when the disk is full.
  */
 static int reserve_room(struct js_journal_file *file)
 {
@@ -653,7 +653,7 @@ int js_journal_file_settle(struct js_journal_file *file, struct js_err *err)
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err)
 {
     int rc = journal_make_safe(file, err);
-    /* Gives back the room behind the end. */
+    /* Gives back the room after the end. */
     if (rc == 0 && file->room_end > file->size &&
         ftruncate(file->fd, file->size) < 0)
         rc = journal_write_error(file, err);

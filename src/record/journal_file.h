@@ -8,13 +8,13 @@
  * has left. The rules are those of record/journal.h (LOCK, HEARTBEAT, TAKEN,
  * ROOM, GONE).
  *
- * HOLDING. The states of holding the file.
+ * HOLDING. Who holds the file.
  *
  *     HELD --the file has lost its name--> GONE
  *     GONE --its content is in a new file of that name--> HELD
  *     HELD, GONE --another run has added records--> TAKEN, for good
  *
- * SYNC. The states of bringing written bytes to disk. A sync covers what was
+ * SYNC. How far written bytes have reached the disk. A sync covers what was
  * written before it began.
  *
  *                       write           wanted soon     begins    ends
@@ -95,7 +95,7 @@ int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
 /* The records that wait to be written. The caller appends whole records. */
 struct js_buf *js_journal_file_waiting(struct js_journal_file *file);
 
-/* Records that one of the waiting records finishes a job. */
+/* Notes that one of the waiting records finishes a job. */
 void js_journal_file_add_finish(struct js_journal_file *file);
 
 /* These do the work of js_journal_commit() and the functions next to it, once
@@ -105,9 +105,9 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
 void js_journal_file_sync_soon(struct js_journal_file *file);
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
 
-/* Works like js_journal_file_settle(), and gives back the room behind the end
- * of the file. From then on nobody waits for a sync, whether this succeeds or
- * not. */
+/* Works like js_journal_file_settle(), and gives back the room after the end of
+ * the file. From then on nobody waits for a sync, whether this succeeds or not.
+ */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
 /* The state of the file. js_journal_look() returns the last five fields too.

@@ -310,7 +310,8 @@ static int journal_load_take_line(struct loading *loading)
         rc = js_registry_set(registry, line->id, JS_JOB_STATE_SUCCEEDED);
         break;
     case JS_JOURNAL_LINE_FAILED:
-        /* In an earlier start of the reader's part it counts as this run's own.
+        /* In an earlier start of what the reader is part of, it counts as this
+         * run's own.
          */
         rc =
             part && js_journal_is_earlier(&loading->contents->holder.part, part)

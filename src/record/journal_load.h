@@ -39,8 +39,8 @@ struct js_journal_holder {
     int64_t begin_unix_ns; /* by its master's clock */
     uint64_t status;       /* if it has ended */
     int64_t lease_ns;      /* as in the record; 0: there is none */
-    bool outlives;         /* likewise; or some slave was on another host */
-    uint64_t slaves;       /* how many are on record */
+    bool outlives;   /* as in the record; or a slave was on another host */
+    uint64_t slaves; /* how many are on record */
     struct js_journal_part part;
     char host[JS_JOURNAL_LINE_TEXT];
 };
@@ -109,11 +109,12 @@ typedef int (*js_journal_line_fn)(void *arg,
 
 /*
  * Reads the file from its beginning into the registry, which must be empty.
- * A job that failed in an earlier start of the reader's part is settled there.
- * `visit` may be NULL. Errors call the file `name`. The caller must release
- * *ret, even on failure. Returns 0, or -1 with *err and errno: EBADMSG if the
- * file is not a journal, is damaged, has a later version, or makes no sense;
- * otherwise the errno of the system call that failed, or ENOMEM.
+ * Jobs that failed in an earlier start of what the reader is part of are
+ * settled in the registry. `visit` may be NULL. Errors call the file `name`.
+ * The caller must release *ret, even on failure. Returns 0, or -1 with *err and
+ * errno: EBADMSG if the file is not a journal, is damaged, has a later version,
+ * or makes no sense; otherwise the errno of the system call that failed, or
+ * ENOMEM.
  */
 int js_journal_load(int fd, const char *name,
                     const struct js_journal_reader *reader,

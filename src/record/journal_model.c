@@ -214,7 +214,7 @@ static size_t journal_model_find_slave(struct js_journal_model *model,
     return JS_JOURNAL_MODEL_NONE;
 }
 
-/* ... which it is made known if it is not yet. */
+/* ... which is given a number if it has none yet. */
 static int get_slave(struct js_journal_model *model, uint64_t rank,
                      uint32_t *ret)
 {

@@ -7,9 +7,9 @@
  * killed; it leaves a torn end of the file alone. It does not know the job
  * list: a journal has no commands.
  *
- * Jobs have their ids: 1, 2, 3 ... Runs, slaves and attempts have numbers from
- * 0 on, in the order in which they were recorded. Strings belong to the model.
- * A job with one attempt takes about 150 bytes.
+ * Jobs are known by their ids: 1, 2, 3 ... Runs, slaves and attempts have
+ * numbers from 0 on, in the order in which they were recorded. Strings belong
+ * to the model. A job with one attempt takes about 150 bytes.
  */
 #ifndef JS_RECORD_JOURNAL_MODEL_H
 #define JS_RECORD_JOURNAL_MODEL_H
@@ -45,10 +45,10 @@ struct js_journal_model *js_journal_model_read(int fd, const char *name,
                                                struct js_err *err);
 
 /*
- * The state of the last run when the journal was read. A run on this host is
- * running (ON) if its process is alive. A run on another host is running as
- * long as the file is locked, or was touched within the lease. If that run has
- * no lease, and no lock can be seen, its state is UNKNOWN.
+ * The state of the last run when the journal was read. A run on this host is ON
+ * if its process is alive. A run on another host is ON as long as the file is
+ * locked, or was touched within the lease. If that run has no lease, and no
+ * lock can be seen, its state is UNKNOWN.
  */
 enum js_journal_model_life {
     JS_JOURNAL_MODEL_NO_RUN, /* no run has begun */

@@ -169,7 +169,7 @@ static int print_field(const struct js_progress *progress, enum field field,
  */
 struct line {
     char text[FIELDS][FIELD_SIZE];
-    enum field shown; /* so many are */
+    enum field shown; /* how many are shown */
     size_t columns;
 };
 

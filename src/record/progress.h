@@ -31,7 +31,7 @@ struct js_progress {
     uint64_t left; /* none of the first three; UINT64_MAX: unknown */
     uint64_t busy_slots, slots;
     bool is_stopping;   /* no more jobs are started */
-    double rate;        /* jobs a second; 0: unknown */
+    double rate;        /* jobs per second; 0: unknown */
     int64_t left_ns;    /* until all jobs have ended; -1: unknown */
     int64_t elapsed_ns; /* since the first job began */
 };

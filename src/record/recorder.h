@@ -46,9 +46,9 @@ struct js_recorder_config {
 };
 
 /*
- * Must not move while it is open. While there is a journal:
- * reported <= recorded, and the list of unreported jobs holds those from
- * `reported` to `recorded`, in this order. Without a journal the list is empty.
+ * The struct must not move while it is open. While there is a journal: reported
+ * <= recorded, and the list of unreported jobs holds those from `reported` to
+ * `recorded`, in this order. Without a journal the list is empty.
  */
 struct js_recorder {
     struct js_journal *journal; /* set once it has begun; NULL: there is none */
@@ -188,8 +188,8 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
  * once. */
 bool js_recorder_is_cut(struct js_recorder *recorder);
 
-/* Reports what is on record by now to the joblog and the console. Call it at
- * the end; before that js_recorder_commit() does it. */
+/* Reports jobs that are on record by now to the joblog and the console. Call it
+ * at the end; before that js_recorder_commit() does it. */
 void js_recorder_report(struct js_recorder *recorder);
 
 /* Appends the jobs that failed for good in this run: "failed: job 7 "mesh"

@@ -35,8 +35,8 @@ struct js_run_status {
                         the file system; only read */
 };
 
-/* What the launcher reports to the run in turn, each as a number in a file
- * beside the status. The run reads these when it ends. */
+/* Notes that the launcher leaves for the run in turn, each as a number in a
+ * file beside the status. The run reads them when it ends. */
 enum js_run_note {
     JS_RUN_OUTAGE, /* standard output takes nothing more: why (an errno) */
     JS_RUN_SIGNAL, /* the signal that was the reason to ask the run to stop:

@@ -129,7 +129,7 @@ static int place_slaves(struct js_timeline *timeline)
                                   &timeline->slaves[i].place);
     }
     js_strmap_release(&known.map);
-    /* The one behind the last was used to look for those before. */
+    /* The one after the last was used to search for those before it. */
     for (size_t i = 0; known.list && i <= known.count; i++)
         js_buf_release(&known.list[i].key);
     free(known.list);

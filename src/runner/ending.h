@@ -27,7 +27,7 @@ struct js_ending {
     int64_t wake_ns;  /* asked: when to kill; swept: when to check again;
                          JS_NEVER_NS: not by itself */
     int64_t limit_ns; /* swept: when to give up */
-    bool is_new;      /* its process has ended, and no check was made yet */
+    bool is_new;      /* its process has ended; nothing was checked yet */
     bool is_killing;  /* swept: the grace period is over */
     bool has_looked;  /* swept: a check has found strangers and nothing else */
     struct js_pids found; /* swept: what it was found to have left */

@@ -69,7 +69,7 @@ struct js_job_output_file {
 
 struct js_job_output {
     struct js_job_output_file file[JS_STREAM_COUNT];
-    int folder;    /* in which named files were created; -1: none */
+    int folder;    /* the one that named files are in; -1: none */
     bool was_full; /* there was no room at the end of the last job, or that is
                       unknown */
 };

@@ -289,9 +289,9 @@ static int runner_main_recall(struct runner *runner)
     return rc;
 }
 
-/* The loop should have looked at the end of the lease at once: if it does so
- * much later, this process was stopped (most likely with its jobs), and the
- * rank may need a moment to find out that all is well. */
+/* The loop should notice the end of the lease at once: if it does so much
+ * later, this process was stopped (most likely with its jobs), and the rank may
+ * need a moment to find out that all is well. */
 static int check_lease(struct runner *runner)
 {
     int64_t late_ns = js_clock_ns() - runner->lease_ns;

@@ -53,7 +53,7 @@ struct slot {
     int64_t wake_ns;  /* when to try again */
     int64_t limit_ns; /* when to stop trying */
     int64_t delay_ns; /* until the try after the next */
-    bool is_homeless; /* for a folder that is gone */
+    bool is_homeless; /* it waits for a folder that is gone */
     const struct js_job_folder
         *opening; /* ours, in which a file is to be opened */
 };
@@ -371,7 +371,8 @@ static int slots_launch(struct js_slots *slots, struct slot *slot,
         goto fail;
     failure->step = JS_STEP_HOSTFILE;
     slot->opening = &slots->tmpdir;
-    /* A job that is tried again may have it from the earlier try. */
+    /* A job that is tried again may still have its file from the earlier try.
+     */
     if (slot->job.hosts && !slot->hostfile)
         slot->hostfile = js_job_hostfile_write(
             config->settings.tmpdir, slot->job.hosts, slot->job.cores);

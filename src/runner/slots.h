@@ -32,7 +32,8 @@ struct js_slots_means {
 struct js_slots *js_slots_new(const struct js_slots_means *means);
 void js_slots_free(struct js_slots *slots); /* leaves processes alone */
 
-/* Starts the job in its slot. errno EBADMSG: there is no such free slot. */
+/* Starts the job in its slot. Fails with errno EBADMSG if there is no such free
+ * slot. */
 int js_slots_start(struct js_slots *slots, const struct js_runner_job *job);
 
 /* Finds the slot that has been free longest. Returns false if none is free.

@@ -207,8 +207,8 @@ static inline bool js_node_lacks_mem(const struct js_node_state *node,
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request);
 
-/* Checks the invariants by recounting, and aborts if one does not hold. Returns
- * the cores and GPUs that are held. */
+/* Checks the invariants by recounting; aborts if one does not hold. Returns the
+ * cores and GPUs that are held. */
 struct js_request js_nodes_assert_invariants(const struct js_nodes *nodes);
 
 #endif

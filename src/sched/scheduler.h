@@ -184,7 +184,7 @@ struct js_scheduler_decision {
     unsigned slave;
     uint64_t ticket; /* names this assignment; never used twice */
     uint32_t slot;   /* a slot of the slave; JS_SCHEDULER_SLOT_NEXT: the slot of
-                        its plain job that ends next */
+                        its next plain job to end */
     const struct js_allocation *allocation; /* NULL: not known yet (SLOT_NEXT);
                                                borrowed until the next call */
     struct js_job *skipped;
