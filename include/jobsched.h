@@ -43,7 +43,7 @@ enum jobsched_status {
                                  or a record could not be written */
 };
 
-/* Where the jobs' output goes. */
+/* The destination of the jobs' output. */
 enum jobsched_output {
     JOBSCHED_OUTPUT_PASS = 0, /* to the master's stdout and stderr, one whole
                                  job at a time */

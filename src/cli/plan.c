@@ -98,7 +98,7 @@ struct plan_page {
     struct js_textbuf textbuf;
 };
 
-/* Where the plan comes from. */
+/* Says where the plan comes from. */
 struct plan_origin {
     const char *job_file;
     const char *records; /* the journal or joblog */

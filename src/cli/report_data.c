@@ -20,8 +20,8 @@ enum {
     PIECE_BYTES = 1 << 20, /* bytes of the document that are held in memory */
 };
 
-/* What the list says about a job that is on record. There may be millions, so
- * texts are in one buffer. */
+/* The list's information about a job that is on record. There may be millions,
+ * so texts are in one buffer. */
 struct listed {
     size_t command; /* offset in the texts */
     uint64_t line;

@@ -103,8 +103,8 @@ static void json_put_waiting(struct js_json *json,
 
 /* ---------------------------------------------------------------- jobs */
 
-/* What identifies the job. The list knows its present name; the journal has the
- * one that it had when it ran. */
+/* Writes what identifies the job. The list knows its present name; the journal
+ * has the name that it had when it ran. */
 static void json_put_identity(struct js_json *json,
                               const struct js_status_model *status, uint64_t id,
                               const struct js_job *listed)

@@ -15,7 +15,7 @@ static const int64_t brief_ns = 5 * JS_NS_PER_S;
  * earlier ones have no weight in it (record/progress.h). */
 enum { FOLLOWED_PER_SLOT = 2000 };
 
-/* What is needed while the list is read, job by job. */
+/* The state that is needed while the list is read, job by job. */
 struct gathering {
     struct js_status_model *status;
     uint64_t explained_id; /* according to the journal; 0: it has no such job */

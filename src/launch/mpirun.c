@@ -248,7 +248,7 @@ void js_rank_command_release(struct js_rank_command *command)
     js_argv_release(&command->argv);
 }
 
-/* What is left of the time limit that the user has given. */
+/* Returns the rest of the time limit that the user has given. */
 static int64_t rank_command_left_ns(const struct js_rank_command *command)
 {
     return command->config->run->time_limit_ns -
