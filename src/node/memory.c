@@ -50,7 +50,8 @@ static int memory_read(const char *root, const char *folder, const char *file,
     return js_file_read_text(path, to, size) < 0 ? -1 : 0;
 }
 
-/* True if `name` is in the list "cpu,cpuacct"; "" only in an empty one. */
+/* True if `name` is in a list such as "cpu,cpuacct"; "" is only in an empty
+ * list. */
 static bool cgroup_has_controller(const char *list, const char *name)
 {
     size_t len = strlen(name);

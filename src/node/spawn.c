@@ -283,7 +283,7 @@ int js_direct_exec_prepare(struct js_direct_exec *command, const char *line,
     size_t words = 0, entries = 1, count = 0;
     size_t len = strlen(line) + 1;
     if (!path)
-        path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as execvp has it */
+        path = "/bin:/usr/bin"; /* confstr(_CS_PATH), as in execvp */
     for (const char *at = line + strspn(line, blanks); is_plain && *at;
          at += strspn(at, blanks)) {
         at += strcspn(at, blanks);

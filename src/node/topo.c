@@ -291,10 +291,11 @@ static uint64_t topo_part_start(unsigned cores, unsigned count, unsigned index)
 }
 
 /*
- * The cores in hwloc's order, in which those of a cache, a NUMA node and a
- * package follow each other, cut into runs of equal length. So at every level
- * at once the parts that begin in an object are its share, rounded up or down;
- * rounding the starts up moves them into the next package where it is close.
+ * The parts are the cores in hwloc's order, in which those of a cache, a NUMA
+ * node and a package follow each other, cut into runs of equal length. So at
+ * every level at once the parts that begin in an object are its share, rounded
+ * up or down; rounding the starts up moves them into the next package where it
+ * is close.
  *
  * Not hwloc_distrib(), though it serves the same end: it weighs by hardware
  * threads, so that where cores have unequal numbers of them in the pool

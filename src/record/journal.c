@@ -149,8 +149,8 @@ static int journal_wait_for_lock(const struct js_journal *journal,
     return rc;
 }
 
-/* Until the file that is locked is the one of that name: between opening and
- * locking another run may have put a new file in its place (--fresh). */
+/* Tries until the locked file is the one with that name: between opening and
+ * locking, another run may have put a new file in its place (--fresh). */
 static int journal_open_locked(const struct js_journal *journal,
                                struct js_err *err)
 {

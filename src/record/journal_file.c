@@ -398,7 +398,7 @@ static int journal_write_anew(struct js_journal_file *file)
     }
     if (rc < 0 && file->fd >= 0) {
         int error = copied >= 0 && copied < file->size ? EIO : errno;
-        unlink(file->path); /* a later run must not take half for all */
+        unlink(file->path); /* a later run must not take half of it for all */
         errno = error;
     }
     if (rc != 0) {

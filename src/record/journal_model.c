@@ -614,7 +614,7 @@ void js_journal_model_attempt(const struct js_journal_model *model,
                     .cause = (enum js_stop_reason)attempt->cause}};
 }
 
-/* They are in the order of their attempts. */
+/* The tails are in the order of their attempts. */
 bool js_journal_model_tail(const struct js_journal_model *model, size_t attempt,
                            struct js_journal_model_tail *ret)
 {

@@ -43,7 +43,7 @@ struct js_timeline {
     struct js_timeline_run *runs;
     struct slave *slaves;
     struct js_buf places;  /* struct place, by number; sorted in the end */
-    size_t *rank_of_place; /* where a number is after that */
+    size_t *rank_of_place; /* where each number is after sorting */
     struct bar *bars;
     size_t attempts, bar_count, rows;
 };

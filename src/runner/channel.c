@@ -25,8 +25,8 @@ union control {
     char bytes[CMSG_SPACE(JS_CHANNEL_FDS * sizeof(int))];
 };
 
-/* The first descriptors of the queue, by value because a js_buf promises no
- * alignment. */
+/* Returns the first descriptors of the queue, by value because a js_buf
+ * guarantees no alignment. */
 static bool first_outgoing(const struct js_channel_queue *queue,
                            struct outgoing *ret)
 {

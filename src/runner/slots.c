@@ -585,8 +585,8 @@ static int slots_settle(struct js_slots *slots, struct slot *slot,
         return 0;
     if (state == JS_ENDING_GIVEN_UP && note_unkillable(slots, slot) < 0)
         return -1;
-    /* What was seen of it after its own end. A job that was ended itself had no
-     * time to wait for the others. */
+    /* These are the processes seen after the job's own end. A job that was
+     * ended had no time to wait for its other processes. */
     if (slot->ending.cause == JS_STOP_REASON_NONE)
         slot->outcome.leftovers =
             (uint32_t)(slot->ending.found.list.len / sizeof(pid_t));

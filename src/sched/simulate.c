@@ -75,7 +75,7 @@ static int simulate_take_jobs(struct play *play)
             if (js_scheduler_add(play->scheduler, job) < 0)
                 return simulate_fail_errno(play);
             break;
-        case JS_SOURCE_LATER: /* for a stream: play what has come so far */
+        case JS_SOURCE_LATER: /* for a stream: simulate what has come so far */
         case JS_SOURCE_END:
             play->has_input = false;
             break;
