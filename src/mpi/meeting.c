@@ -235,7 +235,7 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
         js_allocator_check(master->allocator, master->config.source,
                            &master->config.log) > 0) {
         js_err_set(&master->input_error,
-                   "some jobs need more than any node has (listed above); no "
+                   "some jobs (listed above) need more than any node has; no "
                    "job was started");
         master->is_input_bad = true;
         master->has_input = false;

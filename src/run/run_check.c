@@ -189,7 +189,7 @@ enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                       &run.recorder.console.log) > 0) {
             js_err_set(
                 &err,
-                "some jobs need more than this machine has (listed above)");
+                "some jobs (listed above) need more than this machine has");
             status = js_run_fail(result, JOBSCHED_BAD_INPUT, &err);
         } else {
             status = js_run_check_show(&run, scheduler, allocator, 0, result);
