@@ -54,8 +54,7 @@ struct slot {
     int64_t limit_ns; /* when to stop trying */
     int64_t delay_ns; /* until the try after the next */
     bool is_homeless; /* it waits for a folder that is gone */
-    const struct js_job_folder
-        *opening; /* ours, in which a file is to be opened */
+    const struct js_job_folder *opening; /* ours, for the file it opens */
 };
 
 /* A job that ends is one of `slots`; `endings` deals with children that no job
