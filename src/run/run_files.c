@@ -224,8 +224,9 @@ static bool run_is_input_intact(void *arg)
 }
 
 /* An mpirun closes the stream when it dies, and so does a daemon on this host
- * when it has noticed that; an mpirun that must end closes it first. A
- * feeder may be killed together with the run, which is then signalled soon. */
+ * when it has noticed that; an mpirun that must end, because a rank was killed,
+ * closes it first and signals us up to two seconds later. A feeder may be
+ * killed together with the run, which is then signalled soon. */
 static struct js_input_config run_input_of(struct js_run *run)
 {
     const struct js_run_rank *rank = run->rank;
@@ -235,10 +236,12 @@ static struct js_input_config run_input_of(struct js_run *run)
                                     .settle_cut_ns = settle_feeder_ns};
     bool is_direct = js_run_launcher_is_handed(run, STDIN_FILENO);
     input.is_marked = !is_direct && run->config->is_job_stream;
-    if (!is_direct && !input.is_marked)
+    if (!is_direct && !input.is_marked) {
         input.settle_ns = js_launchenv_is_launcher((pid_t)rank->parent)
                               ? settle_mpirun_ns
                               : settle_daemon_ns;
+        input.settle_cut_ns = settle_daemon_ns;
+    }
     return input;
 }
 

@@ -193,7 +193,9 @@ launched() {
     lacks err newline
 }
 
-# The feeder has written half of a line when mpirun is killed.
+# The feeder has written half of a line when mpirun, or whom $STRUCK names, is
+# killed.
+STRUCK=mpirun_pid
 cut_within_a_line() { # WAIT COMMAND...
     mkfifo pipe
     exec 7<>pipe
@@ -203,7 +205,7 @@ cut_within_a_line() { # WAIT COMMAND...
     wait_until "$PATIENCE" exists begun
     # Whoever reads has it all.
     wait_until "$PATIENCE" is_read
-    kill -KILL "$(mpirun_pid)"
+    kill -KILL "$($STRUCK)"
     farm_end
     exec 7>&-
     rm pipe
@@ -233,6 +235,12 @@ start_without_shell() {
     status_is 4
     contains err 'whole stream again'
     lacks err 'restart'
+}
+
+# mpirun ends the run then: it closes the stream, and signals the others later.
+@test "stream: a slave killed within a line: what is there of it does not run" {
+    STRUCK='rank_pid 1'
+    cut_within_a_line farm_start 2 -
 }
 
 @test "stream: it is never started again in the middle" {
