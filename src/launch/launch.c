@@ -366,8 +366,13 @@ static bool launch_is_worth_restart(const struct launch *launch)
     if (watch->is_stopped ||
         launch->command.restarts >= launch->config->restarts)
         return false;
+    /* A rank that gives up a start because it takes too long would give up the
+     * next one as well. */
+    bool is_start_late =
+        watch->is_start_late ||
+        watch->looked_ns - watch->begun_ns >= watch->config->start_timeout_ns;
     if (run->phase == JS_RUN_UNKNOWN)
-        return launch->command.restarts == 0 && !watch->is_start_late &&
+        return launch->command.restarts == 0 && !is_start_late &&
                (js_lifeline_is_cut(launch->lifeline) ||
                 watch->termed_ns != JS_NEVER_NS || was_killed);
     bool is_broken = run->phase == JS_RUN_BEGUN ||

@@ -584,6 +584,7 @@ add_bridge() { # HOST
     farm_run
     status_is 4
     contains err '^jobsched: .*network bridge docker0.*btl_tcp_if_exclude=127.0.0.1/8,docker0$'
+    lacks err 'trying once more'
     lacks out ran
     claim none_marked
     # As it says there.
