@@ -513,7 +513,7 @@ static void watch_follow(struct js_watch *watch)
     if (watch->relay)
         js_relay_serve(watch->relay);
     int error = watch->relay ? js_relay_error(watch->relay) : 0;
-    /* If standard output accepts no more, the master notices that when it
+    /* If standard output stops accepting data, the master notices when it next
      * writes, and then asks for the reason. */
     if (error != 0 && !watch->is_outage_seen) {
         watch->is_outage_seen = true;

@@ -3,7 +3,7 @@
  * everything that it started on this host.
  *
  * Signals are passed to the master, not to mpirun, which would end the ranks by
- * force; so a run can end in an orderly way. mpirun itself gets a signal to end
+ * force; so a run can end in an orderly way. mpirun itself is sent a signal
  * only if the master is on another host, has ended or does not answer. It gets
  * a SIGKILL if it has not ended 15 seconds later. The state of the run is known
  * from the master's connection (base/lifeline.h), or from its status file if

@@ -39,8 +39,8 @@ static struct js_slave_order *slave_next_order(struct js_slave *slave,
     return order;
 }
 
-/* The master may have JS_WIRE_JOBS_SENT unacknowledged jobs. An ACK for every
- * half of that keeps it from waiting. */
+/* The master may have JS_WIRE_JOBS_SENT unacknowledged jobs. It need not wait
+ * if an ACK is sent after each half of that number. */
 static int slave_accept_order(struct js_slave *slave, struct js_err *err)
 {
     struct js_slave_acks *acks = &slave->acks;

@@ -87,7 +87,7 @@ static struct js_topo *topo_loaded(struct js_topo *topo, struct js_err *err)
     if (last < JS_CPUS_MAX)
         return topo;
     js_err_set(err,
-               "this machine has a CPU with number %d; jobsched supports CPU "
+               "this machine has a CPU numbered %d; jobsched supports CPU "
                "numbers up to %d",
                last, JS_CPUS_MAX - 1);
     js_topo_free(topo);
