@@ -222,9 +222,9 @@ struct recount {
     size_t nodes, named, queued, live, unmet, edges;
 };
 
-static void node_assert_invariants(const struct js_graph *graph,
-                                   const struct node *node,
-                                   struct recount *sums)
+static void graph_assert_node_invariants(const struct js_graph *graph,
+                                         const struct node *node,
+                                         struct recount *sums)
 {
     bool is_done = node->state > READY;
     JS_INVARIANT(node->depth > 0 && node->depth <= graph->depths.deepest);
@@ -254,7 +254,7 @@ static uint64_t graph_recount(const struct js_graph *graph)
     struct recount sums = {0};
     for (const struct node *node = js_idmap_next(&graph->nodes, NULL); node;
          node = js_idmap_next(&graph->nodes, node))
-        node_assert_invariants(graph, node, &sums);
+        graph_assert_node_invariants(graph, node, &sums);
     size_t queued = 0;
     for (const struct node *node = graph->ready.first; node; node = node->next)
         queued += node->is_queued && node->state == READY;

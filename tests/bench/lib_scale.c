@@ -136,7 +136,9 @@ void *__wrap_realloc(void *memory, size_t size)
 {
     count_out(memory);
     void *grown = __real_realloc(memory, size);
-    return count_in(grown ? grown : memory) == memory && !grown ? NULL : grown;
+    if (!grown)
+        count_in(memory); /* it stays */
+    return count_in(grown);
 }
 
 void __wrap_free(void *memory)
@@ -154,8 +156,9 @@ static void *not_null(void *memory)
 
 /* ---------------------------------------------------------------- speed */
 
-/* What the loop took on a quiet machine, the one for which the goals hold. */
-static const double reference_ms = 165;
+/* The median of twenty passes of the loop on a quiet machine, the one for which
+ * the goals hold. */
+static const double reference_ms = 250;
 
 /* Follows pointers through 64 MiB: as the master's, its time is the memory's.
  */
