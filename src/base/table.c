@@ -209,6 +209,8 @@ void *js_idmap_take(struct js_idmap *map, uint64_t id)
 
 void *js_idmap_next(const struct js_idmap *map, const void *item)
 {
+    if (!map->chains)
+        return NULL;
     void **chain = map->chains, **end = map->chains + map->chain_count;
     /* An item's id determines its chain, so a walk needs no other state. */
     if (item) {
