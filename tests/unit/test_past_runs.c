@@ -286,6 +286,22 @@ static void test_gaps_of_several_slots(void)
     scene_release(&scene);
 }
 
+/* No slot goes from one slave to another. */
+static void test_gaps_of_several_slaves(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    begin(&scene, 3);
+    add_slave(&scene, 1, 1, "n1");
+    add_slave(&scene, 2, 1, "n1");
+    ran(&scene, 1, 1, 1, 10, 1, 0, false);
+    ran(&scene, 2, 1, 2, 11.01, 1, 0, false);
+    expect_near(gap_s(&scene), 0);
+    ran(&scene, 3, 1, 2, 12.04, 1, 0, false);
+    expect_near(gap_s(&scene), 0.03);
+    scene_release(&scene);
+}
+
 /* ---------------------------------------------------------------- hosts */
 
 static void test_hosts(void)
@@ -354,6 +370,7 @@ static const struct unit_test tests[] = {
     {"from model", test_from_model},
     {"gaps", test_gaps},
     {"gaps of several slots", test_gaps_of_several_slots},
+    {"gaps of several slaves", test_gaps_of_several_slaves},
     {"hosts", test_hosts},
     {"joblog", test_joblog},
     {"nothing there", test_nothing_there},
