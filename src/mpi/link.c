@@ -21,6 +21,9 @@ enum {
     SHORT = 1024,
     /* The number of incoming messages that may be in transit at once. */
     IN_MAX = 1024,
+    /* How many sends a turn may find under way. MPI makes progress each time,
+     * so looking at all would cost most when most wait for a slow peer. */
+    LOOKS = 64,
     /* The most probes before the first sleep: about 40 us. */
     PROBES = 256,
 };
@@ -43,13 +46,17 @@ struct transfer {
     int len;
 };
 
+/* Tested in passes, from the first to the last, in the order in which they were
+ * added. This pass has found the first `kept` items under way; it continues at
+ * `next`, and what stood between is done. */
 struct transfers {
     struct transfer *items;
-    int count, capacity;
+    int kept, next, end, capacity;
 };
 
 /* Invariants:
  *  - The messages of one peer stand in `in` in the order of their arrival.
+ *  - is_held: the peers of the items that this pass has kept in `in`.
  *  - `received` is not in `in`: the bytes belong either to a transfer or to
  *    the caller's message. */
 struct mpi_link {
@@ -57,6 +64,7 @@ struct mpi_link {
     MPI_Datatype job_type;
     struct transfers out;
     struct transfers in;
+    bool *is_held;     /* by peer: a later message must wait */
     char *received;    /* what the last receive returned; owned */
     int64_t active_ns; /* when a message was last sent or received */
     int64_t came_ns;   /* when one was last received */
@@ -64,6 +72,7 @@ struct mpi_link {
                           between messages */
     int parted;        /* peers whose FIN has arrived */
     bool is_empty;     /* the last probe found nothing */
+    bool has_waited;   /* since the last receive: another turn has begun */
     bool has_memory;   /* shared with the peers on this host */
 };
 
@@ -128,10 +137,21 @@ unsigned js_link_failed_peers(void)
 
 /* ---------------------------------------------------------------- transfers */
 
+static int link_count_transfers(const struct transfers *list)
+{
+    return list->kept + list->end - list->next;
+}
+
 static struct transfer *link_add_transfer(struct transfers *list, int peer,
                                           int tag, int len)
 {
-    if (list->count == list->capacity) {
+    int gone = list->next - list->kept;
+    if (list->end == list->capacity && gone > list->capacity / 2) {
+        memmove(&list->items[list->kept], &list->items[list->next],
+                (size_t)(list->end - list->next) * sizeof(*list->items));
+        list->next -= gone;
+        list->end -= gone;
+    } else if (list->end == list->capacity) {
         int capacity = list->capacity ? 2 * list->capacity : 16;
         struct transfer *items =
             realloc(list->items, (size_t)capacity * sizeof(*items));
@@ -143,24 +163,23 @@ static struct transfer *link_add_transfer(struct transfers *list, int peer,
     char *bytes = malloc(len > 0 ? (size_t)len : 1);
     if (!bytes)
         return NULL;
-    struct transfer *transfer = &list->items[list->count++];
+    struct transfer *transfer = &list->items[list->end++];
     *transfer = (struct transfer){MPI_REQUEST_NULL, peer, tag, bytes, len};
     return transfer;
 }
 
-/* Removes item `i` without freeing its bytes. */
-static void link_remove_transfer(struct transfers *list, int i)
+/* Takes back the transfer that was added last. */
+static void link_drop_last(struct transfers *list)
 {
-    memmove(&list->items[i], &list->items[i + 1],
-            (size_t)(list->count - i - 1) * sizeof(*list->items));
-    list->count--;
+    free(list->items[--list->end].bytes);
 }
 
-static void link_drop_transfer(struct transfers *list, int i)
+static void link_begin_pass(struct transfers *list)
 {
-    struct transfer dropped = list->items[i];
-    link_remove_transfer(list, i);
-    free(dropped.bytes);
+    if (list->next < list->end)
+        return; /* the last one is not over yet */
+    list->end = list->kept;
+    list->kept = list->next = 0;
 }
 
 enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
@@ -169,6 +188,9 @@ enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 static int link_test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
+    /* Not every MPI says so itself (SimGrid's SMPI does not). */
+    if (transfer->request == MPI_REQUEST_NULL)
+        return DONE;
     int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
     if (rc == MPI_SUCCESS)
         return done ? DONE : UNDER_WAY;
@@ -193,10 +215,12 @@ static int link_send_out(struct mpi_link *link, int peer, enum js_tag tag,
                        link->comm, &transfer->request);
     if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
         return link_mpi_failed(rc, "a message could not be sent", err);
-    if (rc != MPI_SUCCESS)
-        link_drop_transfer(&link->out, link->out.count - 1);
     link->active_ns = js_clock_ns();
-    return 0;
+    /* Mostly MPI has taken it already, and its copy need not be kept. */
+    int done = rc == MPI_SUCCESS ? link_test_transfer(transfer, err) : DONE;
+    if (done > 0)
+        link_drop_last(&link->out);
+    return done < 0 ? -1 : 0;
 }
 
 /* Through the shared memory of this host MPI_Send returns at once, whatever has
@@ -229,16 +253,20 @@ static int link_post(void *self, int peer, enum js_tag tag, const void *bytes,
 
 static int link_reap_sent(struct mpi_link *link, struct js_err *err)
 {
-    for (int i = 0; i < link->out.count;) {
-        int done = link_test_transfer(&link->out.items[i], err);
+    struct transfers *out = &link->out;
+    link_begin_pass(out);
+    for (int looks = 0; out->next < out->end && looks < LOOKS; out->next++) {
+        struct transfer *transfer = &out->items[out->next];
+        int done = link_test_transfer(transfer, err);
         if (done < 0)
             return -1;
-        if (!done) {
-            i++;
-            continue;
+        if (done) {
+            free(transfer->bytes);
+            link->active_ns = js_clock_ns();
+        } else {
+            out->items[out->kept++] = *transfer;
+            looks++;
         }
-        link_drop_transfer(&link->out, i);
-        link->active_ns = js_clock_ns();
     }
     return 0;
 }
@@ -311,42 +339,46 @@ static int link_receive_probed(struct mpi_link *link, const MPI_Status *status,
     if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
         return link_mpi_failed(rc, "a message could not be received", err);
     if (rc != MPI_SUCCESS)
-        link_drop_transfer(&link->in, link->in.count - 1);
+        link_drop_last(&link->in);
     link->active_ns = js_clock_ns();
     return 0;
 }
 
-/* True if an earlier message of the same peer is still on its way. */
-static bool link_must_wait(const struct transfers *in, int i)
+static void link_begin_receiving(struct mpi_link *link)
 {
-    for (int j = 0; j < i; j++) {
-        if (in->items[j].peer == in->items[i].peer)
-            return true;
+    struct transfers *in = &link->in;
+    if (in->next == in->end) {
+        for (int i = 0; i < in->kept; i++)
+            link->is_held[in->items[i].peer] = false;
     }
-    return false;
+    link_begin_pass(in);
 }
 
-/* Delivers the first message that is complete and whose turn it is. Returns 1
- * if it has delivered one, 0 if there is none, or -1 with *err. The link itself
- * handles a FIN. */
-static int link_deliver_first(struct mpi_link *link, struct js_message *ret,
-                              struct js_err *err)
+/* Delivers the next message that is complete and whose turn it is. Returns 1
+ * if it has delivered one, 0 if this pass finds no more, or -1 with *err. The
+ * link itself handles a FIN. */
+static int link_deliver_next(struct mpi_link *link, struct js_message *ret,
+                             struct js_err *err)
 {
-    for (int i = 0; i < link->in.count; i++) {
-        struct transfer transfer = link->in.items[i];
-        if (link_must_wait(&link->in, i))
-            continue;
-        int done = link_test_transfer(&link->in.items[i], err);
+    struct transfers *in = &link->in;
+    while (in->next < in->end) {
+        struct transfer *transfer = &in->items[in->next];
+        int done = UNDER_WAY;
+        /* An earlier message of the same peer goes first. */
+        if (!link->is_held[transfer->peer])
+            done = link_test_transfer(transfer, err);
         if (done < 0)
             return -1;
-        bool is_last = done == DONE && transfer.tag == JS_TAG_FIN;
-        if (done == DONE && !is_last) {
-            link_remove_transfer(&link->in, i);
-            return link_deliver(link, transfer, ret);
+        in->next++;
+        if (done == UNDER_WAY) {
+            link->is_held[transfer->peer] = true;
+            in->items[in->kept++] = *transfer;
+        } else if (done == DONE && transfer->tag != JS_TAG_FIN) {
+            return link_deliver(link, *transfer, ret);
+        } else {
+            link->parted += done == DONE;
+            free(transfer->bytes);
         }
-        link->parted += is_last;
-        if (done != UNDER_WAY)
-            link_drop_transfer(&link->in, i--);
     }
     return 0;
 }
@@ -368,11 +400,16 @@ static int link_probe(struct mpi_link *link, int *ret_flag,
 static int link_receive(void *self, struct js_message *ret, struct js_err *err)
 {
     struct mpi_link *link = self;
-    int rc = link_reap_sent(link, err);
-    while (rc == 0 && (rc = link_deliver_first(link, ret, err)) == 0) {
+    int rc = 0;
+    if (link->has_waited) {
+        link->has_waited = false;
+        link_begin_receiving(link);
+        rc = link_reap_sent(link, err);
+    }
+    while (rc == 0 && (rc = link_deliver_next(link, ret, err)) == 0) {
         int flag;
         MPI_Status status;
-        if (link->in.count >= IN_MAX)
+        if (link_count_transfers(&link->in) >= IN_MAX)
             return 0;
         rc = link_probe(link, &flag, &status, err);
         if (rc < 0 || !flag)
@@ -415,6 +452,7 @@ static int link_wait(void *self, struct pollfd *fds, nfds_t count,
     struct mpi_link *link = self;
     for (nfds_t i = 0; i < count; i++)
         fds[i].revents = 0;
+    link->has_waited = true;
     int64_t silence_ns = js_clock_ns() - link->active_ns;
     bool is_fresh = silence_ns < worth_probing_ns;
     int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
@@ -462,7 +500,7 @@ int js_link_drain(struct js_link *link, int64_t until_ns, struct js_err *err)
             continue;
         if (rc < 0)
             return -1;
-        if (self->out.count == 0 &&
+        if (link_count_transfers(&self->out) == 0 &&
             (!is_master || self->parted == link->size - 1))
             return 0;
         if (link_wait(self, NULL, 0, until_ns, 0, err) < 0)
@@ -539,7 +577,13 @@ int js_link_open(struct js_link *ret, struct js_err *err)
         js_link_close(ret);
         return link_mpi_failed(rc, "MPI cannot be used", err);
     }
+    link->is_held = calloc((size_t)ret->size, sizeof(*link->is_held));
+    if (!link->is_held) {
+        js_link_close(ret);
+        return js_err_errno(err, "there is no memory for the link");
+    }
     link->active_ns = link->came_ns = js_clock_ns();
+    link->has_waited = true;
     link->probes = 1;
     link->has_memory = link_shares_memory();
     /* With the default timer slack the kernel turns a sleep of 20 us into 70
@@ -559,10 +603,12 @@ void js_link_close(struct js_link *link)
     /* MPI may still read from, or write to, the messages under way, so their
      * memory is left to the end of the process. So is the communicator: freeing
      * it needs all of its members, and one of them may be lost. */
-    if (self->out.count + self->in.count == 0) {
+    if (link_count_transfers(&self->out) + link_count_transfers(&self->in) ==
+        0) {
         free(self->out.items);
         free(self->in.items);
     }
+    free(self->is_held);
     free(self->received);
     free(self);
     link->self = NULL;

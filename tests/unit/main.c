@@ -59,6 +59,7 @@
     _(folder)                                                                  \
     _(whatif)                                                                  \
     _(allocator)                                                               \
+    _(link)                                                                    \
     _(wire)                                                                    \
     _(share)                                                                   \
     _(slave_queue)                                                             \
