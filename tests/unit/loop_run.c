@@ -224,6 +224,8 @@ static enum js_stop_request stop_request(void *arg, int64_t now_ns)
 {
     const struct run *run = arg;
     (void)now_ns;
+    if (run->config.in_turn)
+        run->config.in_turn(run->config.in_turn_arg);
     bool is_due = run->config.request_ns > 0 &&
                   since_start_ns(run) >= run->config.request_ns;
     return is_due ? run->config.stop_request : JS_STOP_REQUEST_NONE;

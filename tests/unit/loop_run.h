@@ -42,6 +42,8 @@ struct run_config {
     int64_t stop_ns;                   /* from the start; 0: never */
     int64_t request_ns;                /* from the start; 0: never */
     enum js_stop_request stop_request; /* ... what is wanted then */
+    void (*in_turn)(void *arg);        /* called in each turn of the master */
+    void *in_turn_arg;
     int64_t commit_ns;     /* how long one takes; 0: it is done at once */
     bool has_dead;         /* a run was killed before */
     unsigned cut_enlisted; /* this slave once it takes part; 0: none */

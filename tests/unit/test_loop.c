@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -726,6 +727,110 @@ static void test_random_runs(void)
         is_good = run_at_random(seed);
 }
 
+/* ---------------------------------------------------------------- two masters
+ */
+
+/* Two masters in one process, a turn of each in turns. */
+struct pair {
+    pthread_mutex_t mutex;
+    pthread_cond_t has_changed;
+    unsigned next; /* whose turn it is */
+    bool has_ended[2];
+    uint64_t changes; /* of whose turn it is */
+    struct member {
+        struct pair *pair;
+        unsigned number;
+        struct run *run;
+        pthread_t thread;
+    } members[2];
+};
+
+static void pair_wait(struct member *member)
+{
+    struct pair *pair = member->pair;
+    while (pair->next != member->number && !pair->has_ended[1 - member->number])
+        pthread_cond_wait(&pair->has_changed, &pair->mutex);
+}
+
+static void pair_in_turn(void *arg)
+{
+    struct member *member = arg;
+    struct pair *pair = member->pair;
+    pair->changes += pair->next == member->number;
+    pair->next = 1 - member->number;
+    pthread_cond_broadcast(&pair->has_changed);
+    pair_wait(member);
+}
+
+static void *pair_run(void *arg)
+{
+    struct member *member = arg;
+    struct pair *pair = member->pair;
+    pthread_mutex_lock(&pair->mutex);
+    pair_wait(member);
+    run_go(member->run);
+    pair->has_ended[member->number] = true;
+    pthread_cond_broadcast(&pair->has_changed);
+    pthread_mutex_unlock(&pair->mutex);
+    return NULL;
+}
+
+static void expect_same_trace(const struct run *one, const struct run *other)
+{
+    struct trace *a = trace_of(one), *b = trace_of(other);
+    CU_ASSERT_EQUAL_FATAL(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        CU_ASSERT_EQUAL(a->events[i].what, b->events[i].what);
+        CU_ASSERT_EQUAL(a->events[i].id, b->events[i].id);
+    }
+    free(a);
+    free(b);
+}
+
+/* A master that relays for another would share its process with others: what
+ * it does must not depend on them. */
+static void test_two_masters_in_one_process(void)
+{
+    struct run_config configs[2] = {
+        {.slaves = 3,
+         .demo_jobs = 400,
+         .demo_duration_ns = JS_NS_PER_MS,
+         .seed = 1},
+        {.slaves = 4,
+         .seed = 2,
+         .jobs = "[name=a] 0.3\n[name=b after=a] 0.1\n0.2\n"
+                 "[after=b] 0.1\n0.1\n[priority=3] 0.2\n0.1\n0.4\n"},
+    };
+    static const uint64_t jobs[] = {400, 8};
+    struct pair pair = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                        .has_changed = PTHREAD_COND_INITIALIZER};
+    struct run *alone[2];
+    for (unsigned i = 0; i < 2; i++) {
+        alone[i] = run_through(&configs[i]);
+        expect_all_done(alone[i], jobs[i]);
+        struct member *member = &pair.members[i];
+        configs[i].in_turn = pair_in_turn;
+        configs[i].in_turn_arg = member;
+        *member = (struct member){.pair = &pair, .number = i};
+        member->run = run_new(&configs[i]);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&pair.members[i].thread, NULL,
+                                             pair_run, &pair.members[i]),
+                              0);
+    for (unsigned i = 0; i < 2; i++)
+        CU_ASSERT_EQUAL(pthread_join(pair.members[i].thread, NULL), 0);
+    CU_ASSERT(pair.changes > 20);
+    for (unsigned i = 0; i < 2; i++) {
+        expect_all_done(pair.members[i].run, jobs[i]);
+        expect_same_trace(pair.members[i].run, alone[i]);
+        CU_ASSERT_EQUAL(since_start_ns(pair.members[i].run),
+                        since_start_ns(alone[i]));
+        run_free(pair.members[i].run);
+        run_free(alone[i]);
+    }
+}
+
 static const struct unit_test tests[] = {
     {"drain", test_drain},
     {"hurry", test_hurry},
@@ -761,6 +866,7 @@ static const struct unit_test tests[] = {
     {"a job larger than any node", test_too_large},
     {"a job of too many nodes", test_too_many_nodes},
     {"mixed lists", test_mixed_lists},
+    {"two masters in one process", test_two_masters_in_one_process},
     {NULL, NULL},
 };
 
