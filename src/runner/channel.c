@@ -174,11 +174,6 @@ bool js_channel_wants_write(const struct js_channel *channel)
     return channel->out.bytes.len > 0 && !channel->is_stalled;
 }
 
-bool js_channel_stalled(const struct js_channel *channel)
-{
-    return channel->is_stalled;
-}
-
 int js_channel_receive(struct js_channel *channel)
 {
     struct js_channel_queue *in = &channel->in;

@@ -31,9 +31,11 @@ struct js_channel_queue {
 };
 
 struct js_channel {
-    int fd; /* non-blocking */
-    bool is_stalled;
-    size_t taken; /* bytes of in.bytes that js_channel_next() has returned */
+    int fd;          /* non-blocking */
+    bool is_stalled; /* the kernel had no memory, or too many descriptors were
+                        in transit. There is no event to wait for, so call
+                        js_channel_flush() again later. */
+    size_t taken;    /* bytes of in.bytes that js_channel_next() has returned */
     struct js_channel_queue in;
     struct js_channel_queue out;
 };
@@ -64,10 +66,6 @@ int js_channel_flush(struct js_channel *channel);
 
 /* True while the caller should poll for POLLOUT. */
 bool js_channel_wants_write(const struct js_channel *channel);
-
-/* True if the kernel had no memory, or too many descriptors were in transit.
- * There is no event to wait for, so call js_channel_flush() again later. */
-bool js_channel_stalled(const struct js_channel *channel);
 
 /* Reads once. Returns 1 if something came, 0 if there is nothing now, or -1
  * with errno EPIPE at the end of the stream, or ENOMEM. */

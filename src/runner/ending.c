@@ -124,25 +124,24 @@ bool js_endings_has_abandoned(const struct js_endings *endings)
 
 /* ---------------------------------------------------------------- strangers */
 
-static struct stranger *stranger_at(const struct js_endings *endings, size_t i)
+/* Returns all strangers, or NULL; *ret_end is where they end. */
+static struct stranger *strangers_of(const struct js_endings *endings,
+                                     struct stranger **ret_end)
 {
-    return (struct stranger *)(void *)endings->strangers.data + i;
-}
-
-static size_t stranger_count(const struct js_endings *endings)
-{
-    return endings->strangers.len / sizeof(struct stranger);
+    struct stranger *first = (void *)endings->strangers.data;
+    size_t count = endings->strangers.len / sizeof(*first);
+    *ret_end = count > 0 ? first + count : first;
+    return first;
 }
 
 /* Returns the stranger with that pid, or NULL. */
 static struct stranger *find_stranger(const struct js_endings *endings,
                                       pid_t pid)
 {
-    for (size_t i = 0; i < stranger_count(endings); i++) {
-        if (stranger_at(endings, i)->pid == pid)
-            return stranger_at(endings, i);
-    }
-    return NULL;
+    struct stranger *end, *at = strangers_of(endings, &end);
+    while (at < end && at->pid != pid)
+        at++;
+    return at < end ? at : NULL;
 }
 
 void js_endings_reaped(struct js_endings *endings, pid_t pid)
@@ -151,15 +150,10 @@ void js_endings_reaped(struct js_endings *endings, pid_t pid)
     struct stranger *stranger = find_stranger(endings, pid);
     if (!stranger)
         return;
-    *stranger = *stranger_at(endings, stranger_count(endings) - 1);
+    struct stranger *end;
+    strangers_of(endings, &end);
+    *stranger = end[-1];
     endings->strangers.len -= sizeof(*stranger);
-}
-
-/* True if all jobs that may have left it have ended. */
-static bool is_stranger_due(const struct js_endings *endings,
-                            const struct stranger *stranger)
-{
-    return !endings->means.is_any_on(stranger->seen, endings->means.arg);
 }
 
 /* If there is no memory for the child, it counts as new again the next time. */
@@ -172,12 +166,14 @@ static bool note_stranger(pid_t pid, void *arg)
     return false;
 }
 
-/* True for a known stranger that is to be ended now. */
+/* True for a known stranger that is to be ended now, since all jobs that may
+ * have left it have ended. */
 static bool is_due(pid_t pid, void *arg)
 {
     struct js_endings *endings = arg;
     const struct stranger *stranger = find_stranger(endings, pid);
-    return stranger && is_stranger_due(endings, stranger);
+    return stranger &&
+           !endings->means.is_any_on(stranger->seen, endings->means.arg);
 }
 
 /* ---------------------------------------------------------------- sweeping */
@@ -310,8 +306,9 @@ enum js_ending_state js_endings_look_at_strangers(struct js_endings *endings,
             .signal = 0,
             .found = &strays->found});
     bool is_any_due = false;
-    for (size_t i = 0; i < stranger_count(endings); i++)
-        is_any_due |= is_stranger_due(endings, stranger_at(endings, i));
+    struct stranger *end, *at = strangers_of(endings, &end);
+    for (; at < end; at++)
+        is_any_due |= !endings->means.is_any_on(at->seen, endings->means.arg);
     if (!is_any_due)
         return state;
     endings->is_sweeping = true;

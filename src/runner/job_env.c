@@ -17,6 +17,7 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Once, since every job gets such a list. */
 static int format_cpus(struct js_job_env *env,
                        const struct js_runner_config *config)
 {
@@ -215,29 +216,15 @@ static int format_values(struct js_job_env *env,
     return 0;
 }
 
-static bool has_same_name(const char *a, const char *b)
+/* Returns where between `at` and `end` the list has a variable of that name, or
+ * `end`. */
+static size_t find_name(const char *const *list, size_t at, size_t end,
+                        const char *entry)
 {
-    size_t len = strcspn(a, "=");
-    return strncmp(a, b, len) == 0 && b[len] == '=';
-}
-
-/* Appends the variables of the details, each name once, with its last value.
- * Returns the new length of the list. */
-static size_t take_own(const char **list, size_t at,
-                       const struct js_job_spec *details)
-{
-    size_t first = at;
-    const char *entry = NULL;
-    while ((entry = js_job_spec_env(details, entry))) {
-        size_t i = first;
-        while (i < at && !has_same_name(list[i], entry))
-            i++;
-        /* What jobsched says about a job must be true, whatever env= says. */
-        if (begins(entry, "JOBSCHED_"))
-            continue;
-        list[i] = entry;
-        at += i == at;
-    }
+    size_t len = strcspn(entry, "=");
+    while (at < end &&
+           !(strncmp(list[at], entry, len) == 0 && list[at][len] == '='))
+        at++;
     return at;
 }
 
@@ -255,13 +242,19 @@ static const char **merge(struct js_job_env *env, const char *const *first,
         return NULL;
     const char **list = env->own_list;
     memcpy(list, first, count * sizeof(*list));
-    size_t at = take_own(list, count, details);
+    size_t at = count;
+    for (const char *entry = NULL; (entry = js_job_spec_env(details, entry));) {
+        /* What jobsched says about a job must be true, whatever env= says. */
+        if (begins(entry, "JOBSCHED_"))
+            continue;
+        /* Each name stands there once, with its last value. */
+        size_t i = find_name(list, count, at, entry);
+        list[i] = entry;
+        at += i == at;
+    }
     size_t own = at;
     for (const char **p = env->list + OWN_MAX; *p; p++) {
-        size_t i = 0;
-        while (i < own && !has_same_name(list[i], *p))
-            i++;
-        if (i == own)
+        if (find_name(list, 0, own, *p) == own)
             list[at++] = *p;
     }
     list[at] = NULL;

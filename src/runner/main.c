@@ -96,24 +96,16 @@ static int runner_queue_push(struct runner_queue *queue, const void *bytes,
 
 /* ---------------------------------------------------------------- startup */
 
-static int close_range_of(unsigned first, unsigned last)
-{
-#ifdef SYS_close_range
-    return first > last ? 0 : (int)syscall(SYS_close_range, first, last, 0);
-#else
-    (void)first;
-    (void)last;
-    errno = ENOSYS;
-    return -1;
-#endif
-}
-
 /* Closes what the rank had open, because the jobs would inherit it. */
 static void close_others(int keep)
 {
-    if (close_range_of(FIRST_FD, (unsigned)keep - 1) == 0 &&
-        close_range_of((unsigned)keep + 1, ~0U) == 0)
+#ifdef SYS_close_range
+    /* An empty range would be an error. */
+    if ((keep == FIRST_FD ||
+         syscall(SYS_close_range, FIRST_FD, (unsigned)keep - 1, 0) == 0) &&
+        syscall(SYS_close_range, (unsigned)keep + 1, ~0U, 0) == 0)
         return;
+#endif
     /* A kernel before Linux 5.9 has no close_range(2). */
     DIR *stream = opendir("/proc/self/fd");
     if (!stream)
@@ -167,14 +159,20 @@ static int runner_main_set_up(struct runner *runner, int socket)
     return runner->signal_fd < 0 ? -1 : js_procs_adopt();
 }
 
-/* Applies the configuration. Returns 0, or -1 with *err. */
-static int runner_main_apply(struct runner *runner, struct js_err *err)
+/* Takes the configuration, and applies it. Whether that works is reported to
+ * the rank, so it is no error here. */
+static int configure(struct runner *runner, const struct js_packet *message)
 {
     const struct js_runner_config *config = &runner->config;
+    struct js_err err = {""};
     struct js_cpuset cpus;
-    if (chdir(config->settings.cwd) < 0)
-        return js_err_errno(err, "cannot enter %s on node %s",
-                            config->settings.cwd, config->host);
+    if (config->settings.cwd) {
+        errno = EBADMSG;
+        return -1;
+    }
+    if (js_messages_get_config(message->body, message->len, &runner->config) <
+        0)
+        return -1;
     umask(config->settings.umask);
     /* The runner stays on the cores where its jobs run. So other runs on this
      * machine see which cores are ours (node/procs.h), and if all slots have
@@ -184,60 +182,41 @@ static int runner_main_apply(struct runner *runner, struct js_err *err)
         js_cpuset_unite(&cpus, &config->slot_cpus[i]);
     if (js_cpuset_count(&cpus) > 0) /* a failure shows in each child */
         sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
-    if (js_job_output_try(config, err) < 0)
-        return -1;
-    runner->slots = js_slots_new(&(struct js_slots_means){
-        config, &runner->channel, runner->null_in, runner->null_out});
-    if (!runner->slots)
-        return js_err_errno(err, "cannot prepare node %s for jobs",
-                            config->host);
-    return 0;
-}
-
-static int configure(struct runner *runner, const struct js_packet *message)
-{
-    struct js_err err = {""};
-    if (runner->config.settings.cwd) {
-        errno = EBADMSG;
-        return -1;
+    /* The folder comes first: others may be relative to it. */
+    if (chdir(config->settings.cwd) < 0) {
+        js_err_errno(&err, "cannot enter %s on node %s", config->settings.cwd,
+                     config->host);
+    } else if (js_job_output_try(config, &err) == 0) {
+        runner->slots = js_slots_new(&(struct js_slots_means){
+            config, &runner->channel, runner->null_in, runner->null_out});
+        if (!runner->slots)
+            js_err_errno(&err, "cannot prepare node %s for jobs", config->host);
     }
-    if (js_messages_get_config(message->body, message->len, &runner->config) <
-        0)
-        return -1;
-    runner_main_apply(runner, &err);
     return js_channel_send(&runner->channel, JS_MESSAGE_READY, err.text,
                            strlen(err.text), NULL);
-}
-
-/* It is not started. */
-static int runner_main_refuse(struct runner *runner,
-                              const struct js_runner_job *job,
-                              const struct js_outcome *outcome)
-{
-    struct js_buf body = JS_BUF_INIT;
-    int rc = js_messages_put_ended(&body, job->slot, outcome);
-    if (rc == 0)
-        rc = js_channel_send(&runner->channel, JS_MESSAGE_ENDED, body.data,
-                             body.len, NULL);
-    js_buf_release(&body);
-    return rc;
 }
 
 static int runner_main_start(struct runner *runner,
                              const struct js_runner_job *job)
 {
+    if (runner->slots && !runner->has_expired)
+        return js_slots_start(runner->slots, job);
     struct js_outcome outcome = {.start_unix_ns = js_clock_unix_ns()};
     if (runner->has_expired) {
         outcome.cause = JS_STOP_REASON_STOPPED;
-        return runner_main_refuse(runner, job, &outcome);
+    } else {
+        /* Without a working configuration every job fails. */
+        outcome.exit_code = 126;
+        outcome.step = JS_STEP_RUNNER;
+        outcome.step_errno = EINVAL;
     }
-    if (runner->slots)
-        return js_slots_start(runner->slots, job);
-    /* Without a working configuration every job fails. */
-    outcome.exit_code = 126;
-    outcome.step = JS_STEP_RUNNER;
-    outcome.step_errno = EINVAL;
-    return runner_main_refuse(runner, job, &outcome);
+    struct js_buf body = JS_BUF_INIT;
+    int rc = js_messages_put_ended(&body, job->slot, &outcome);
+    if (rc == 0)
+        rc = js_channel_send(&runner->channel, JS_MESSAGE_ENDED, body.data,
+                             body.len, NULL);
+    js_buf_release(&body);
+    return rc;
 }
 
 static int runner_main_run(struct runner *runner,
@@ -380,7 +359,7 @@ static int runner_main_wait(const struct runner *runner, struct pollfd *fds,
     int64_t wake_ns =
         runner->slots ? js_slots_wake_ns(runner->slots) : JS_NEVER_NS;
     /* No event reports that the kernel has memory again. */
-    if (js_channel_stalled(&runner->channel) && now_ns + stall_ns < wake_ns)
+    if (runner->channel.is_stalled && now_ns + stall_ns < wake_ns)
         wake_ns = now_ns + stall_ns;
     if (runner->report_ns < wake_ns)
         wake_ns = runner->report_ns;
@@ -397,19 +376,11 @@ static int runner_main_wait(const struct runner *runner, struct pollfd *fds,
     return errno == EINTR || errno == ENOMEM ? 0 : -1;
 }
 
-static int runner_main_take_messages(struct runner *runner)
-{
-    struct js_packet message;
-    int rc = js_channel_receive(&runner->channel) < 0 ? -1 : 0;
-    while (rc == 0 && js_channel_next(&runner->channel, &message) == 1)
-        rc = runner_main_take_message(runner, &message);
-    return rc;
-}
-
 /* Runs one turn of the loop. Returns -1 when the loop is over. */
 static int turn(struct runner *runner)
 {
     struct signalfd_siginfo info;
+    struct js_packet message;
     bool wants_write = js_channel_wants_write(&runner->channel) &&
                        runner->report_ns == JS_NEVER_NS;
     struct pollfd fds[2] = {
@@ -424,26 +395,16 @@ static int turn(struct runner *runner)
         return -1;
     if (fds[1].revents && runner->slots && js_slots_reap(runner->slots) < 0)
         return -1;
-    if ((fds[0].revents & ~POLLOUT) && runner_main_take_messages(runner) < 0)
-        return -1;
-    if (check_lease(runner) < 0)
+    int rc =
+        fds[0].revents & ~POLLOUT ? js_channel_receive(&runner->channel) : 0;
+    while (rc >= 0 && js_channel_next(&runner->channel, &message) == 1)
+        rc = runner_main_take_message(runner, &message);
+    if (rc < 0 || check_lease(runner) < 0)
         return -1;
     if (runner->slots &&
         (js_slots_tick(runner->slots) < 0 || start_queued(runner) < 0))
         return -1;
     return runner_main_report(runner);
-}
-
-/* Errors from here on are not reported to anybody. */
-noreturn static void end(struct runner *runner, int status)
-{
-    js_channel_release(&runner->channel);
-    for (size_t i = 0; i < runner->queue.capacity; i++)
-        js_buf_release(&runner->queue.items[i]);
-    free(runner->queue.items);
-    js_slots_free(runner->slots);
-    js_procs_end_all(last_kill_ns);
-    _exit(status);
 }
 
 noreturn void js_runner_main(int socket)
@@ -455,14 +416,21 @@ noreturn void js_runner_main(int socket)
         .report_ns = JS_NEVER_NS,
     };
     struct js_err err;
-    if (runner_main_set_up(&runner, socket) < 0) {
+    bool is_up = runner_main_set_up(&runner, socket) == 0;
+    if (!is_up) {
         js_err_errno(&err, "the process that starts jobs cannot be set up");
         js_channel_send(&runner.channel, JS_MESSAGE_NOTE, err.text,
                         strlen(err.text), NULL);
         js_channel_flush(&runner.channel);
-        end(&runner, EXIT_FAILURE);
     }
-    while (turn(&runner) == 0)
+    while (is_up && turn(&runner) == 0)
         continue;
-    end(&runner, EXIT_SUCCESS);
+    /* Errors from here on are not reported to anybody. */
+    js_channel_release(&runner.channel);
+    for (size_t i = 0; i < runner.queue.capacity; i++)
+        js_buf_release(&runner.queue.items[i]);
+    free(runner.queue.items);
+    js_slots_free(runner.slots);
+    js_procs_end_all(last_kill_ns);
+    _exit(is_up ? EXIT_SUCCESS : EXIT_FAILURE);
 }

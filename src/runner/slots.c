@@ -77,13 +77,6 @@ struct js_slots {
     struct js_buf scratch;
 };
 
-static const char *output_folder(const struct js_runner_config *config)
-{
-    return config->settings.capture == JS_CAPTURE_DIR
-               ? config->settings.output_dir
-               : config->settings.tmpdir;
-}
-
 static struct slot *slots_slot_of(struct js_slots *slots, pid_t pid)
 {
     for (uint32_t i = 0; i < slots->count; i++) {
@@ -133,8 +126,12 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
     for (uint32_t i = 0; i < slots->count; i++)
         js_job_output_init(&slots->slot[i].output);
     slots->ignored = js_spawn_ignored();
-    js_job_folder_note(&slots->output_folder, output_folder(means->config));
-    js_job_folder_note(&slots->tmpdir, means->config->settings.tmpdir);
+    const struct js_settings *settings = &means->config->settings;
+    js_job_folder_note(&slots->output_folder,
+                       settings->capture == JS_CAPTURE_DIR
+                           ? settings->output_dir
+                           : settings->tmpdir);
+    js_job_folder_note(&slots->tmpdir, settings->tmpdir);
     return slots;
 }
 
@@ -176,57 +173,21 @@ slots_note(struct js_slots *slots, const char *format, ...)
                                    strlen(text), NULL);
 }
 
-/* Reports once, until there is room again, that output is kept in memory. */
-static int note_in_memory(struct js_slots *slots, const struct slot *slot)
-{
-    const struct js_runner_config *config = slots->means.config;
-    bool was_full = slots->is_disk_full;
-    slots->is_disk_full = js_job_output_is_in_memory(&slot->output);
-    if (!slots->is_disk_full || was_full)
-        return 0;
-    return slots_note(
-        slots,
-        "node %s: no space is left in %s, so the output of jobs is kept in "
-        "memory; free some space, or name another folder with --tmpdir",
-        config->host, config->settings.tmpdir);
-}
-
-/* Reports that the disk to which the job wrote is full, so that part of its
- * output may be missing. */
-static int note_no_room(struct js_slots *slots, struct slot *slot)
-{
-    const struct js_runner_config *config = slots->means.config;
-    /* Even success does not mean that everything was written (`echo x; true`),
-     * and the job could not report it, because its stderr is on the same disk.
-     */
-    if (js_outcome_succeeded(&slot->outcome)) {
-        slot->outcome.step = JS_STEP_COLLECT;
-        slot->outcome.step_errno = ENOSPC;
-        slot->outcome.exit_code = 126;
-    }
-    return slots_note(
-        slots,
-        "node %s: no space is left in %s, and the output of job %llu there "
-        "may be incomplete; free some space, or name another folder with %s",
-        config->host, output_folder(config), (unsigned long long)slot->job.id,
-        config->settings.capture == JS_CAPTURE_DIR ? "--output" : "--tmpdir");
-}
-
 /* Ends the slot's job. `reuse`: no process can still hold its files. */
 static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
     const struct js_runner_config *config = slots->means.config;
     const struct js_job_spec *details = &slot->details;
+    unsigned long long id = slot->job.id;
     struct js_job_output_end end;
     int rc = 0;
-    int rescued = js_job_output_rescue(&slot->output, config,
-                                       &slots->output_folder, slot->job.id);
+    int rescued =
+        js_job_output_rescue(&slot->output, config, &slots->output_folder, id);
     if (rescued != 0)
         rc = slots_note(
             slots,
             "node %s: the folder %s was removed while job %llu ran: %s%s",
-            config->host, config->settings.output_dir,
-            (unsigned long long)slot->job.id,
+            config->host, config->settings.output_dir, id,
             rescued > 0 ? "its output has been written to a new folder"
                         : "its output is lost: ",
             rescued > 0 ? "" : js_errno_text(errno));
@@ -234,9 +195,26 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
     /* The job itself deals with a stream that has a file of its own. */
-    if (((end.may_be_cut[JS_STREAM_OUT] && !details->stdout_path) ||
-         (end.may_be_cut[JS_STREAM_ERR] && !details->stderr_path)) &&
-        note_no_room(slots, slot) < 0)
+    bool may_be_cut =
+        (end.may_be_cut[JS_STREAM_OUT] && !details->stdout_path) ||
+        (end.may_be_cut[JS_STREAM_ERR] && !details->stderr_path);
+    /* Even success does not mean that everything was written (`echo x; true`),
+     * and the job could not report it, because its stderr is on the same disk.
+     */
+    if (may_be_cut && js_outcome_succeeded(&slot->outcome)) {
+        slot->outcome.step = JS_STEP_COLLECT;
+        slot->outcome.step_errno = ENOSPC;
+        slot->outcome.exit_code = 126;
+    }
+    if (may_be_cut &&
+        slots_note(
+            slots,
+            "node %s: no space is left in %s, and the output of job %llu there "
+            "may be incomplete; free some space, or name another folder with "
+            "%s",
+            config->host, slots->output_folder.path, id,
+            config->settings.capture == JS_CAPTURE_DIR ? "--output"
+                                                       : "--tmpdir") < 0)
         rc = -1;
     js_job_hostfile_remove(&slot->hostfile);
     slot->state = SLOT_FREE;
@@ -432,18 +410,28 @@ static int launch_somewhere(struct js_slots *slots, struct slot *slot,
 
 static int try_to_start(struct js_slots *slots, struct slot *slot)
 {
+    const struct js_runner_config *config = slots->means.config;
     struct js_spawn_failure failure;
     bool is_homeless = false;
     if (launch_somewhere(slots, slot, &failure, &is_homeless) == 0) {
         slot->state = SLOT_RUNNING;
         slot->is_homeless = false;
         js_endings_set_children(slots->endings, true);
-        return note_in_memory(slots, slot);
+        /* Said once, until there is room again. */
+        bool was_full = slots->is_disk_full;
+        slots->is_disk_full = js_job_output_is_in_memory(&slot->output);
+        if (!slots->is_disk_full || was_full)
+            return 0;
+        return slots_note(
+            slots,
+            "node %s: no space is left in %s, so the output of jobs is kept in "
+            "memory; free some space, or name another folder with --tmpdir",
+            config->host, config->settings.tmpdir);
     }
     int64_t now_ns = js_clock_ns();
     bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
     bool is_retried = is_homeless || (is_passing(slot, &failure) && !late &&
-                                      slots->means.config->retry_ns > 0);
+                                      config->retry_ns > 0);
     if (is_retried && slots->is_draining)
         return slots_give_up_start(slots, slot);
     if (is_retried)
@@ -458,14 +446,6 @@ static int try_to_start(struct js_slots *slots, struct slot *slot)
         .step_errno = failure.error,
     };
     return slots_report(slots, slot, true);
-}
-
-static const struct js_cpuset *copy_set(struct js_cpuset *to,
-                                        const struct js_cpuset *from)
-{
-    if (from)
-        *to = *from;
-    return from ? to : NULL;
 }
 
 /* Returns NULL for NULL, and when there is no memory. */
@@ -494,8 +474,14 @@ int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
     slot->job.command = js_buf_string(&slot->text);
     slot->job.gpus = slots_copy_string(&slot->gpus, job->gpus);
     slot->job.hosts = slots_copy_string(&slot->hosts, job->hosts);
-    slot->job.cpus = copy_set(&slot->cpus, job->cpus);
-    slot->job.numa = copy_set(&slot->numa, job->numa);
+    if (job->cpus) {
+        slot->cpus = *job->cpus;
+        slot->job.cpus = &slot->cpus;
+    }
+    if (job->numa) {
+        slot->numa = *job->numa;
+        slot->job.numa = &slot->numa;
+    }
     if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
         (job->hosts && !slot->job.hosts) ||
         js_job_spec_unpack(slot->details_bytes.data, job->details_len,
@@ -641,14 +627,6 @@ int js_slots_reap(struct js_slots *slots)
     return look_at_strangers(slots, has_others);
 }
 
-static void ask_to_end(struct js_slots *slots, struct slot *slot,
-                       enum js_stop_reason cause, int64_t grace_ns)
-{
-    if (grace_ns > slots->means.config->settings.grace_ns)
-        grace_ns = slots->means.config->settings.grace_ns;
-    js_ending_ask(&slot->ending, slot->pid, cause, grace_ns);
-}
-
 int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
 {
     if (grace_ns == JS_RUNNER_LET_RUN) {
@@ -662,8 +640,11 @@ int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
     }
     if (slot >= slots->count)
         return 0;
+    if (grace_ns > slots->means.config->settings.grace_ns)
+        grace_ns = slots->means.config->settings.grace_ns;
     if (slots->slot[slot].state == SLOT_RUNNING)
-        ask_to_end(slots, &slots->slot[slot], JS_STOP_REASON_STOPPED, grace_ns);
+        js_ending_ask(&slots->slot[slot].ending, slots->slot[slot].pid,
+                      JS_STOP_REASON_STOPPED, grace_ns);
     if (slots->slot[slot].state == SLOT_WAITING)
         return slots_give_up_start(slots, &slots->slot[slot]);
     return 0;
@@ -674,15 +655,20 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
     slots->limit_ns = timeout_ns;
 }
 
-/* The time at which the job has run for as long as it may or, if it was asked
- * to end, at which to kill it. */
-static int64_t running_wake_ns(const struct js_slots *slots,
-                               const struct slot *slot)
+/* When the slot needs attention, if no event comes sooner. For a job that runs,
+ * that is when it has run for as long as it may or, if it was asked to end,
+ * when to kill it. */
+static int64_t slots_slot_wake_ns(const struct js_slots *slots,
+                                  const struct slot *slot)
 {
     int64_t timeout_ns =
         slot->job.timeout_ns > 0 ? slot->job.timeout_ns : slots->limit_ns;
     int64_t at_ns;
-    if (slot->ending.cause != JS_STOP_REASON_NONE)
+    if (slot->state == SLOT_FREE)
+        return JS_NEVER_NS;
+    if (slot->state == SLOT_WAITING)
+        return slot->wake_ns;
+    if (slot->state == SLOT_ENDING || slot->ending.cause != JS_STOP_REASON_NONE)
         return slot->ending.wake_ns;
     if (timeout_ns <= 0 ||
         __builtin_add_overflow(slot->started_ns, timeout_ns, &at_ns))
@@ -690,30 +676,27 @@ static int64_t running_wake_ns(const struct js_slots *slots,
     return at_ns;
 }
 
-static int slots_wake(struct js_slots *slots, struct slot *slot, int64_t now_ns)
-{
-    struct js_ending_job job = ending_job_of(slot);
-    if (slot->state == SLOT_WAITING && now_ns >= slot->wake_ns)
-        return try_to_start(slots, slot);
-    if (slot->state == SLOT_ENDING && now_ns >= slot->ending.wake_ns)
-        return slots_settle(
-            slots, slot,
-            js_endings_wake(slots->endings, &slot->ending, &job, now_ns));
-    if (slot->state != SLOT_RUNNING || now_ns < running_wake_ns(slots, slot))
-        return 0;
-    if (slot->ending.cause == JS_STOP_REASON_NONE)
-        ask_to_end(slots, slot, JS_STOP_REASON_TIMEOUT,
-                   slots->means.config->settings.grace_ns);
-    else
-        js_ending_kill(&slot->ending, slot->pid);
-    return 0;
-}
-
 int js_slots_tick(struct js_slots *slots)
 {
     int64_t now_ns = js_clock_ns();
     for (uint32_t i = 0; i < slots->count; i++) {
-        if (slots_wake(slots, &slots->slot[i], now_ns) < 0)
+        struct slot *slot = &slots->slot[i];
+        struct js_ending_job job = ending_job_of(slot);
+        int rc = 0;
+        if (now_ns < slots_slot_wake_ns(slots, slot))
+            continue;
+        if (slot->state == SLOT_WAITING)
+            rc = try_to_start(slots, slot);
+        else if (slot->state == SLOT_ENDING)
+            rc = slots_settle(
+                slots, slot,
+                js_endings_wake(slots->endings, &slot->ending, &job, now_ns));
+        else if (slot->ending.cause == JS_STOP_REASON_NONE)
+            js_ending_ask(&slot->ending, slot->pid, JS_STOP_REASON_TIMEOUT,
+                          slots->means.config->settings.grace_ns);
+        else
+            js_ending_kill(&slot->ending, slot->pid);
+        if (rc < 0)
             return -1;
     }
     return look_at_strangers(slots, false);
@@ -723,14 +706,7 @@ int64_t js_slots_wake_ns(const struct js_slots *slots)
 {
     int64_t first_ns = js_endings_wake_ns(slots->endings);
     for (uint32_t i = 0; i < slots->count; i++) {
-        const struct slot *slot = &slots->slot[i];
-        int64_t wake_ns = JS_NEVER_NS;
-        if (slot->state == SLOT_WAITING)
-            wake_ns = slot->wake_ns;
-        else if (slot->state == SLOT_ENDING)
-            wake_ns = slot->ending.wake_ns;
-        else if (slot->state == SLOT_RUNNING)
-            wake_ns = running_wake_ns(slots, slot);
+        int64_t wake_ns = slots_slot_wake_ns(slots, &slots->slot[i]);
         if (wake_ns < first_ns)
             first_ns = wake_ns;
     }
