@@ -81,10 +81,11 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     return rc;
 }
 
+static const char hex[] = "0123456789abcdef";
+static const char plain[] = "\\\t\n\r", letters[] = "\\tnr";
+
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
 {
-    static const char hex[] = "0123456789abcdef";
-    static const char plain[] = "\\\t\n\r", letters[] = "\\tnr";
     if (len == 0)
         return 0;
     /* The longest escape sequence has four bytes. */
@@ -108,6 +109,28 @@ int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
     }
     buf->len = (size_t)(to - buf->data);
     return 0;
+}
+
+size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
+{
+    *ret = bytes[0];
+    if (bytes[0] != '\\')
+        return 1;
+    /* memchr() and not strchr(), which finds the NUL at the end as well. */
+    const char *letter =
+        len < 2 ? NULL : memchr(letters, bytes[1], strlen(letters));
+    if (letter) {
+        *ret = plain[letter - letters];
+        return 2;
+    }
+    if (len < 4 || bytes[1] != 'x')
+        return 0;
+    const char *high = memchr(hex, bytes[2], strlen(hex));
+    const char *low = memchr(hex, bytes[3], strlen(hex));
+    if (!high || !low)
+        return 0;
+    *ret = (char)((high - hex) * 16 + (low - hex));
+    return 4;
 }
 
 const char *js_buf_string(struct js_buf *buf)

@@ -51,6 +51,11 @@ int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
  */
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len);
 
+/* Reads one byte of what js_buf_escape() has written, into *ret. Returns how
+ * many of the `len` bytes (1 or more) it takes there, or 0 if they begin with a
+ * backslash that js_buf_escape() cannot have written. */
+size_t js_buf_unescape(const char *bytes, size_t len, char *ret);
+
 /* Returns the contents, terminated by a NUL that len does not count, or NULL
  * with errno ENOMEM. They belong to the buf and are valid until it changes. */
 const char *js_buf_string(struct js_buf *buf);

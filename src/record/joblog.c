@@ -320,36 +320,16 @@ void js_joblog_reader_free(struct js_joblog_reader *reader)
     errno = saved;
 }
 
-static int joblog_reader_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undoes js_buf_escape() in place. Anything that it cannot have produced stays
  * as it is. */
 static void unescape_command(char *text)
 {
-    static const char letters[] = "\\nrt", bytes[] = "\\\n\r\t";
-    char *to = text;
-    while (*text) {
-        char c = *text++;
-        const char *letter = c == '\\' && *text ? strchr(letters, *text) : NULL;
-        if (letter) {
-            c = bytes[letter - letters];
-            text++;
-        } else if (c == '\\' && *text == 'x') {
-            int high = joblog_reader_hex_digit(text[1]);
-            int low = high < 0 ? -1 : joblog_reader_hex_digit(text[2]);
-            if (low >= 0) {
-                c = (char)(high * 16 + low);
-                text += 3;
-            }
-        }
-        *to++ = c;
+    const char *from = text, *end = text + strlen(text);
+    while (from < end) {
+        size_t used = js_buf_unescape(from, (size_t)(end - from), text++);
+        from += used > 0 ? used : 1;
     }
-    *to = '\0';
+    *text = '\0';
 }
 
 /* Cuts the line at its tabs; false if there are too few: it was cut off by a

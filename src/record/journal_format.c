@@ -308,22 +308,6 @@ static int64_t get_us(struct reader *reader)
            JS_NS_PER_US;
 }
 
-/* Reads the character after a backslash and, for \xHH, the digits as well. */
-static char get_escaped(struct reader *reader)
-{
-    static const char codes[] = "\\tnr", meant[] = "\\\t\n\r";
-    if (is_at_end(reader)) {
-        reader->is_bad = true;
-        return 0;
-    }
-    char code = *reader->at++;
-    if (code == 'x')
-        return (char)get_hex(reader, 2);
-    const char *found = code ? strchr(codes, code) : NULL;
-    reader->is_bad |= !found;
-    return found ? meant[found - codes] : 0;
-}
-
 /* Reads a blank and the rest of the line. Text with a NUL was not written by
  * us: it would look shorter than it is. */
 static void get_text(struct reader *reader, char *to, size_t size)
@@ -331,13 +315,11 @@ static void get_text(struct reader *reader, char *to, size_t size)
     size_t len = 0;
     get_blank(reader);
     while (!reader->is_bad && !is_at_end(reader)) {
-        char c = *reader->at++;
-        if (c == '\\')
-            c = get_escaped(reader);
-        if (c == '\0' || len + 1 == size)
-            reader->is_bad = true;
-        else
-            to[len++] = c;
+        size_t left = (size_t)(reader->end - reader->at);
+        size_t used = js_buf_unescape(reader->at, left, &to[len]);
+        reader->at += used;
+        reader->is_bad = used == 0 || to[len] == '\0' || len + 1 == size;
+        len += !reader->is_bad;
     }
     to[len] = '\0';
 }

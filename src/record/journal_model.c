@@ -658,14 +658,15 @@ void js_journal_model_job(const struct js_journal_model *model, uint64_t id,
                           struct js_journal_model_job *ret)
 {
     const struct job *job = find_job(model, id);
+    struct js_registry_job known = js_registry_get(model->registry, id);
     *ret = (struct js_journal_model_job){
         .name = job->name ? text_at(&model->names, job->name - 1) : "",
-        .state = js_registry_get(model->registry, id).state,
-        .is_gone = js_registry_get(model->registry, id).is_gone,
+        .state = known.state,
+        .is_gone = known.is_gone,
         .latest = journal_model_number_of(job->latest),
         .parent = job->parent,
         .begun = journal_model_number_of(job->begun),
-        .losses = js_registry_get(model->registry, id).losses,
+        .losses = known.losses,
     };
 }
 

@@ -124,7 +124,7 @@ enum jobsched_status js_run_check_show(struct js_run *run,
     /* `--dry-run | head` is not an error. */
     if (!js_outq_error(run->out) || js_outq_is_reader_gone(run->out))
         return JOBSCHED_SUCCEEDED;
-    js_err_set(&err, "standard output cannot be written: %s",
+    js_err_set(&err, "cannot write to standard output: %s",
                js_errno_text(js_outq_error(run->out)));
     return js_run_fail(result, JOBSCHED_BROKEN, &err);
 }

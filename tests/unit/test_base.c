@@ -56,6 +56,32 @@ static void test_buf_grows_escapes_and_consumes(void)
     js_buf_release(NULL);
 }
 
+/* Every byte comes back; what js_buf_escape() does not write is refused. */
+static void test_buf_unescapes(void)
+{
+    static const char *const refused[] = {
+        "\\", "\\x", "\\x1", "\\x1g", "\\xG1", "\\x1F", "\\q", "\\ ", "\\\n"};
+    struct js_buf buf = JS_BUF_INIT;
+    char all[256], back[256], c;
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    js_buf_escape(&buf, all, sizeof(all));
+    size_t at = 0, count = 0, used = 1;
+    while (at < buf.len && count < sizeof(back) && used > 0) {
+        used = js_buf_unescape(buf.data + at, buf.len - at, &back[count++]);
+        at += used;
+    }
+    CU_ASSERT_EQUAL(at, buf.len);
+    CU_ASSERT_EQUAL(count, sizeof(all));
+    CU_ASSERT_EQUAL(memcmp(all, back, sizeof(all)), 0);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+        CU_ASSERT_EQUAL(js_buf_unescape(refused[i], strlen(refused[i]), &c), 0);
+    CU_ASSERT_EQUAL(js_buf_unescape("\\\0", 2, &c), 0);
+    CU_ASSERT_EQUAL(js_buf_unescape("\\nx", 3, &c), 2);
+    CU_ASSERT_EQUAL(c, '\n');
+    js_buf_release(&buf);
+}
+
 static void test_arrays_grow(void)
 {
     size_t capacity = 0;
@@ -714,6 +740,7 @@ static const struct unit_test tests[] = {
     {"sync in the background", test_bgsync},
     {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
     {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
+    {"buf unescapes", test_buf_unescapes},
     {"arrays grow", test_arrays_grow},
     {"pack refuses every truncation", test_pack_refuses_every_truncation},
     {"pack refuses bad strings", test_pack_refuses_bad_strings_and_rests},
