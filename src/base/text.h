@@ -23,6 +23,20 @@ static inline bool js_text_is_continuation(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
+static inline bool js_text_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The position of the first byte from `at` on that is not blank, or `len`. */
+static inline size_t js_text_skip_blanks(const char *text, size_t len,
+                                         size_t at)
+{
+    while (at < len && js_text_is_blank(text[at]))
+        at++;
+    return at;
+}
+
 /*
  * Replaces every byte that could control a terminal with '?': control bytes,
  * and C1 controls (0x80 to 0x9f) both as single bytes and in UTF-8. All other

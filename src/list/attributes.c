@@ -46,6 +46,7 @@ struct row {
     int (*take)(struct reader *reader, const struct row *row);
     size_t offset;       /* of the field in struct js_attributes */
     int32_t least, most; /* range of a number */
+    const char *must_be; /* what to say about an empty string */
     bool repeatable;
     bool job_only; /* makes no sense as a default for all jobs */
 };
@@ -185,6 +186,8 @@ static int take_duration(struct reader *reader, const struct row *row)
 static int take_string(struct reader *reader, const struct row *row)
 {
     char **field = attributes_field_of(reader, row);
+    if (!*reader->value)
+        return refuse_value(reader, row, row->must_be);
     /* The copy is made first, so that the default remains if memory runs
      * out. */
     char *copy = strdup(reader->value);
@@ -193,13 +196,6 @@ static int take_string(struct reader *reader, const struct row *row)
     free(*field);
     *field = copy;
     return 0;
-}
-
-static int take_path(struct reader *reader, const struct row *row)
-{
-    if (!*reader->value)
-        return refuse_value(reader, row, "must be a path");
-    return take_string(reader, row);
 }
 
 /* strspn() would be slower: it takes longer to set up than the whole rest of a
@@ -215,8 +211,6 @@ static size_t name_length(const char *text)
 
 static int take_job_name(struct reader *reader, const struct row *row)
 {
-    if (!*reader->value)
-        return refuse_value(reader, row, "must be a name for the job");
     if (reader->value[name_length(reader->value)])
         return refuse_value(reader, row, bad_job_name);
     return take_string(reader, row);
@@ -266,7 +260,8 @@ static int take_env(struct reader *reader, const struct row *row)
 #define AT(field) .offset = offsetof(struct js_attributes, field)
 
 static const struct row rows[] = {
-    {"name", take_job_name, AT(name), .job_only = true},
+    {"name", take_job_name, AT(name), .must_be = "must be a name for the job",
+     .job_only = true},
     {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
     {"after-any", take_job_names, AT(after_any), .repeatable = true,
      .job_only = true},
@@ -278,11 +273,11 @@ static const struct row rows[] = {
     {"retries", take_retries, AT(retries), .most = 1000000},
     {"priority", attributes_take_number, AT(priority), .least = -1000000,
      .most = 1000000},
-    {"dir", take_path, AT(dir)},
+    {"dir", take_string, AT(dir), .must_be = "must be a path"},
     {"env", take_env, AT(env), .repeatable = true},
-    {"stdin", take_path, AT(stdin_path)},
-    {"stdout", take_path, AT(stdout_path)},
-    {"stderr", take_path, AT(stderr_path)},
+    {"stdin", take_string, AT(stdin_path), .must_be = "must be a path"},
+    {"stdout", take_string, AT(stdout_path), .must_be = "must be a path"},
+    {"stderr", take_string, AT(stderr_path), .must_be = "must be a path"},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -337,14 +332,7 @@ static bool is_quote(char c)
 
 static bool ends_value(char c)
 {
-    return c == ' ' || c == '\t' || c == ']';
-}
-
-static size_t skip_blanks(const char *text, size_t len, size_t at)
-{
-    while (at < len && (text[at] == ' ' || text[at] == '\t'))
-        at++;
-    return at;
+    return js_text_is_blank(c) || c == ']';
 }
 
 /* The error points to the "[", because the end of the line would not help. */
@@ -373,21 +361,6 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
                       "\"%.*s%s\" is not of the form NAME=VALUE (quote a "
                       "value that contains blanks)",
                       shown_len(word, len), word, len > SHOWN_MAX ? "..." : "");
-}
-
-/* Checks that this attribute, with its name at `at`, is allowed here. */
-static int check_row(struct reader *reader, const struct row *row, size_t at)
-{
-    uint32_t bit = UINT32_C(1) << (row - rows);
-    if (row->job_only && !reader->braced)
-        return js_err_set(error_at(reader, at),
-                          "%s= is for a single job and cannot be a default",
-                          row->name);
-    if (reader->seen & bit && !row->repeatable)
-        return js_err_set(error_at(reader, at), "%s= is given twice",
-                          row->name);
-    reader->seen |= bit;
-    return 0;
 }
 
 /* Reads a quoted part, of either kind. */
@@ -479,8 +452,17 @@ static int read_pair(struct reader *reader)
     const struct row *row = find_row(text + at, end - at);
     if (!row)
         return attributes_refuse_unknown(reader, at, end - at);
+    if (row->job_only && !reader->braced)
+        return js_err_set(error_at(reader, at),
+                          "%s= is for a single job and cannot be a default",
+                          row->name);
+    uint32_t bit = UINT32_C(1) << (row - rows);
+    if (reader->seen & bit && !row->repeatable)
+        return js_err_set(error_at(reader, at), "%s= is given twice",
+                          row->name);
+    reader->seen |= bit;
     reader->at = end + 1;
-    if (check_row(reader, row, at) < 0 || read_value(reader) < 0)
+    if (read_value(reader) < 0)
         return -1;
     look_for_wanted(reader, row);
     return row->take(reader, row);
@@ -490,7 +472,7 @@ static int read_pair(struct reader *reader)
 static int read_pairs(struct reader *reader)
 {
     for (;;) {
-        reader->at = skip_blanks(reader->text, reader->len, reader->at);
+        reader->at = js_text_skip_blanks(reader->text, reader->len, reader->at);
         if (reader->at == reader->len)
             return reader->braced ? refuse_unclosed(reader) : 0;
         if (reader->braced && reader->text[reader->at] == ']')
@@ -504,7 +486,7 @@ static int read_pairs(struct reader *reader)
  * and patterns remain commands. */
 bool js_attributes_present(const char *line, size_t len)
 {
-    size_t at = skip_blanks(line, len, 0);
+    size_t at = js_text_skip_blanks(line, len, 0);
     if (at == len || line[at] != '[')
         return false;
     size_t name = ++at;
@@ -520,7 +502,7 @@ ptrdiff_t js_attributes_read(const char *line, size_t len,
 {
     if (!js_attributes_present(line, len))
         return 0;
-    size_t open = skip_blanks(line, len, 0);
+    size_t open = js_text_skip_blanks(line, len, 0);
     struct reader reader = {
         .text = line,
         .len = len,
@@ -535,7 +517,7 @@ ptrdiff_t js_attributes_read(const char *line, size_t len,
     js_buf_release(&reader.value_buf);
     if (rc < 0)
         return -1;
-    return (ptrdiff_t)skip_blanks(line, len, reader.at + 1);
+    return (ptrdiff_t)js_text_skip_blanks(line, len, reader.at + 1);
 }
 
 int js_defaults_read(const char *text, size_t len,
@@ -566,7 +548,7 @@ size_t js_attributes_find(const char *line, size_t len, const char *attribute,
     struct reader reader = {
         .text = line,
         .len = len,
-        .at = skip_blanks(line, len, 0) + 1,
+        .at = js_text_skip_blanks(line, len, 0) + 1,
         .braced = true,
         .attributes = &scratch,
         .ret_at = &at,
@@ -583,11 +565,6 @@ size_t js_attributes_find(const char *line, size_t len, const char *attribute,
 
 /* ------------------------------------------------- the struct */
 
-void js_attributes_init(struct js_attributes *attributes)
-{
-    *attributes = (struct js_attributes){.nodes = 1, .cores = 1};
-}
-
 void js_attributes_release(struct js_attributes *attributes)
 {
     if (!attributes)
@@ -601,12 +578,6 @@ void js_attributes_release(struct js_attributes *attributes)
     strings_release(&attributes->after_any);
     js_attributes_init(attributes);
     errno = saved;
-}
-
-static int attributes_copy_string(char **to, const char *from)
-{
-    *to = from ? strdup(from) : NULL;
-    return from && !*to ? -1 : 0;
 }
 
 int js_attributes_copy(struct js_attributes *to,
@@ -626,7 +597,8 @@ int js_attributes_copy(struct js_attributes *to,
      * finds no wild pointer. */
     bool is_copied = true;
 #define ATTRIBUTES_COPY(letter, field)                                         \
-    is_copied &= attributes_copy_string(&to->field, from->field) == 0;
+    to->field = from->field ? strdup(from->field) : NULL;                      \
+    is_copied &= to->field || !from->field;
     JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_COPY)
 #undef ATTRIBUTES_COPY
     if (!is_copied || strings_copy(&to->env, &from->env) < 0 ||

@@ -79,7 +79,10 @@ struct js_attributes {
 
 /* Initialises the struct to one core on one node and nothing else. Allocates
  * nothing. */
-void js_attributes_init(struct js_attributes *attributes);
+static inline void js_attributes_init(struct js_attributes *attributes)
+{
+    *attributes = (struct js_attributes){.nodes = 1, .cores = 1};
+}
 
 /* Frees the strings and initialises the struct again. NULL is allowed. Keeps
  * errno. */

@@ -1,7 +1,5 @@
 #include "list/conflicts.h"
 
-#include "base/buf.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -29,29 +27,11 @@ struct record {
     uint64_t asked; /* the last question that reached this record */
 };
 
-struct js_lineage {
-    struct js_buf records; /* struct record, by increasing number */
-    struct js_buf parents; /* size_t each */
-    struct js_buf stack;   /* size_t: records still to be examined */
-    uint64_t questions;
-    uint64_t steps;
-};
-
-struct js_lineage *js_lineage_new(void)
+void js_lineage_release(struct js_lineage *lineage)
 {
-    return calloc(1, sizeof(struct js_lineage));
-}
-
-void js_lineage_free(struct js_lineage *lineage)
-{
-    if (!lineage)
-        return;
-    int saved = errno;
     js_buf_release(&lineage->records);
     js_buf_release(&lineage->parents);
     js_buf_release(&lineage->stack);
-    free(lineage);
-    errno = saved;
 }
 
 static struct record *records_of(const struct js_lineage *lineage)
@@ -59,12 +39,13 @@ static struct record *records_of(const struct js_lineage *lineage)
     return (struct record *)lineage->records.data;
 }
 
-/* Returns the index of the job's record, or of the first one after it. */
+/* Returns the index of the job's record, or SIZE_MAX if it has none. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
     const struct record *records = records_of(lineage);
-    size_t from = 0, to = lineage->records.len / sizeof(*records);
+    size_t count = lineage->records.len / sizeof(*records);
+    size_t from = 0, to = count;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         if (records[middle].seq < seq)
@@ -72,14 +53,7 @@ static size_t lineage_find_record(const struct js_lineage *lineage,
         else
             to = middle;
     }
-    return from;
-}
-
-static bool is_there(const struct js_lineage *lineage, size_t index,
-                     uint64_t seq)
-{
-    return index < lineage->records.len / sizeof(struct record) &&
-           records_of(lineage)[index].seq == seq;
+    return from < count && records[from].seq == seq ? from : SIZE_MAX;
 }
 
 int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
@@ -89,7 +63,7 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
         .seq = seq, .parents_at = lineage->parents.len / sizeof(size_t)};
     for (size_t i = 0; i < count; i++) {
         size_t parent = lineage_find_record(lineage, parents[i]);
-        if (!is_there(lineage, parent, parents[i]))
+        if (parent == SIZE_MAX)
             continue;
         if (js_buf_append(&lineage->parents, &parent, sizeof(parent)) < 0)
             return -1;
@@ -116,14 +90,13 @@ enum js_lineage_answer js_lineage_follows(struct js_lineage *lineage,
 {
     struct js_buf *stack = &lineage->stack;
     size_t wanted = lineage_find_record(lineage, ancestor);
-    if (!is_there(lineage, wanted, ancestor))
+    if (wanted == SIZE_MAX)
         return JS_LINEAGE_NO;
     lineage->questions++;
     stack->len = 0;
     for (size_t i = 0; i < count; i++) {
         size_t index = lineage_find_record(lineage, parents[i]);
-        if (is_there(lineage, index, parents[i]) &&
-            push_record(lineage, index, wanted) < 0)
+        if (index != SIZE_MAX && push_record(lineage, index, wanted) < 0)
             return JS_LINEAGE_UNKNOWN;
     }
     /* A stack instead of recursion: a chain may be as long as the list. */
@@ -441,7 +414,7 @@ static bool targets_add(struct targets *targets, const char *dir,
 /* Only the parents of the last job are kept, because its files follow before
  * the next job. */
 struct js_conflicts {
-    struct js_lineage *lineage;
+    struct js_lineage lineage;
     struct targets targets;
     struct js_buf parents; /* of the job added last: numbers, uint64_t */
     uint64_t barriers;     /* so far */
@@ -457,11 +430,6 @@ struct js_conflicts *js_conflicts_new(const struct js_target_own *own,
     targets->is_stream = is_stream;
     /* Determined only once, because this takes a system call. */
     targets->cwd = getcwd(NULL, 0);
-    conflicts->lineage = js_lineage_new();
-    if (!conflicts->lineage) {
-        js_conflicts_free(conflicts);
-        return NULL;
-    }
     for (; own && own->what; own++) {
         struct key keys[KEYS_MAX];
         const struct writer run = {.own = own->what};
@@ -479,7 +447,7 @@ void js_conflicts_free(struct js_conflicts *conflicts)
         return;
     int saved = errno;
     js_buf_release(&conflicts->parents);
-    js_lineage_free(conflicts->lineage);
+    js_lineage_release(&conflicts->lineage);
     free(conflicts->targets.now.slots);
     free(conflicts->targets.past.slots);
     free(conflicts->targets.own.slots);
@@ -511,7 +479,7 @@ int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
     }
     /* No job can come after one without a name. */
     return attributes->name
-               ? js_lineage_add(conflicts->lineage, seq,
+               ? js_lineage_add(&conflicts->lineage, seq,
                                 (const uint64_t *)conflicts->parents.data,
                                 conflicts->parents.len / sizeof(uint64_t))
                : 0;
@@ -537,9 +505,10 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
         /* A `wait` line between the two orders them, whatever their names. */
         other.barriers < conflicts->barriers
             ? JS_LINEAGE_YES
-            : js_lineage_follows(
-                  conflicts->lineage, (const uint64_t *)conflicts->parents.data,
-                  conflicts->parents.len / sizeof(uint64_t), other.seq);
+            : js_lineage_follows(&conflicts->lineage,
+                                 (const uint64_t *)conflicts->parents.data,
+                                 conflicts->parents.len / sizeof(uint64_t),
+                                 other.seq);
     const char *what =
         answer == JS_LINEAGE_NO ? ", and neither job comes after the other"
         : answer == JS_LINEAGE_YES

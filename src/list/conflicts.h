@@ -19,6 +19,7 @@
 #ifndef JS_LIST_CONFLICTS_H
 #define JS_LIST_CONFLICTS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "list/attributes.h"
 #include "list/graph.h"
@@ -75,10 +76,15 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
  * that come directly before it. It knows nothing of `wait` lines; the caller
  * must consider them. Declared here for its tests.
  */
-struct js_lineage;
+struct js_lineage {        /* all zero: empty */
+    struct js_buf records; /* one for each job, by increasing number */
+    struct js_buf parents; /* size_t each: indices of records */
+    struct js_buf stack;   /* size_t: records still to be examined */
+    uint64_t questions;
+    uint64_t steps;
+};
 
-struct js_lineage *js_lineage_new(void);          /* NULL with errno ENOMEM */
-void js_lineage_free(struct js_lineage *lineage); /* NULL is allowed */
+void js_lineage_release(struct js_lineage *lineage); /* keeps errno */
 
 /* Adds a named job that comes directly after the jobs `parents` (numbers in any
  * order). Each job must have a higher number than the one before. Returns 0, or

@@ -154,7 +154,8 @@ void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
 uint64_t js_graph_steps(const struct js_graph *graph);
 
 /* Recounts everything of which the graph keeps a count, and aborts if a count
- * is wrong. The queues of jobs to be reported may be in any state. */
-void js_graph_assert_invariants(const struct js_graph *graph);
+ * is wrong. The queues of jobs to be reported may be in any state. Returns how
+ * many nodes and edges were examined. */
+uint64_t js_graph_assert_invariants(const struct js_graph *graph);
 
 #endif

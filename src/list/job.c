@@ -12,35 +12,6 @@
 
 enum { ENV_LETTER = 'e' };
 
-/* Leaves room for the details before the command. */
-static struct js_job *job_new(uint64_t seq, const struct js_buf *details,
-                              const char *command, size_t len)
-{
-    struct js_job *job = malloc(sizeof(*job) + details->len + len + 1);
-    if (!job)
-        return NULL;
-    *job = (struct js_job){.id = seq,
-                           .seq = seq,
-                           .kind = JS_JOB_COMMAND,
-                           .request = {.cores = 1},
-                           .attempt = 1,
-                           .expected_ns = -1,
-                           .command = job->text + details->len,
-                           .command_len = len,
-                           .details_len = details->len};
-    if (details->len > 0)
-        memcpy(job->text, details->data, details->len);
-    memcpy(job->text + details->len, command, len);
-    job->text[details->len + len] = '\0';
-    return job;
-}
-
-struct js_job *js_job_new(uint64_t seq, const char *command, size_t len)
-{
-    static const struct js_buf none = JS_BUF_INIT;
-    return job_new(seq, &none, command, len);
-}
-
 struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
 {
     struct js_job *job = js_job_new(seq, "", 0);
@@ -57,11 +28,28 @@ struct js_job *js_job_new_with(uint64_t seq,
 {
     struct js_buf details = JS_BUF_INIT;
     struct js_job *job = NULL;
-    if (js_job_spec_pack(&details, attributes) == 0)
-        job = job_new(seq, &details, command, len);
-    js_buf_release(&details);
-    if (!job)
+    if (!attributes || js_job_spec_pack(&details, attributes) == 0)
+        job = malloc(sizeof(*job) + details.len + len + 1);
+    if (!job) {
+        js_buf_release(&details);
         return NULL;
+    }
+    *job = (struct js_job){.id = seq,
+                           .seq = seq,
+                           .kind = JS_JOB_COMMAND,
+                           .request = {.cores = 1},
+                           .attempt = 1,
+                           .expected_ns = -1,
+                           .command = job->text + details.len,
+                           .command_len = len,
+                           .details_len = details.len};
+    if (details.len > 0)
+        memcpy(job->text, details.data, details.len);
+    js_buf_release(&details);
+    memcpy(job->text + job->details_len, command, len);
+    job->text[job->details_len + len] = '\0';
+    if (!attributes)
+        return job;
     job->request = (struct js_request){.nodes = attributes->nodes,
                                        .cores = attributes->cores,
                                        .gpus = attributes->gpus,
@@ -87,11 +75,6 @@ struct js_job *js_job_copy(const struct js_job *job)
     return copy;
 }
 
-const char *js_job_name(const struct js_job *job)
-{
-    return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
-}
-
 const char *js_job_path(const struct js_job *job, enum js_step step)
 {
     struct js_job_spec details;
@@ -109,17 +92,6 @@ const char *js_job_path(const struct js_job *job, enum js_step step)
     default:
         return NULL;
     }
-}
-
-uint32_t js_request_nodes(const struct js_request *request)
-{
-    return request->nodes > 1 ? request->nodes : 1;
-}
-
-bool js_job_is_plain(const struct js_job *job)
-{
-    return job->request.cores == 1 && job->request.gpus == 0 &&
-           job->request.mem_bytes == 0 && js_request_nodes(&job->request) == 1;
 }
 
 void js_job_free(struct js_job *job)
@@ -268,9 +240,4 @@ struct js_identity js_identity_of(const struct js_job *job)
     XXH128_hash_t hash =
         XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
     return (struct js_identity){hash.high64, hash.low64};
-}
-
-bool js_identity_equal(const struct js_identity *a, const struct js_identity *b)
-{
-    return a->high == b->high && a->low == b->low;
 }

@@ -70,33 +70,46 @@ struct js_job {
     char text[];         /* what is sent to the slave */
 };
 
-/* Creates a job for its first attempt that needs one core. Its id is its
- * position in the input until it is changed. The command is copied. Returns
- * NULL with errno ENOMEM on failure. */
-struct js_job *js_job_new(uint64_t seq, const char *command, size_t len);
-struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
-
-/* Works like js_job_new(), and applies all attributes except after and
- * after-any. */
+/* Creates a job for its first attempt, with all attributes except after and
+ * after-any. If they are NULL, the job needs one core. Its id is its position
+ * in the input until it is changed. The command is copied. Returns NULL with
+ * errno ENOMEM on failure. */
 struct js_job *js_job_new_with(uint64_t seq,
                                const struct js_attributes *attributes,
                                const char *command, size_t len);
+struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
+
+static inline struct js_job *js_job_new(uint64_t seq, const char *command,
+                                        size_t len)
+{
+    return js_job_new_with(seq, NULL, command, len);
+}
 
 struct js_job *
 js_job_copy(const struct js_job *job); /* NULL with errno ENOMEM */
 
 /* The job's name, or "". */
-const char *js_job_name(const struct js_job *job);
+static inline const char *js_job_name(const struct js_job *job)
+{
+    return job->details_len > 0 && job->text[0] == 'n' ? job->text + 1 : "";
+}
 
 /* The file or folder that the job itself names for this step of its start
  * (dir=, stdin=, stdout=, stderr=), or NULL if it names none. */
 const char *js_job_path(const struct js_job *job, enum js_step step);
 
 /* The number of nodes requested; at least 1. */
-uint32_t js_request_nodes(const struct js_request *request);
+static inline uint32_t js_request_nodes(const struct js_request *request)
+{
+    return request->nodes > 1 ? request->nodes : 1;
+}
 
 /* True if the job needs one core and nothing else. */
-bool js_job_is_plain(const struct js_job *job);
+static inline bool js_job_is_plain(const struct js_job *job)
+{
+    return job->request.cores == 1 && job->request.gpus == 0 &&
+           job->request.mem_bytes == 0 && js_request_nodes(&job->request) == 1;
+}
 
 /* NULL is allowed. Keeps errno. */
 void js_job_free(struct js_job *job);
@@ -167,7 +180,10 @@ struct js_identity {
 
 struct js_identity js_identity_of(const struct js_job *job);
 
-bool js_identity_equal(const struct js_identity *a,
-                       const struct js_identity *b);
+static inline bool js_identity_equal(const struct js_identity *a,
+                                     const struct js_identity *b)
+{
+    return a->high == b->high && a->low == b->low;
+}
 
 #endif

@@ -1,6 +1,7 @@
 #include "list/jobfile.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "list/warnings.h"
 
 #include <errno.h>
@@ -63,7 +64,8 @@ struct js_jobfile {
     struct js_err failure;
 };
 
-struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph)
+struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph,
+                                  struct js_resume *resume)
 {
     struct js_jobfile *file = calloc(1, sizeof(*file));
     if (!file)
@@ -72,6 +74,7 @@ struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph)
     file->column = 1;
     file->first_line = 1;
     file->graph = graph;
+    file->resume = resume;
     js_attributes_init(&file->defaults);
     file->name = strdup(name);
     if (!file->name) {
@@ -97,11 +100,6 @@ void js_jobfile_free(struct js_jobfile *file)
     errno = saved;
 }
 
-void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume)
-{
-    file->resume = resume;
-}
-
 int js_jobfile_set_checks(struct js_jobfile *file,
                           const struct js_jobfile_checks *checks)
 {
@@ -118,6 +116,10 @@ static size_t unread(const struct js_jobfile *file)
 
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len)
 {
+    if (len == 0) {
+        file->ended = true;
+        return 0;
+    }
     /* The rest is moved only when it is no longer than the part read since the
      * last move, which keeps the total time linear. */
     if (file->at >= unread(file)) {
@@ -125,11 +127,6 @@ int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len)
         file->at = 0;
     }
     return js_buf_append(&file->input, bytes, len);
-}
-
-void js_jobfile_end(struct js_jobfile *file)
-{
-    file->ended = true;
 }
 
 static int fail_at(struct js_jobfile *file, uint64_t line, uint64_t column,
@@ -184,19 +181,6 @@ static void begin_line(struct js_jobfile *file)
     file->text_line_at = 0;
     file->lines.len = 0;
     file->first_line = file->line;
-}
-
-static bool jobfile_is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static size_t skip_blank_bytes(const struct js_buf *text)
-{
-    size_t at = 0;
-    while (at < text->len && jobfile_is_blank(text->data[at]))
-        at++;
-    return at;
 }
 
 /* CR LF ends a line as LF does; any other CR belongs to the command. */
@@ -424,10 +408,16 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     return decision == JS_RESUME_DECISION_RUN;
 }
 
-static int finish_job(struct js_jobfile *file, struct js_job *job,
-                      const struct js_attributes *attributes,
-                      struct js_job **ret)
+/* Makes a job of the command at `begin`; it may have attributes. */
+static int make_job(struct js_jobfile *file,
+                    const struct js_attributes *attributes, size_t begin,
+                    struct js_job **ret)
 {
+    const struct js_buf *text = &file->text;
+    if (file->is_checked)
+        check_command(file, begin);
+    struct js_job *job = js_job_new_with(file->jobs, attributes,
+                                         text->data + begin, text->len - begin);
     if (!job)
         return jobfile_fail_errno(file);
     int rc = admit(file, job, attributes);
@@ -438,48 +428,31 @@ static int finish_job(struct js_jobfile *file, struct js_job *job,
     return rc;
 }
 
-/* Makes a job of a line with an attribute list, or with defaults. */
-static int job_with_attributes(struct js_jobfile *file,
-                               struct js_attributes *attributes,
-                               struct js_job **ret)
-{
-    const struct js_buf *text = &file->text;
-    struct js_err err;
-    size_t at = 0;
-    ptrdiff_t start =
-        js_attributes_read(text->data, text->len, attributes, &at, &err);
-    if (start < 0)
-        return errno == ENOMEM ? jobfile_fail_errno(file)
-                               : refuse_at(file, at, &err);
-    size_t begin = (size_t)start;
-    if (begin == text->len) {
-        js_err_set(&err, "this line has attributes but no command");
-        return refuse_at(file, begin - 1, &err);
-    }
-    if (file->is_checked)
-        check_command(file, begin);
-    return finish_job(file,
-                      js_job_new_with(file->jobs, attributes,
-                                      text->data + begin, text->len - begin),
-                      attributes, ret);
-}
-
 static int job_of_line(struct js_jobfile *file, struct js_job **ret)
 {
     const struct js_buf *text = &file->text;
     struct js_attributes attributes;
+    struct js_err err;
+    size_t at = 0;
+    int rc;
     /* A refused line counts as well, so that the jobs after it keep their
      * numbers. */
     file->jobs++;
-    if (!file->has_defaults && !js_attributes_present(text->data, text->len)) {
-        if (file->is_checked)
-            check_command(file, 0);
-        return finish_job(file, js_job_new(file->jobs, text->data, text->len),
-                          NULL, ret);
-    }
+    if (!file->has_defaults && !js_attributes_present(text->data, text->len))
+        return make_job(file, NULL, 0, ret);
     if (js_attributes_copy(&attributes, &file->defaults) < 0)
         return jobfile_fail_errno(file);
-    int rc = job_with_attributes(file, &attributes, ret);
+    ptrdiff_t start =
+        js_attributes_read(text->data, text->len, &attributes, &at, &err);
+    if (start < 0) {
+        rc = errno == ENOMEM ? jobfile_fail_errno(file)
+                             : refuse_at(file, at, &err);
+    } else if ((size_t)start == text->len) {
+        js_err_set(&err, "this line has attributes but no command");
+        rc = refuse_at(file, text->len - 1, &err);
+    } else {
+        rc = make_job(file, &attributes, (size_t)start, ret);
+    }
     js_attributes_release(&attributes);
     return rc;
 }
@@ -488,30 +461,26 @@ static int job_of_line(struct js_jobfile *file, struct js_job **ret)
  * The only place where the text of a whole line, joined and without its line
  * end, becomes a job. Returns the same as js_jobfile_next().
  */
-static int job_of_text(struct js_jobfile *file, struct js_job **ret)
+static int end_command(struct js_jobfile *file, struct js_job **ret)
 {
     static const char wait[] = "wait";
     const char *text = file->text.data;
     size_t len = file->text.len;
-    size_t from = skip_blank_bytes(&file->text);
-    if (from == len)
-        return 0;
-    if (len > JS_JOBFILE_COMMAND_MAX)
+    size_t from = js_text_skip_blanks(text, len, 0);
+    bool is_empty = from == len;
+    int rc = 0;
+    if (!is_empty && len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
-    while (jobfile_is_blank(text[len - 1]))
+    while (len > from && js_text_is_blank(text[len - 1]))
         len--;
-    if (len - from != strlen(wait) ||
-        memcmp(text + from, wait, len - from) != 0)
-        return job_of_line(file, ret);
-    js_graph_barrier(file->graph);
-    if (file->is_checked)
-        js_conflicts_add_barrier(file->conflicts);
-    return 0;
-}
-
-static int end_command(struct js_jobfile *file, struct js_job **ret)
-{
-    int rc = job_of_text(file, ret);
+    if (len - from == strlen(wait) &&
+        memcmp(text + from, wait, len - from) == 0) {
+        js_graph_barrier(file->graph);
+        if (file->is_checked)
+            js_conflicts_add_barrier(file->conflicts);
+    } else if (!is_empty) {
+        rc = job_of_line(file, ret);
+    }
     if (rc >= 0 || file->errnum == EINVAL)
         begin_line(file);
     return rc;
@@ -524,11 +493,11 @@ static const char defaults_word[] = "#JOBSCHED";
 static bool may_be_defaults(const struct js_buf *text)
 {
     size_t word = strlen(defaults_word);
-    size_t at = skip_blank_bytes(text);
+    size_t at = js_text_skip_blanks(text->data, text->len, 0);
     size_t len = text->len - at < word ? text->len - at : word;
     if (memcmp(text->data + at, defaults_word, len) != 0)
         return false;
-    return text->len - at <= word || jobfile_is_blank(text->data[at + word]);
+    return text->len - at <= word || js_text_is_blank(text->data[at + word]);
 }
 
 /* Called for a complete comment that may set defaults. */
@@ -542,7 +511,8 @@ static int end_defaults(struct js_jobfile *file)
     drop_carriage_return(file);
     if (text->len > JS_JOBFILE_COMMAND_MAX)
         return fail_too_long(file);
-    size_t from = skip_blank_bytes(text) + strlen(defaults_word);
+    size_t from =
+        js_text_skip_blanks(text->data, text->len, 0) + strlen(defaults_word);
     /* The input may have ended within the word. */
     if (from <= text->len && may_be_defaults(text)) {
         /* A bad line must leave the earlier defaults unchanged. */
@@ -609,7 +579,8 @@ static int read_defaults(struct js_jobfile *file)
 {
     const char *bytes = file->input.data + file->at;
     size_t window = text_window(file);
-    size_t word_end = skip_blank_bytes(&file->text) + sizeof(defaults_word);
+    size_t word_end = js_text_skip_blanks(file->text.data, file->text.len, 0) +
+                      sizeof(defaults_word);
     if (file->text.len < word_end && window > word_end - file->text.len)
         window = word_end - file->text.len;
     const char *newline = memchr(bytes, '\n', window);
@@ -663,7 +634,7 @@ static int read_some(struct js_jobfile *file, struct js_job **ret)
     switch (file->kind) {
     case LINE_BLANK:
         window = text_window(file);
-        while (len < window && jobfile_is_blank(bytes[len]))
+        while (len < window && js_text_is_blank(bytes[len]))
             len++;
         /* The first byte that is not a blank determines the kind of the
          * line. */

@@ -47,13 +47,11 @@ enum { JS_JOBFILE_COMMAND_MAX = 16 * 1024 * 1024 };
 struct js_jobfile;
 
 /* `name` is the input's name in error messages ("jobs.txt", "standard input");
- * it is copied. Jobs are added to the graph, which is borrowed, as they are
- * read. Returns NULL with errno ENOMEM on failure. */
-struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph);
-
-/* Makes `resume`, which is borrowed, decide each job's id and whether the job
- * runs. Must be called before the first job. Without this call all jobs run. */
-void js_jobfile_set_resume(struct js_jobfile *file, struct js_resume *resume);
+ * it is copied. Jobs are added to the graph as they are read. `resume` decides
+ * each job's id and whether the job runs; NULL: all jobs run. Both are
+ * borrowed. Returns NULL with errno ENOMEM on failure. */
+struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph,
+                                  struct js_resume *resume);
 
 /* Kinds of input that are valid but probably not intended. */
 enum js_warning {
@@ -90,20 +88,17 @@ int js_jobfile_set_checks(struct js_jobfile *file,
 /* NULL is allowed. Keeps errno. */
 void js_jobfile_free(struct js_jobfile *file);
 
-/* Takes a copy of the next `len` bytes of the input. Returns 0, or -1 with
- * errno ENOMEM. */
+/* Takes a copy of the next `len` bytes of the input. None end the input: what
+ * is left forms a line, with or without a newline. Returns 0, or -1 with errno
+ * ENOMEM. */
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
-
-/* Ends the input. The remaining bytes form a line, with or without a
- * newline. */
-void js_jobfile_end(struct js_jobfile *file);
 
 /*
  * Gets the next job that runs. Its seq is its number among all jobs, from 1 on.
  * If its is_waiting is true, the graph will report when it is READY. For jobs
  * that do not run, the graph learns how they ended in an earlier run. Returns 1
  * with a job that the caller owns; 0 if the bytes so far contain no further job
- * (after js_jobfile_end(): if the list has no further job); -1 with *err
+ * (after their end: if the list has no further job); -1 with *err
  * "NAME:LINE:COLUMN: what" if the input is bad.
  *
  * An error in the attributes of a line (a line of defaults included) has errno

@@ -93,7 +93,7 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err)
 size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)
 {
     size_t left = list->text.len - at;
-    *ret = list->text.data + at;
+    *ret = left ? list->text.data + at : "";
     return left < PIECE_BYTES ? left : PIECE_BYTES;
 }
 
@@ -124,11 +124,7 @@ static int check_next(struct check *check, struct js_job **ret,
             return rc;
         size_t len = js_list_piece(check->list, check->at, &bytes);
         check->at += len;
-        if (len == 0) {
-            js_jobfile_end(check->jobs);
-            check->has_ended = true;
-            continue;
-        }
+        check->has_ended = len == 0;
         js_warnings_look(&check->warnings, bytes, len);
         if (js_jobfile_feed(check->jobs, bytes, len) < 0)
             return list_fail_errno(check->list, err);
@@ -231,15 +227,14 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
 {
     struct check check = {.list = list, .resume = config->resume};
     int rc = -1;
-    js_warnings_init(&check.warnings, list->name, config->sink);
     check.graph = js_graph_new();
-    check.jobs = check.graph ? js_jobfile_new(list->name, check.graph) : NULL;
-    if (!check.jobs || js_warnings_follow(&check.warnings, check.jobs, false)) {
-        list_fail_errno(list, err);
-    } else {
-        js_jobfile_set_resume(check.jobs, config->resume);
+    if (check.graph)
+        check.jobs = js_jobfile_new(list->name, check.graph, config->resume);
+    if (check.jobs && js_warnings_begin(&check.warnings, list->name,
+                                        config->sink, check.jobs, false) == 0)
         rc = check_text(&check, err);
-    }
+    else
+        list_fail_errno(list, err);
     js_jobfile_free(check.jobs);
     js_graph_free(check.graph);
     return rc;

@@ -55,34 +55,13 @@ static enum js_wait wait_of(const struct js_graph *graph,
     return JS_WAIT_TO_SKIP;
 }
 
-/* A checked list has no errors, so the only failure is a lack of memory. */
-static int list_state_visit_all(struct js_list_state *list_state)
-{
-    struct js_graph *graph = js_source_graph(list_state->source);
-    struct js_job *job;
-    enum js_source_state state = JS_SOURCE_JOB;
-    while (list_state->error == 0 &&
-           (state = js_source_next(list_state->source, &job, NULL)) ==
-               JS_SOURCE_JOB) {
-        uint64_t parent;
-        list_state_visit(list_state, job, wait_of(graph, job));
-        /* js_graph_next_skipped() must be called after each job that waits; its
-         * answer is already part of wait_of(). */
-        while (js_graph_next_skipped(graph, &parent))
-            continue;
-        js_job_free(job);
-    }
-    if (list_state->error == 0 && state != JS_SOURCE_END)
-        list_state->error = ENOMEM;
-    errno = list_state->error;
-    return errno ? -1 : 0;
-}
-
 struct js_list_state *js_list_state_new(const struct js_list *list,
                                         struct js_registry *registry,
                                         js_list_state_fn visit_job, void *arg)
 {
     struct js_list_state *list_state = calloc(1, sizeof(*list_state));
+    enum js_source_state state = JS_SOURCE_JOB;
+    struct js_job *job;
     if (!list_state)
         return NULL;
     list_state->visit = visit_job;
@@ -91,8 +70,26 @@ struct js_list_state *js_list_state_new(const struct js_list *list,
                    list_state);
     list_state->resume.decided = note_decided;
     list_state->source = js_source_new_list(list, &list_state->resume);
-    if (list_state->source && list_state_visit_all(list_state) == 0)
+    if (!list_state->source)
+        list_state->error = ENOMEM;
+    while (list_state->error == 0 &&
+           (state = js_source_next(list_state->source, &job, NULL)) ==
+               JS_SOURCE_JOB) {
+        struct js_graph *graph = js_source_graph(list_state->source);
+        uint64_t parent;
+        list_state_visit(list_state, job, wait_of(graph, job));
+        /* js_graph_next_skipped() must be called after each job that waits; its
+         * answer is already part of wait_of(). */
+        while (js_graph_next_skipped(graph, &parent))
+            continue;
+        js_job_free(job);
+    }
+    /* A checked list has no errors, so the only failure is a lack of memory. */
+    if (list_state->error == 0 && state != JS_SOURCE_END)
+        list_state->error = ENOMEM;
+    if (list_state->error == 0)
         return list_state;
+    errno = list_state->error;
     js_list_state_free(list_state);
     return NULL;
 }

@@ -159,23 +159,6 @@ void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
         cursor->bad = true;
 }
 
-bool js_outcome_succeeded(const struct js_outcome *outcome)
-{
-    return outcome->step == JS_STEP_NONE &&
-           outcome->cause == JS_STOP_REASON_NONE && outcome->signal == 0 &&
-           outcome->exit_code == 0;
-}
-
-bool js_outcome_is_loss(const struct js_outcome *outcome)
-{
-    return outcome->step == JS_STEP_RUNNER && outcome->step_errno == 0;
-}
-
-bool js_outcome_is_cut(const struct js_outcome *outcome)
-{
-    return outcome->step == JS_STEP_COLLECT && outcome->step_errno == ENOSPC;
-}
-
 const char *js_outcome_hint(enum js_step step, int error)
 {
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {

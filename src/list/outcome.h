@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/pack.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -81,16 +82,27 @@ int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome);
 void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret);
 
 /* True if the job ended with exit status 0 and jobsched did not end it. */
-bool js_outcome_succeeded(const struct js_outcome *outcome);
+static inline bool js_outcome_succeeded(const struct js_outcome *outcome)
+{
+    return outcome->step == JS_STEP_NONE &&
+           outcome->cause == JS_STOP_REASON_NONE && outcome->signal == 0 &&
+           outcome->exit_code == 0;
+}
 
 /* True if the slave, or the process that starts jobs there, was lost while the
  * job ran. This does not say whether the job caused the loss
  * (sched/scheduler.h). */
-bool js_outcome_is_loss(const struct js_outcome *outcome);
+static inline bool js_outcome_is_loss(const struct js_outcome *outcome)
+{
+    return outcome->step == JS_STEP_RUNNER && outcome->step_errno == 0;
+}
 
 /* True if the job succeeded, but there may not have been room for all of its
  * output. This is not the fault of the job. */
-bool js_outcome_is_cut(const struct js_outcome *outcome);
+static inline bool js_outcome_is_cut(const struct js_outcome *outcome)
+{
+    return outcome->step == JS_STEP_COLLECT && outcome->step_errno == ENOSPC;
+}
 
 /* Returns advice for the user on a step that failed with this errno, or NULL if
  * there is none. */

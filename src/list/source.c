@@ -111,13 +111,6 @@ void js_source_free(struct js_source *source)
 
 /* ---------------------------------------------------------------- reading */
 
-static int source_end_of_input(struct js_source *source)
-{
-    js_jobfile_end(source->jobs);
-    source->ended = true;
-    return 1;
-}
-
 void js_source_distrust(struct js_source *source)
 {
     if (source->kind == SOURCE_STREAM)
@@ -150,18 +143,17 @@ static int feed_stream(struct js_source *source)
     }
     if (source->is_damaged)
         return -1;
-    if (n == 0) {
-        /* There is no way to know how the feeder ended. A line that was cut off
-         * is the only sign that it failed. */
-        if (sink->report && js_input_is_within_line(source->input)) {
-            struct js_err text;
-            js_err_set(&text,
-                       "%s: the last line does not end in a newline; it is "
-                       "accepted as it is",
-                       source->name);
-            sink->report(sink->arg, text.text);
-        }
-        return source_end_of_input(source);
+    source->ended = n == 0;
+    /* There is no way to know how the feeder ended. A line that was cut off is
+     * the only sign that it failed. */
+    if (source->ended && sink->report &&
+        js_input_is_within_line(source->input)) {
+        struct js_err text;
+        js_err_set(&text,
+                   "%s: the last line does not end in a newline; it is "
+                   "accepted as it is",
+                   source->name);
+        sink->report(sink->arg, text.text);
     }
     js_warnings_look(&source->warnings, piece, (size_t)n);
     return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
@@ -199,9 +191,8 @@ static int feed(struct js_source *source)
     if (source->kind == SOURCE_STREAM)
         return feed_stream(source);
     size_t len = js_list_piece(source->list, source->text_at, &bytes);
-    if (len == 0)
-        return source_end_of_input(source);
     source->text_at += len;
+    source->ended = len == 0;
     return js_jobfile_feed(source->jobs, bytes, len) < 0 ? -1 : 1;
 }
 
@@ -284,14 +275,6 @@ enum js_source_state js_source_next(struct js_source *source,
 
 /* ---------------------------------------------------------------- opening */
 
-static int source_open_jobs(struct js_source *source, const char *name)
-{
-    source->jobs = js_jobfile_new(name, source->graph);
-    if (source->jobs)
-        js_jobfile_set_resume(source->jobs, source->resume);
-    return source->jobs ? 0 : -1;
-}
-
 struct js_source *js_source_new_list(const struct js_list *list,
                                      struct js_resume *resume)
 {
@@ -304,41 +287,11 @@ struct js_source *js_source_new_list(const struct js_list *list,
         resume->is_stream = false;
         js_resume_rewind(resume);
     }
-    if (source_open_jobs(source, js_list_name(list)) == 0)
+    source->jobs = js_jobfile_new(js_list_name(list), source->graph, resume);
+    if (source->jobs)
         return source;
     js_source_free(source);
     return NULL;
-}
-
-/* Takes over a descriptor other than standard input, even on failure. */
-static struct js_source *
-source_new_stream(const char *path, const struct js_input_config *input,
-                  bool owns_fd, struct js_resume *resume,
-                  const struct js_warnings_sink *sink, struct js_err *err)
-{
-    struct js_source *source = source_new(SOURCE_STREAM);
-    int fd = input->fd;
-    if (!source) {
-        js_err_errno(err, "%s", path);
-        if (owns_fd)
-            js_fd_close(&fd);
-        return NULL;
-    }
-    source->fd = fd;
-    source->owns_fd = owns_fd;
-    source->resume = resume;
-    if (resume)
-        resume->is_stream = true;
-    source->name = js_list_show_path(path);
-    js_warnings_init(&source->warnings, source->name, sink);
-    if (!source->name || source_open_jobs(source, source->name) < 0 ||
-        js_warnings_follow(&source->warnings, source->jobs, true) < 0 ||
-        !(source->input = js_input_new(input))) {
-        js_err_errno(err, "%s", path);
-        js_source_free(source);
-        return NULL;
-    }
-    return source;
 }
 
 struct js_source *js_source_new_stream(const char *path,
@@ -350,7 +303,26 @@ struct js_source *js_source_new_stream(const char *path,
     struct stat info;
     if (js_list_check_kind(path, input->fd, &info, err) < 0)
         return NULL;
-    return source_new_stream(path, input, false, resume, sink, err);
+    struct js_source *source = source_new(SOURCE_STREAM);
+    if (!source) {
+        js_err_errno(err, "%s", path);
+        return NULL;
+    }
+    source->fd = input->fd;
+    source->resume = resume;
+    if (resume)
+        resume->is_stream = true;
+    source->name = js_list_show_path(path);
+    if (source->name)
+        source->jobs = js_jobfile_new(source->name, source->graph, resume);
+    if (source->jobs && js_warnings_begin(&source->warnings, source->name, sink,
+                                          source->jobs, true) == 0)
+        source->input = js_input_new(input);
+    if (source->input)
+        return source;
+    js_err_errno(err, "%s", path);
+    js_source_free(source);
+    return NULL;
 }
 
 struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
@@ -359,14 +331,21 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
 {
     struct stat info;
     struct js_input_config input = {.fd = STDIN_FILENO};
+    struct js_source *source;
     /* Standard input is a stream even if it is a file. */
     if (strcmp(path, "-") == 0)
         return js_source_new_stream(path, &input, resume, sink, err);
     input.fd = js_list_open(path, &info, err);
     if (input.fd < 0)
         return NULL;
-    if (!S_ISREG(info.st_mode))
-        return source_new_stream(path, &input, true, resume, sink, err);
+    if (!S_ISREG(info.st_mode)) {
+        source = js_source_new_stream(path, &input, resume, sink, err);
+        if (source)
+            source->owns_fd = true;
+        else
+            js_fd_close(&input.fd);
+        return source;
+    }
     const struct js_list_config config = {
         .path = path, .resume = resume, .sink = sink};
     /* Jobs are given out only after the check, which asks `resume` about every
@@ -377,7 +356,7 @@ struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
         js_list_read_fd(input.fd, info.st_size, &config, err);
     if (!list)
         return NULL;
-    struct js_source *source = js_source_new_list(list, resume);
+    source = js_source_new_list(list, resume);
     if (source) {
         source->own_list = list;
         return source;

@@ -22,24 +22,21 @@ static void warned(void *arg, enum js_warning kind, const char *text)
         warnings->sink.report(warnings->sink.arg, text);
 }
 
-void js_warnings_init(struct js_warnings *warnings, const char *name,
-                      const struct js_warnings_sink *sink)
+int js_warnings_begin(struct js_warnings *warnings, const char *name,
+                      const struct js_warnings_sink *sink,
+                      struct js_jobfile *jobs, bool is_stream)
 {
     *warnings = (struct js_warnings){.name = name};
-    if (sink)
-        warnings->sink = *sink;
-}
-
-int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
-                       bool is_stream)
-{
+    if (!sink || !sink->report)
+        return 0;
+    warnings->sink = *sink;
     const struct js_jobfile_checks checks = {
         .warn = warned,
         .takes = is_stream ? NULL : js_shline_sh_accepts,
         .arg = warnings,
         .is_stream = is_stream,
-        .own = warnings->sink.own};
-    return warnings->sink.report ? js_jobfile_set_checks(jobs, &checks) : 0;
+        .own = sink->own};
+    return js_jobfile_set_checks(jobs, &checks);
 }
 
 /* A script is not a job list. Its first line is a comment, which the parser
@@ -51,8 +48,9 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
     struct js_buf line = JS_BUF_INIT;
     bool is_first = !warnings->is_begun;
     warnings->is_begun = true;
-    size_t shebang =
-        is_first && warnings->sink.report ? js_shline_shebang(bytes, len) : 0;
+    size_t shebang = is_first && len > 0 && warnings->sink.report
+                         ? js_shline_shebang(bytes, len)
+                         : 0;
     /* A job list can begin like this as well, so this is a warning and not an
      * error. */
     if (shebang > 0 && js_buf_escape(&line, bytes, shebang) == 0 &&

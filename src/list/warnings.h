@@ -33,15 +33,13 @@ struct js_warnings {
     bool is_begun; /* the first bytes have been examined */
 };
 
-/* `sink` may be NULL. */
-void js_warnings_init(struct js_warnings *warnings, const char *name,
-                      const struct js_warnings_sink *sink);
-
-/* Makes the parser report here; must be called before its first job. A shell is
- * asked about commands only if the input is not a stream, because nothing may
- * delay a stream. Returns 0, or -1 with errno ENOMEM. */
-int js_warnings_follow(struct js_warnings *warnings, struct js_jobfile *jobs,
-                       bool is_stream);
+/* Makes the parser report to the sink (NULL: nowhere); must be called before
+ * its first job. A shell is asked about commands only if the input is not a
+ * stream, because nothing may delay a stream. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_warnings_begin(struct js_warnings *warnings, const char *name,
+                      const struct js_warnings_sink *sink,
+                      struct js_jobfile *jobs, bool is_stream);
 
 /* Examines the bytes that the parser will get next. The first bytes of the
  * input may name a shell. */

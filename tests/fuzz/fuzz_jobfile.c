@@ -42,7 +42,7 @@ static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
 {
     struct sum sum = {0};
     struct js_graph *graph = js_graph_new();
-    struct js_jobfile *file = graph ? js_jobfile_new("f", graph) : NULL;
+    struct js_jobfile *file = graph ? js_jobfile_new("f", graph, NULL) : NULL;
     const struct js_jobfile_checks checks = {
         .warn = count_warning, .arg = &sum, .is_stream = true};
     if (!file || js_jobfile_set_checks(file, &checks) < 0)
@@ -53,7 +53,7 @@ static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
             abort();
         take(&sum, file);
     }
-    js_jobfile_end(file);
+    js_jobfile_feed(file, NULL, 0);
     take(&sum, file);
     js_jobfile_free(file);
     js_graph_free(graph);

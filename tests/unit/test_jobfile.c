@@ -21,7 +21,7 @@ static struct js_jobfile *new_file(const char *name)
 {
     graph = js_graph_new();
     CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
-    return js_jobfile_new(name, graph);
+    return js_jobfile_new(name, graph, NULL);
 }
 
 static void free_file(struct js_jobfile *file)
@@ -95,7 +95,7 @@ static unsigned next_random(unsigned *seed)
 static size_t cut_anywhere(struct cutter *cutter, size_t left)
 {
     unsigned seed = (unsigned)cutter->arg;
-    size_t piece = next_random(&seed) % 7;
+    size_t piece = 1 + next_random(&seed) % 7;
     cutter->arg = seed;
     return piece < left ? piece : left;
 }
@@ -120,7 +120,7 @@ static void parse(const char *input, size_t len, struct cutter cutter,
             rc = take_jobs(file, log, &err);
     }
     if (rc == 0) {
-        js_jobfile_end(file);
+        js_jobfile_feed(file, NULL, 0);
         rc = take_jobs(file, log, &err);
     }
     if (rc < 0)
@@ -431,7 +431,7 @@ static struct js_job *parse_long(size_t len, const char *tail, size_t piece,
         js_jobfile_feed(file, input + at, part);
         rc = js_jobfile_next(file, &job, err);
     }
-    js_jobfile_end(file);
+    js_jobfile_feed(file, NULL, 0);
     if (rc == 0)
         rc = js_jobfile_next(file, &job, err);
     CU_ASSERT_EQUAL(js_jobfile_next(file, &none, err), rc > 0 ? 0 : -1);
@@ -484,7 +484,8 @@ static bool feed_without_end(const char *start, char fill, struct js_err *err)
     int rc = 0;
     struct js_jobfile *file = new_file("f");
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    js_jobfile_feed(file, start, strlen(start));
+    if (start[0])
+        js_jobfile_feed(file, start, strlen(start));
     memset(piece, fill, sizeof(piece));
     for (int i = 0; i < 16384 && rc == 0; i++) {
         js_jobfile_feed(file, piece, sizeof(piece));
@@ -523,7 +524,7 @@ static void test_jobs_taken_more_slowly_than_fed(void)
         js_jobfile_feed(file, all.data + at, piece);
         at += piece;
         if (at == all.len)
-            js_jobfile_end(file);
+            js_jobfile_feed(file, NULL, 0);
         if (js_jobfile_next(file, &job, NULL) == 0)
             continue;
         char expected[40];
@@ -583,7 +584,7 @@ static void test_time_does_not_grow_with_the_line(void)
         js_jobfile_feed(file, "x", 1);
         CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
     }
-    js_jobfile_end(file);
+    js_jobfile_feed(file, NULL, 0);
     CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
     CU_ASSERT_EQUAL(job->command_len, 8000000);
     CU_ASSERT_EQUAL(strspn(job->command, "\\"), 4000000);
@@ -628,7 +629,7 @@ static void read_all(const char *input, struct js_buf *log)
     int rc;
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     CU_ASSERT_EQUAL(js_jobfile_feed(file, input, strlen(input)), 0);
-    js_jobfile_end(file);
+    js_jobfile_feed(file, NULL, 0);
     while ((rc = js_jobfile_next(file, &job, &err)) != 0) {
         if (rc < 0) {
             js_buf_printf(log, "!%s;", err.text);

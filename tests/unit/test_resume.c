@@ -20,10 +20,10 @@
 static struct js_identity identity_of(const char *list)
 {
     struct js_graph *graph = not_null(js_graph_new());
-    struct js_jobfile *file = not_null(js_jobfile_new("list", graph));
+    struct js_jobfile *file = not_null(js_jobfile_new("list", graph, NULL));
     struct js_job *job = NULL;
     CU_ASSERT_EQUAL(js_jobfile_feed(file, list, strlen(list)), 0);
-    js_jobfile_end(file);
+    js_jobfile_feed(file, NULL, 0);
     CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
     struct js_identity identity = js_identity_of(job);
     js_job_free(job);
