@@ -110,6 +110,9 @@ const char *const js_launchenv_local_rank_names[] = {
 const char *const js_launchenv_size_names[] = {
     "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", NULL};
 
+const char *const js_launchenv_local_size_names[] = {
+    "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", NULL};
+
 bool js_launchenv_is_listed(const char *const *names, const char *variable)
 {
     size_t len = strcspn(variable, "=");

@@ -28,12 +28,13 @@
 #define JS_LAUNCHENV_FILES_NAME "JOBSCHED_FILES"
 
 /* Lists of names of variables, each followed by NULL: those that may hold the
- * rank, the rank on this host, or the number of ranks; those that make sense
- * only on the host where they were set; those of a Slurm job step. A name that
- * ends in '*' stands for all names with this beginning. */
+ * rank, the rank on this host, the number of ranks, or that on this host; those
+ * that make sense only on the host where they were set; those of a Slurm job
+ * step. A name that ends in '*' stands for all names with this beginning. */
 extern const char *const js_launchenv_rank_names[];
 extern const char *const js_launchenv_local_rank_names[];
 extern const char *const js_launchenv_size_names[];
+extern const char *const js_launchenv_local_size_names[];
 extern const char *const js_launchenv_host_names[];
 extern const char *const js_launchenv_step_names[];
 
@@ -62,6 +63,12 @@ static inline int js_launchenv_local_rank(void)
 static inline int js_launchenv_size(void)
 {
     return js_launchenv_first_number(js_launchenv_size_names);
+}
+
+/* The number of them on this host, or -1 if it does not say. */
+static inline int js_launchenv_local_size(void)
+{
+    return js_launchenv_first_number(js_launchenv_local_size_names);
 }
 
 /* True if other processes were started along with this one, and each behaves as

@@ -34,9 +34,13 @@
 
 #include <stdio.h>
 
-/* Descriptors that a process may need. Output that waits for the master may
+/* Descriptors that a slave may need. Output that waits for the master may
  * occupy a few hundred files. */
 enum { JS_RUN_FILES = 4096 };
+
+/* Descriptors that the master may need to reach all `size` processes, of which
+ * `local_size` are on its own host (-1: unknown); 0: none are elsewhere. */
+uint64_t js_run_rank_files(int size, int local_size);
 
 /* The state of a process before MPI is initialised. */
 struct js_run_rank {

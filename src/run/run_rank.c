@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <mpi.h>
 #include <signal.h>
@@ -93,6 +94,40 @@ static struct js_runner *rank_start_runner(struct js_err *err)
     return runner;
 }
 
+/* A connection for each of two networks, and what MPI and the files of the run
+ * need besides. */
+uint64_t js_run_rank_files(int size, int local_size)
+{
+    enum { OTHERS = 256, OF_PEER = 2 };
+    int peers = local_size > 0 ? size - local_size : size - 1;
+    return peers > 0 ? OTHERS + OF_PEER * (uint64_t)peers : 0;
+}
+
+/* Jobs have the limit of the user, because the runner was started before. If
+ * the master cannot have a connection to each slave, Open MPI does not say so:
+ * it never accepts the last ones. */
+static void rank_raise_files(int number)
+{
+    struct rlimit limit;
+    uint64_t needed = number == 0 ? js_run_rank_files(js_launchenv_size(),
+                                                      js_launchenv_local_size())
+                                  : 0;
+    uint64_t wanted = needed < JS_RUN_FILES ? JS_RUN_FILES : needed;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_max < needed)
+        dprintf(STDERR_FILENO,
+                "jobsched: the limit on open files is %" PRIu64
+                " for the master (ulimit -Hn), which may need %" PRIu64
+                " to reach all slaves on other hosts: if slaves are left out, "
+                "raise the limit\n",
+                (uint64_t)limit.rlim_max, needed);
+    if (limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Done before MPI_Init, while the process is small and has no threads, and its
  * environment is as it was given. */
 static int rank_prepare(struct js_run_rank *rank, struct js_err *err)
@@ -109,8 +144,11 @@ static int rank_prepare(struct js_run_rank *rank, struct js_err *err)
         return -1;
     if (rank_take_environ(rank, err) < 0)
         return -1;
-    return number == 0 && rank->lifeline ? rank_take_stdio(rank->lifeline, err)
-                                         : 0;
+    if (number == 0 && rank->lifeline &&
+        rank_take_stdio(rank->lifeline, err) < 0)
+        return -1;
+    rank_raise_files(number);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- leaving */
@@ -155,10 +193,11 @@ static bool launcher_is_gone_within(pid_t launcher, int64_t ns)
  */
 static void rank_watch_launcher(pid_t launcher)
 {
+    int files = (int)js_run_rank_files(js_launchenv_size(), 0) + JS_RUN_FILES;
     if (!js_launchenv_is_launcher(launcher) || fork() != 0)
         return;
     setsid();
-    for (int fd = 0; fd < JS_RUN_FILES; fd++)
+    for (int fd = 0; fd < files; fd++)
         close(fd);
     if (!launcher_is_gone_within(launcher, abort_most_ns))
         kill(launcher, SIGTERM);
@@ -249,15 +288,6 @@ static int rank_serve(const struct js_run_rank *rank, struct js_link *link,
     struct js_outq *trace = js_outq_new(STDOUT_FILENO);
     struct js_slave *slave = NULL;
     int claim = -1, rc = -1;
-    struct rlimit limit;
-    /* Output that waits for the master may occupy a few hundred files. If the
-     * limit cannot be raised, fewer will do. */
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        limit.rlim_cur < JS_RUN_FILES) {
-        limit.rlim_cur =
-            limit.rlim_max < JS_RUN_FILES ? limit.rlim_max : JS_RUN_FILES;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
     config.topo = topo;
     config.trace = trace;
     config.claim = &claim;

@@ -355,12 +355,31 @@ JOBS
 }
 
 @test "trouble: jobs have the limits that jobsched was started with" {
-    echo 'ulimit -n; ulimit -c' >jobs.txt
+    echo "ulimit -n; ulimit -c; touch started; $HOLD" >jobs.txt
     farm_command 1 jobs.txt
     COMMAND=(prlimit --nofile=777:999 --core=0 "${COMMAND[@]}")
-    farm_run
+    farm_run_in_background
+    wait_until "$PATIENCE" exists started
+    # Master and slave have raised their own.
+    local rank
+    for rank in 0 1; do
+        contains "/proc/$(rank_pid $rank)/limits" '^Max open files +999 +999 '
+    done
+    touch go
+    farm_end
     status_is 0
     equal "$(head -n 1 out)" 777
+    lacks err 'open files'
+}
+
+@test "trouble: a limit that is too low for slaves on other hosts is named" {
+    echo 'echo ran' >jobs.txt
+    # This makes the master believe that it is alone on its host.
+    farm_command_wrapped 'eval "ulimit -n 200; export OMPI_COMM_WORLD_LOCAL_SIZE=1 MPI_LOCALNRANKS=1"' 2 jobs.txt
+    farm_run
+    status_is 0
+    equal "$(cat out)" ran
+    contains err '^jobsched: the limit on open files is 200 .*ulimit -Hn.* 260 '
 }
 
 @test "trouble: a job that runs into a limit fails by the signal" {

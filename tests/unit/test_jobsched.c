@@ -1,7 +1,8 @@
-/* What jobsched_run() refuses before there is any MPI. */
+/* What jobsched_run() refuses, and counts, before there is any MPI. */
 #include "unit.h"
 
 #include "jobsched.h"
+#include "run/run.h"
 
 #include <mpi.h>
 #include <stdio.h>
@@ -87,11 +88,21 @@ static void test_mpi_is_the_one_that_is_linked(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(library, version));
 }
 
+static void test_open_files_that_the_master_needs(void)
+{
+    CU_ASSERT_EQUAL(js_run_rank_files(-1, -1), 0);
+    CU_ASSERT_EQUAL(js_run_rank_files(129, 129), 0);
+    CU_ASSERT_EQUAL(js_run_rank_files(130, 129), 258);
+    CU_ASSERT_EQUAL(js_run_rank_files(2049, -1), 256 + 2 * 2048);
+    CU_ASSERT_EQUAL(js_run_rank_files(65537, 1), 256 + 2 * 65536);
+}
+
 static const struct unit_test tests[] = {
     {"configurations that cannot work", test_configurations_that_cannot_work},
     {"time limits that leave no time", test_time_limits_that_leave_no_time},
     {"one process alone", test_one_process_alone},
     {"MPI is the one that is linked", test_mpi_is_the_one_that_is_linked},
+    {"open files that the master needs", test_open_files_that_the_master_needs},
     {NULL, NULL},
 };
 
