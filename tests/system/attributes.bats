@@ -180,7 +180,7 @@ JOBS
         status=0
         "$JOBSCHED" "$option" jobs.txt >/dev/full 2>err || status=$?
         status_is 4
-        contains err '^jobsched: standard output.*: No space left on device$'
+        contains err '^jobsched: cannot write to standard output: No space left'
     done
 }
 
