@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -110,6 +111,15 @@ bool js_host_is_same(const char *a, const char *b)
     bool has_short = a[a_short] == '\0' || b[b_short] == '\0';
     return has_short && a_short == b_short && a_short > 0 &&
            strncasecmp(a, b, a_short) == 0;
+}
+
+uint64_t js_host_hash(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (; *name && *name != '.'; name++)
+        hash = (hash ^ (uint64_t)tolower((unsigned char)*name)) *
+               UINT64_C(0x100000001b3);
+    return hash;
 }
 
 bool js_host_is_name(const char *name)

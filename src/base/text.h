@@ -62,6 +62,10 @@ const char *js_text_closest(const char *word, const char *const *words);
  * matter. */
 bool js_host_is_same(const char *a, const char *b);
 
+/* A number that is equal for names of which js_host_is_same() says that they
+ * may refer to the same host. Other names rarely have the same number. */
+uint64_t js_host_hash(const char *name);
+
 /*
  * False if a program that gets the name, such as ssh or a remote shell, would
  * take it for something else: it begins with a dash, even after "user@", or

@@ -27,25 +27,37 @@ static int resources_grow(void **array, size_t count, size_t size)
     return 0;
 }
 
+/* Adds a core with room for so many CPUs, which the caller fills in. Returns
+ * NULL with errno ENOMEM if there is no memory. */
+static struct js_core *resources_add_empty_core(struct js_resources *resources,
+                                                uint32_t cpu_count)
+{
+    uint32_t at = resources->cpu_count;
+    if (resources_grow((void **)&resources->cores, resources->core_count + 1,
+                       sizeof(*resources->cores)) < 0 ||
+        resources_grow((void **)&resources->cpus, at + cpu_count + 1,
+                       sizeof(*resources->cpus)) < 0)
+        return NULL;
+    struct js_core *core = &resources->cores[resources->core_count++];
+    *core = (struct js_core){.first_cpu = at, .cpu_count = (uint16_t)cpu_count};
+    resources->cpu_count += cpu_count;
+    return core;
+}
+
 int js_resources_add_core(struct js_resources *resources,
                           const struct js_cpuset *cpus, uint16_t cache,
                           uint16_t numa)
 {
-    uint32_t count = js_cpuset_count(cpus);
-    uint32_t at = resources->cpu_count;
-    if (resources_grow((void **)&resources->cores, resources->core_count + 1,
-                       sizeof(*resources->cores)) < 0 ||
-        resources_grow((void **)&resources->cpus, at + count + 1,
-                       sizeof(*resources->cpus)) < 0)
+    struct js_core *core =
+        resources_add_empty_core(resources, js_cpuset_count(cpus));
+    if (!core)
         return -1;
+    core->cache = cache;
+    core->numa = numa;
+    uint32_t at = core->first_cpu;
     for (unsigned cpu = js_cpuset_next(cpus, 0); cpu < JS_CPUS_MAX;
          cpu = js_cpuset_next(cpus, cpu + 1))
-        resources->cpus[resources->cpu_count++] = (uint16_t)cpu;
-    resources->cores[resources->core_count++] =
-        (struct js_core){.first_cpu = at,
-                         .cpu_count = (uint16_t)count,
-                         .cache = cache,
-                         .numa = numa};
+        resources->cpus[at++] = (uint16_t)cpu;
     return 0;
 }
 
@@ -135,26 +147,27 @@ int js_resources_pack(struct js_buf *buf, const struct js_resources *resources)
 
 static void unpack_core(struct js_cursor *cursor, struct js_resources *ret)
 {
-    struct js_cpuset cpus;
     uint32_t where = js_unpack_u32(cursor);
     bool is_others = js_unpack_u8(cursor);
     uint32_t count = js_unpack_u32(cursor);
-    js_cpuset_clear(&cpus);
-    for (uint32_t i = 0; i < count && !cursor->bad; i++) {
-        uint32_t cpu = js_unpack_u32(cursor);
-        if (cpu >= JS_CPUS_MAX)
-            cursor->bad = true;
-        else
-            js_cpuset_add(&cpus, cpu);
-    }
+    int32_t last = -1;
     /* A core without CPUs could not be bound to. */
-    if (js_cpuset_count(&cpus) == 0 ||
-        js_resources_add_core(ret, &cpus, (uint16_t)(where >> 16),
-                              (uint16_t)where) < 0) {
+    cursor->bad |= count == 0 || count > JS_CPUS_MAX;
+    struct js_core *core =
+        cursor->bad ? NULL : resources_add_empty_core(ret, count);
+    if (!core) {
         cursor->bad = true;
         return;
     }
-    ret->cores[ret->core_count - 1].is_others = is_others;
+    core->cache = (uint16_t)(where >> 16);
+    core->numa = (uint16_t)where;
+    core->is_others = is_others;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t cpu = js_unpack_u32(cursor);
+        cursor->bad |= cpu >= JS_CPUS_MAX || (int32_t)cpu <= last;
+        last = (int32_t)cpu;
+        ret->cpus[core->first_cpu + i] = (uint16_t)cpu;
+    }
 }
 
 void js_resources_unpack(struct js_cursor *cursor, struct js_resources *ret)

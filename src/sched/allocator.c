@@ -38,7 +38,10 @@ struct js_allocator {
 
 struct js_allocator *js_allocator_new(void)
 {
-    return calloc(1, sizeof(struct js_allocator));
+    struct js_allocator *allocator = calloc(1, sizeof(*allocator));
+    if (allocator)
+        allocator->nodes = (struct js_nodes)JS_NODES_INIT;
+    return allocator;
 }
 
 void js_allocator_free(struct js_allocator *allocator)
@@ -50,31 +53,6 @@ void js_allocator_free(struct js_allocator *allocator)
     free(allocator->reservation.places);
     free(allocator);
     errno = saved;
-}
-
-/* Returns the index of the node, which is added if no process was on it before;
- * or SIZE_MAX with errno ENOMEM. Nodes are allocated one by one, because
- * pointers to them are kept while others are added. */
-static size_t allocator_node_of(struct js_nodes *nodes,
-                                const struct js_node *about)
-{
-    size_t at = 0;
-    while (at < nodes->count &&
-           !js_node_is_same(&nodes->list[at]->about, about))
-        at++;
-    if (at < nodes->count)
-        return at;
-    struct js_node_state **list =
-        realloc(nodes->list, (at + 1) * sizeof(*list));
-    if (!list)
-        return SIZE_MAX;
-    nodes->list = list;
-    list[at] = calloc(1, sizeof(*list[at]));
-    if (!list[at])
-        return SIZE_MAX;
-    list[at]->about = *about;
-    nodes->count++;
-    return at;
 }
 
 /* Makes room for this rank among all processes, and among the slaves of the
@@ -105,10 +83,9 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
                      const struct js_node *about, bool is_slave)
 {
     struct js_nodes *nodes = &allocator->nodes;
-    size_t index = allocator_node_of(nodes, about);
-    if (index == SIZE_MAX)
+    struct js_node_state *node = js_nodes_find(nodes, about);
+    if (!node)
         return -1;
-    struct js_node_state *node = nodes->list[index];
     struct js_node_member *member = calloc(1, sizeof(*member));
     if (!member || allocator_make_room(nodes, rank, node) < 0) {
         free(member);
@@ -130,7 +107,7 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
         (about->quota_cores > 0 && about->quota_cores < known->quota_cores))
         known->quota_cores = about->quota_cores;
     *member = (struct js_node_member){
-        .rank = rank, .node = index, .is_slave = is_slave};
+        .rank = rank, .node = node->index, .is_slave = is_slave};
     nodes->members[rank] = member;
     return 0;
 }
@@ -146,6 +123,7 @@ int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
     }
     const struct js_node_state *node = allocator->nodes.list[slave->node];
     struct js_location place = {.node = &node->about,
+                                .cores = node->resources.core_count,
                                 .slaves = (unsigned)node->rank_count};
     while (node->ranks[place.index] != rank)
         place.index++;
@@ -162,9 +140,9 @@ size_t js_allocator_neighbours(const struct js_allocator *allocator,
     return slave ? allocator->nodes.list[slave->node]->rank_count : 0;
 }
 
-/* The first slave of a node speaks for all: they see the same machine. */
-static int node_equip(struct js_node_state *node,
-                      const struct js_resources *from)
+/* One slave of a node speaks for all: they see the same machine. */
+static int node_describe(struct js_node_state *node,
+                         const struct js_resources *from)
 {
     size_t cores = from->core_count * sizeof(*from->cores);
     size_t cpus = from->cpu_count * sizeof(*from->cpus);
@@ -202,6 +180,17 @@ static int node_equip(struct js_node_state *node,
     return 0;
 }
 
+int js_allocator_describe(struct js_allocator *allocator, unsigned rank,
+                          const struct js_resources *resources)
+{
+    struct js_nodes *nodes = &allocator->nodes;
+    const struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
+    if (slave)
+        return node_describe(nodes->list[slave->node], resources);
+    errno = ENOENT;
+    return -1;
+}
+
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,
                        const uint32_t *homes, uint32_t slots)
@@ -213,7 +202,7 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
         return -1;
     }
     struct js_node_state *node = nodes->list[slave->node];
-    if (node_equip(node, resources) < 0)
+    if (resources && node_describe(node, resources) < 0)
         return -1;
     for (uint32_t i = 0; i < slots; i++) {
         if (homes[i] >= node->resources.core_count) {
@@ -231,7 +220,7 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
         /* A core on which this run has a slot is not left to other runs, even
          * if they hold it: there were no free cores. */
         node->cores[homes[i]].is_others = false;
-        js_nodes_set_room(nodes, node, homes[i]);
+        js_node_add_homes(node, homes[i], 1);
     }
     node->equipped++;
     return 0;
@@ -249,7 +238,7 @@ void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
     uint32_t slots = slave->slot_count;
     slave->slot_count = 0;
     for (uint32_t i = 0; i < slots; i++)
-        js_nodes_set_room(nodes, node, slave->slots[i].home);
+        js_node_add_homes(node, slave->slots[i].home, -1);
     node->equipped--;
     /* There may be no slot left on the cores set aside; then the job could
      * never start there. The scheduler will make a new reservation. */

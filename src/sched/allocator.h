@@ -61,6 +61,7 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
 struct js_location {
     const struct js_node *node; /* owned by the allocator; its cpus are those of
                                    all processes on it */
+    uint32_t cores;             /* of the node; 0: it has not been described */
     unsigned index;  /* position among the slaves of its node, by rank */
     unsigned slaves; /* number of slaves on its node */
 };
@@ -71,12 +72,17 @@ int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
 
 /* ------------------------------------------------- allocations */
 
+/* Records the resources of a slave's node (copied). The first description of a
+ * node counts; others change nothing. Returns 0, or -1 with errno ENOMEM or
+ * ENOENT (no such slave). */
+int js_allocator_describe(struct js_allocator *allocator, unsigned rank,
+                          const struct js_resources *resources);
+
 /*
- * Records what a slave reported when it was ready: the resources of its node
- * (copied; the report of a node's first slave counts), and the home core of
- * each slot, as an index into the node's cores (below core_count). Returns 0,
- * or -1 with errno ENOMEM, ENOENT (no such slave), EEXIST (already recorded) or
- * EINVAL (a home is not one of the cores).
+ * Records the home core of each slot of a slave, as an index into the cores of
+ * its node (below core_count). `resources` describe the node; NULL: it has been
+ * described. Returns 0, or -1 with errno ENOMEM, ENOENT (no such slave), EEXIST
+ * (already recorded) or EINVAL (a home is not one of the cores).
  */
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,

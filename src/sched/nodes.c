@@ -24,11 +24,46 @@ void js_nodes_release(struct js_nodes *nodes)
     }
     free(nodes->list);
     free(nodes->members);
+    js_idmap_release(&nodes->by_hash);
 }
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b)
 {
     return a->boot_id == b->boot_id && js_host_is_same(a->host, b->host);
+}
+
+/* Nodes are allocated one by one, because pointers to them are kept while
+ * others are added. Of several that could be the same host, the first one
+ * counts: "n1" may be "n1.a" as well as "n1.b". */
+struct js_node_state *js_nodes_find(struct js_nodes *nodes,
+                                    const struct js_node *about)
+{
+    uint64_t hash = js_host_hash(about->host) ^ about->boot_id;
+    struct js_node_state *alike = js_idmap_get(&nodes->by_hash, hash);
+    struct js_node_state *last = NULL;
+    for (; alike; last = alike, alike = alike->next_alike) {
+        if (js_node_is_same(&alike->about, about))
+            return alike;
+    }
+    struct js_node_state **list =
+        realloc(nodes->list, (nodes->count + 1) * sizeof(*list));
+    if (!list)
+        return NULL;
+    nodes->list = list;
+    struct js_node_state *node = calloc(1, sizeof(*node));
+    if (!node)
+        return NULL;
+    node->hash = hash;
+    node->about = *about;
+    node->index = nodes->count;
+    if (!last && js_idmap_put(&nodes->by_hash, node) < 0) {
+        free(node);
+        return NULL;
+    }
+    if (last)
+        last->next_alike = node;
+    nodes->list[nodes->count++] = node;
+    return node;
 }
 
 /* Returns how many slots of the node have their home on this core. */
@@ -46,13 +81,12 @@ static uint32_t nodes_slots_at_home(const struct js_nodes *nodes,
 }
 
 /* The core may gain room or lose it, so free_cores is corrected for both. */
-void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
-                       uint32_t index)
+void js_node_add_homes(struct js_node_state *node, uint32_t index, int slots)
 {
     struct js_node_core *core = &node->cores[index];
-    uint32_t slots = nodes_slots_at_home(nodes, node, index);
+    core->homes += (uint32_t)slots;
     node->free_cores -= js_node_core_has_room(core);
-    core->room = slots > 1 ? slots : 1;
+    core->room = core->homes > 1 ? core->homes : 1;
     node->is_shared |= core->room > 1;
     node->free_cores += js_node_core_has_room(core);
 }
@@ -137,6 +171,7 @@ static void node_assert_invariants(const struct js_nodes *nodes,
     for (uint32_t i = 0; i < node->resources.core_count; i++) {
         const struct js_node_core *core = &node->cores[i];
         uint32_t slots = nodes_slots_at_home(nodes, node, i);
+        JS_INVARIANT(core->homes == slots);
         JS_INVARIANT(core->room == (slots > 1 ? slots : 1));
         JS_INVARIANT(core->room == 1 || node->is_shared);
         JS_INVARIANT(!core->is_others || node->has_others);

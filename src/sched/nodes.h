@@ -13,6 +13,7 @@
 #define JS_SCHED_NODES_H
 
 #include "base/cpuset.h"
+#include "base/table.h"
 #include "list/job.h"
 #include "list/resources.h"
 
@@ -96,8 +97,9 @@ struct js_node_member {
 };
 
 struct js_node_core {
-    uint32_t used; /* allocations that hold this core */
-    uint32_t room; /* how many allocations may hold it */
+    uint32_t used;  /* allocations that hold this core */
+    uint32_t room;  /* how many allocations may hold it */
+    uint32_t homes; /* slots that have their home there */
     bool is_set_aside;
     bool is_others; /* another run holds it, and no slot is at home on it */
 };
@@ -114,6 +116,8 @@ struct js_node_core {
  * - GPUs and memory are kept only while is_set_aside.
  */
 struct js_node_state {
+    uint64_t hash; /* of its name; the links belong to js_nodes_find() */
+    struct js_node_state *next, *next_alike;
     struct js_node about;
     struct js_resources resources;
     struct js_node_core *cores;
@@ -121,6 +125,7 @@ struct js_node_state {
     uint32_t free_cores;
     uint32_t free_gpus;
     uint64_t free_mem_bytes;
+    size_t index;    /* among all nodes */
     unsigned *ranks; /* of its slaves */
     size_t rank_count;
     size_t equipped;
@@ -131,17 +136,29 @@ struct js_node_state {
     uint64_t kept_mem_bytes;
 };
 
-/* All nodes and processes. All zero means that there are none. */
+/* All nodes and processes. JS_NODES_INIT means that there are none. */
 struct js_nodes {
     struct js_node_state **list; /* each is owned and allocated separately, so
                                     that its address never changes */
     size_t count;
+    struct js_idmap by_hash; /* of nodes; those with the same hash form a list,
+                                of which only the first is in the map */
     struct js_node_member *
         *members; /* indexed by rank; NULL where there is none */
     size_t member_end;
 };
 
+#define JS_NODES_INIT                                                          \
+    {                                                                          \
+        .by_hash = JS_IDMAP_OF(struct js_node_state, hash, next)               \
+    }
+
 void js_nodes_release(struct js_nodes *nodes);
+
+/* Returns the node that a process reports, which is added if no process was on
+ * it before; or NULL with errno ENOMEM. */
+struct js_node_state *js_nodes_find(struct js_nodes *nodes,
+                                    const struct js_node *about);
 
 /* Returns the slave with this rank, or NULL. */
 static inline struct js_node_member *
@@ -152,10 +169,8 @@ js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
     return member && member->is_slave ? member : NULL;
 }
 
-/* Recounts how many jobs this core has room for, after slots that have their
- * home there have come or gone. */
-void js_nodes_set_room(const struct js_nodes *nodes, struct js_node_state *node,
-                       uint32_t index);
+/* Slots that have their home on this core have come, or gone. */
+void js_node_add_homes(struct js_node_state *node, uint32_t index, int slots);
 
 /* Take what the allocation lists, or give it back, on its first node only.
  */

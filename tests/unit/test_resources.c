@@ -99,7 +99,30 @@ static void test_damaged(void)
     js_buf_release(&buf);
 }
 
+/* A core without CPUs, and CPUs twice or not in order. */
+static void test_cores_that_nobody_packs(void)
+{
+    static const uint32_t cores[][3] = {{0}, {2, 4, 4}, {2, 5, 4}, {1, 8192}};
+    for (size_t i = 0; i < sizeof(cores) / sizeof(*cores); i++) {
+        struct js_buf buf = JS_BUF_INIT;
+        struct js_resources out;
+        js_pack_u64(&buf, 0);
+        js_pack_u32(&buf, 1);
+        js_pack_u32(&buf, 0);
+        js_pack_u8(&buf, false);
+        for (uint32_t k = 0; k <= cores[i][0]; k++)
+            js_pack_u32(&buf, cores[i][k]);
+        js_pack_u32(&buf, 0);
+        struct js_cursor cursor = js_cursor_of(buf.data, buf.len);
+        js_resources_unpack(&cursor, &out);
+        CU_ASSERT_TRUE(cursor.bad);
+        CU_ASSERT_EQUAL(out.core_count, 0);
+        js_buf_release(&buf);
+    }
+}
+
 static const struct unit_test tests[] = {
+    {"cores that nobody packs", test_cores_that_nobody_packs},
     {"cores", test_cores},
     {"there and back", test_there_and_back},
     {"damaged", test_damaged},
