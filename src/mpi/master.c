@@ -51,6 +51,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->delivery = config->recorder->delivery;
     js_delivery_report_to(master->delivery, master_finish_job, master);
     master->meeting.phase = JS_MEETING_MEETING;
+    master->meeting.first = 1;
     master->has_input = true;
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = master->event_ns = js_link_now_ns(link);

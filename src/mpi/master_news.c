@@ -58,8 +58,8 @@ static void master_report_blamed(struct js_master *master, unsigned slave)
 
 /* A slave that has died counts against the jobs that it was running; one that
  * was merely lost (with its host or network) does not. */
-static void master_part_from(struct js_master *master, unsigned slave,
-                             bool has_died)
+static int master_part_from(struct js_master *master, unsigned slave,
+                            bool has_died, struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     if (conn->state == JS_SLAVE_CONN_WORKING)
@@ -71,6 +71,7 @@ static void master_part_from(struct js_master *master, unsigned slave,
     master_report_blamed(master, slave);
     js_slave_conn_take_away(conn);
     conn->state = JS_SLAVE_CONN_GONE;
+    return js_meeting_miss(master, slave, err);
 }
 
 /* ---------------------------------------------------------------- news */
@@ -209,10 +210,10 @@ static int master_take_goodbye(struct js_master *master,
         return js_err_set(err, "slave %d sent an invalid GOODBYE message",
                           message->peer);
     master->was_asked |= why == JS_GOODBYE_ASKED;
-    master_part_from(master, (unsigned)message->peer,
-                     why == JS_GOODBYE_BROKEN &&
-                         !js_scheduler_is_stopped(master->scheduler));
-    return 0;
+    return master_part_from(master, (unsigned)message->peer,
+                            why == JS_GOODBYE_BROKEN &&
+                                !js_scheduler_is_stopped(master->scheduler),
+                            err);
 }
 
 /* A slave that has sent a GOODBYE still sends heartbeats, because it is still
@@ -253,6 +254,7 @@ typedef int (*master_take_fn)(struct js_master *master,
  * link handles (FIN). */
 static const master_take_fn master_takers[JS_TAG_COUNT] = {
     [JS_TAG_HELLO] = js_meeting_take_hello,
+    [JS_TAG_NODE] = js_meeting_take_node,
     [JS_TAG_READY] = js_meeting_take_ready,
     [JS_TAG_ACK] = master_take_ack,
     [JS_TAG_DONE] = master_take_done,
@@ -276,11 +278,13 @@ static bool master_is_host_alive(const struct js_master *master, int slave)
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
     if (js_node_is_same(&conn->node, &master->config.node))
         return true;
-    for (int i = 1; i < master->link->size; i++) {
-        const struct js_slave_conn *other = &master->conns[i];
-        if (i != slave && other->state == JS_SLAVE_CONN_WORKING &&
-            other->answered_ns > lately_ns &&
-            js_node_is_same(&other->node, &conn->node))
+    const unsigned *ranks;
+    size_t count =
+        js_allocator_neighbours(master->allocator, (unsigned)slave, &ranks);
+    for (size_t i = 0; i < count; i++) {
+        const struct js_slave_conn *other = &master->conns[ranks[i]];
+        if (other != conn && other->state == JS_SLAVE_CONN_WORKING &&
+            other->answered_ns > lately_ns)
             return true;
     }
     return false;
@@ -300,9 +304,11 @@ static int master_declare_lost(struct js_master *master, int slave,
            had_left ? "" : "; its jobs will run again elsewhere");
     conn->is_lost = true;
     master->lost++;
-    master_part_from(master, (unsigned)slave,
-                     master_is_host_alive(master, slave) &&
-                         !js_scheduler_is_stopped(master->scheduler));
+    if (master_part_from(master, (unsigned)slave,
+                         master_is_host_alive(master, slave) &&
+                             !js_scheduler_is_stopped(master->scheduler),
+                         err) < 0)
+        return -1;
     js_delivery_lost(master->delivery, (unsigned)slave);
     /* The slave may only have been stopped, so it is asked to leave. */
     return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN, JS_LEAVE_AT_ONCE,

@@ -34,6 +34,8 @@ struct js_meeting {
                              out */
     int64_t quiet_end_ns; /* by then the jobs of an earlier run have ended */
     int64_t quiet_look_ns;
+    int first; /* slaves with a lower rank have come as far as is awaited in
+                  this phase */
     unsigned slaves; /* slaves that are ready, and their slots */
     uint64_t slots;
 };
@@ -99,11 +101,18 @@ int js_meeting_step(struct js_master *master, struct js_err *err);
 
 int js_meeting_take_hello(struct js_master *master,
                           const struct js_message *message, struct js_err *err);
+int js_meeting_take_node(struct js_master *master,
+                         const struct js_message *message, struct js_err *err);
 int js_meeting_take_ready(struct js_master *master,
                           const struct js_message *message, struct js_err *err);
 int js_meeting_take_cleared(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err);
+
+/* This slave is GONE. If the description of its node was expected from it,
+ * another slave there is asked. */
+int js_meeting_miss(struct js_master *master, unsigned slave,
+                    struct js_err *err);
 
 /* ---- master_news.c */
 

@@ -5,6 +5,7 @@
 #include "sched/allocator.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* How often to check whether an earlier run is known to be gone. */
 static const int64_t look_for_quiet_ns = 50 * JS_NS_PER_MS;
@@ -51,23 +52,68 @@ int js_meeting_take_hello(struct js_master *master,
 static bool meeting_is_awaiting(struct js_master *master,
                                 enum js_slave_conn_state state)
 {
-    bool is_late = master->now_ns >= master->meeting.phase_end_ns;
-    for (int i = 1; i < master->link->size; i++) {
-        if (master->conns[i].state < state && !is_late)
-            return true;
+    int *first = &master->meeting.first;
+    while (*first < master->link->size && master->conns[*first].state >= state)
+        ++*first;
+    return *first < master->link->size &&
+           master->now_ns < master->meeting.phase_end_ns;
+}
+
+/* The next phase begins by waiting for all slaves. */
+static void meeting_enter(struct js_master *master, enum js_meeting_phase phase,
+                          int64_t end_ns)
+{
+    master->meeting.phase = phase;
+    master->meeting.phase_end_ns = end_ns;
+    master->meeting.first = 1;
+}
+
+/* All slaves of a node would describe it in the same way, so one is enough. A
+ * slave that is ready is asked before one that may never be. */
+static int meeting_ask_for_node(struct js_master *master, unsigned slave,
+                                struct js_err *err)
+{
+    const unsigned *ranks;
+    struct js_location place;
+    struct js_slave_conn *next = NULL;
+    size_t count = js_allocator_neighbours(master->allocator, slave, &ranks);
+    if (js_allocator_locate(master->allocator, slave, &place) < 0 ||
+        place.cores > 0)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        struct js_slave_conn *conn = &master->conns[ranks[i]];
+        if (conn->state == JS_SLAVE_CONN_GONE)
+            continue;
+        if (conn->is_asked)
+            return 0;
+        if (!next || (conn->homes && !next->homes))
+            next = conn;
     }
-    return false;
+    if (!next)
+        return 0;
+    next->is_asked = true;
+    return js_slave_conn_post(next, JS_TAG_DESCRIBE, 0, err);
+}
+
+int js_meeting_miss(struct js_master *master, unsigned slave,
+                    struct js_err *err)
+{
+    return master->meeting.phase == JS_MEETING_SETTING_UP
+               ? meeting_ask_for_node(master, slave, err)
+               : 0;
 }
 
 /* The run goes on without slaves that do not answer: one bad node must not keep
- * all others from working. */
+ * all others from working. Slaves that are ready, and only wait for another one
+ * to describe their node, stay. */
 static void meeting_leave_out_before(struct js_master *master,
                                      enum js_slave_conn_state state)
 {
     int seconds = (int)(master->config.meeting_ns / JS_NS_PER_S);
     for (int i = 1; i < master->link->size; i++) {
         struct js_slave_conn *conn = &master->conns[i];
-        if (conn->state >= state)
+        bool is_ready = conn->homes && !conn->is_asked;
+        if (conn->state >= state || is_ready)
             continue;
         if (conn->state == JS_SLAVE_CONN_AWAITED)
             js_log(&master->config.log,
@@ -99,11 +145,12 @@ static int meeting_send_setups(struct js_master *master, struct js_err *err)
         setup.node_cpus = place.node->cpus;
         setup.held = place.node->held;
         setup.quota_cores = place.node->quota_cores;
-        if (js_slave_conn_set_up(&master->conns[i], &setup, err) < 0)
+        if (meeting_ask_for_node(master, (unsigned)i, err) < 0 ||
+            js_slave_conn_set_up(&master->conns[i], &setup, err) < 0)
             return -1;
     }
-    master->meeting.phase = JS_MEETING_SETTING_UP;
-    master->meeting.phase_end_ns = master->now_ns + master->config.meeting_ns;
+    meeting_enter(master, JS_MEETING_SETTING_UP,
+                  master->now_ns + master->config.meeting_ns);
     return 0;
 }
 
@@ -142,17 +189,31 @@ static bool meeting_is_quiet(struct js_master *master)
     return js_recorder_is_quiet(master->config.recorder);
 }
 
-/* From here on other runs can see which CPUs the slaves have bound, so the
- * claim that kept them away is not needed any more. */
-static void meeting_end_setup(struct js_master *master)
+/* Leaves out the slaves that are not ready. If others wait only for their node
+ * to be described, the phase begins again. Otherwise it ends: from here on
+ * other runs can see which CPUs the slaves have bound, so the claim that kept
+ * them away is not needed any more. */
+static int meeting_end_setup(struct js_master *master, struct js_err *err)
 {
+    meeting_leave_out_before(master, JS_SLAVE_CONN_WORKING);
+    bool is_over = true;
+    for (int i = 1; i < master->link->size; i++) {
+        if (master->conns[i].state >= JS_SLAVE_CONN_WORKING)
+            continue;
+        is_over = false;
+        if (meeting_ask_for_node(master, (unsigned)i, err) < 0)
+            return -1;
+    }
+    if (!is_over) {
+        meeting_enter(master, JS_MEETING_SETTING_UP,
+                      master->now_ns + master->config.meeting_ns);
+        return 0;
+    }
     if (master->config.claim)
         js_fd_close(master->config.claim);
-    meeting_leave_out_before(master, JS_SLAVE_CONN_WORKING);
     if (master->config.show_map)
         meeting_show_map(master);
-    master->meeting.phase = JS_MEETING_QUIET;
-    master->meeting.phase_end_ns = master->meeting.quiet_end_ns;
+    meeting_enter(master, JS_MEETING_QUIET, master->meeting.quiet_end_ns);
     int64_t left_ns = master->meeting.quiet_end_ns - master->now_ns;
     if (meeting_is_quiet(master))
         master->meeting.phase_end_ns = master->now_ns;
@@ -162,18 +223,21 @@ static void meeting_end_setup(struct js_master *master)
             "the previous run was killed, and its slaves may still be ending "
             "their jobs: this run starts in at most %d s",
             (int)(left_ns / JS_NS_PER_S + 1));
+    return 0;
 }
 
 /* Orphans belong to a host, not to a slave: two slaves that look for the same
  * ones would both report them. */
 static bool meeting_is_host_covered(const struct js_master *master, int slave)
 {
-    for (int i = 1; i < master->link->size; i++) {
-        const struct js_slave_conn *conn = &master->conns[i];
-        bool covers = conn->clearing == JS_SLAVE_CONN_CLEARED ||
-                      (conn->clearing == JS_SLAVE_CONN_CLEARING &&
-                       conn->state == JS_SLAVE_CONN_WORKING);
-        if (covers && js_node_is_same(&conn->node, &master->conns[slave].node))
+    const unsigned *ranks;
+    size_t count =
+        js_allocator_neighbours(master->allocator, (unsigned)slave, &ranks);
+    for (size_t i = 0; i < count; i++) {
+        const struct js_slave_conn *conn = &master->conns[ranks[i]];
+        if (conn->clearing == JS_SLAVE_CONN_CLEARED ||
+            (conn->clearing == JS_SLAVE_CONN_CLEARING &&
+             conn->state == JS_SLAVE_CONN_WORKING))
             return true;
     }
     return false;
@@ -217,11 +281,11 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
         meeting_send_setups(master, err) < 0)
         return -1;
     if (master->meeting.phase == JS_MEETING_SETTING_UP &&
-        !meeting_is_awaiting(master, JS_SLAVE_CONN_WORKING))
-        meeting_end_setup(master);
+        !meeting_is_awaiting(master, JS_SLAVE_CONN_WORKING) &&
+        meeting_end_setup(master, err) < 0)
+        return -1;
     if (master->meeting.phase == JS_MEETING_QUIET && meeting_is_quiet(master)) {
-        master->meeting.phase = JS_MEETING_CLEARING;
-        master->meeting.phase_end_ns = JS_NEVER_NS;
+        meeting_enter(master, JS_MEETING_CLEARING, JS_NEVER_NS);
     }
     if (master->meeting.phase != JS_MEETING_CLEARING)
         return 0;
@@ -243,38 +307,93 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* The slave's silence counts from now on: READY is its first heartbeat. */
-static int meeting_enlist(struct js_master *master, int slave,
-                          const struct js_wire_ready *ready, struct js_err *err)
+/* The slave is ready, and its node has been described. */
+static int meeting_enlist(struct js_master *master, unsigned slave,
+                          struct js_err *err)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     struct js_location place;
-    unsigned cores = ready->resources.core_count;
-    if (js_allocator_equip(master->allocator, (unsigned)slave,
-                           &ready->resources, ready->homes, ready->slots) < 0)
-        return js_err_errno(err, "slave %d cannot be added", slave);
-    if (js_scheduler_add_slave(master->scheduler, (unsigned)slave,
-                               ready->slots) < 0)
+    if (js_allocator_equip(master->allocator, slave, NULL, conn->homes,
+                           conn->slots) < 0)
+        return js_err_errno(err, "slave %u cannot be added", slave);
+    free(conn->homes);
+    conn->homes = NULL;
+    if (js_scheduler_add_slave(master->scheduler, slave, conn->slots) < 0)
         return js_master_no_memory(err);
     conn->state = JS_SLAVE_CONN_WORKING;
-    conn->slots = ready->slots;
-    conn->home = ready->home;
     master->meeting.slaves++;
-    master->meeting.slots += ready->slots;
-    conn->is_watched = master->config.setup.lease_ns > 0;
-    conn->answered_ns = master->listened_ns;
-    js_recorder_enlisted(master->config.recorder, (unsigned)slave, ready->slots,
+    master->meeting.slots += conn->slots;
+    js_recorder_enlisted(master->config.recorder, slave, conn->slots,
                          conn->node.host, &conn->processes);
     /* Only the first slave of a node warns, for all slaves on it. */
-    if (js_allocator_locate(master->allocator, (unsigned)slave, &place) == 0 &&
-        place.index == 0 && (uint64_t)place.slaves * ready->slots > cores)
+    if (js_allocator_locate(master->allocator, slave, &place) == 0 &&
+        place.index == 0 && (uint64_t)place.slaves * conn->slots > place.cores)
         js_log(&master->config.log,
                "%" PRIu64 " slots on %s share %u core%s, so jobs will slow "
                "each other down: start no more slaves than there are cores "
                "(plus one rank for the master, which needs no core)",
-               (uint64_t)place.slaves * ready->slots, place.node->host, cores,
-               cores == 1 ? "" : "s");
+               (uint64_t)place.slaves * conn->slots, place.node->host,
+               place.cores, place.cores == 1 ? "" : "s");
     return 0;
+}
+
+int js_meeting_take_node(struct js_master *master,
+                         const struct js_message *message, struct js_err *err)
+{
+    unsigned slave = (unsigned)message->peer;
+    struct js_slave_conn *conn = &master->conns[slave];
+    const unsigned *ranks;
+    struct js_resources resources;
+    if (conn->state == JS_SLAVE_CONN_GONE)
+        return 0;
+    if (!conn->is_asked)
+        return js_err_set(err, "slave %u sent an unexpected NODE message",
+                          slave);
+    conn->is_asked = false;
+    if (js_wire_unpack_node(message->bytes, message->len, &resources) < 0)
+        return js_err_set(err, "slave %u sent an invalid NODE message", slave);
+    int rc = js_allocator_describe(master->allocator, slave, &resources);
+    js_resources_release(&resources);
+    if (rc < 0)
+        return js_master_no_memory(err);
+    /* Some slaves were ready earlier. */
+    size_t count = js_allocator_neighbours(master->allocator, slave, &ranks);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (master->conns[ranks[i]].state == JS_SLAVE_CONN_SET_UP &&
+            master->conns[ranks[i]].homes)
+            rc = meeting_enlist(master, ranks[i], err);
+    }
+    return rc;
+}
+
+/* The slave's silence counts from now on: READY is its first heartbeat. */
+static int meeting_take_ready(struct js_master *master, unsigned slave,
+                              const struct js_wire_ready *ready,
+                              struct js_err *err)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    struct js_location place;
+    if (conn->state != JS_SLAVE_CONN_SET_UP || conn->homes) {
+        free(ready->homes);
+        return js_err_set(err, "slave %u sent an unexpected READY message",
+                          slave);
+    }
+    if (ready->error[0]) {
+        js_log(&master->config.log, "slave %u on %s is left out: %s", slave,
+               js_master_host(master, slave), ready->error);
+        conn->state = JS_SLAVE_CONN_GONE;
+        free(ready->homes);
+        return js_meeting_miss(master, slave, err);
+    }
+    conn->homes = ready->homes;
+    conn->slots = ready->slots;
+    conn->home = ready->home;
+    conn->is_watched = master->config.setup.lease_ns > 0;
+    conn->answered_ns = master->listened_ns;
+    bool is_described =
+        js_allocator_locate(master->allocator, slave, &place) == 0 &&
+        place.cores > 0;
+    return is_described ? meeting_enlist(master, slave, err) : 0;
 }
 
 int js_meeting_take_ready(struct js_master *master,
@@ -282,24 +401,12 @@ int js_meeting_take_ready(struct js_master *master,
 {
     int slave = message->peer;
     struct js_wire_ready ready;
-    int rc = 0;
     /* It sent a GOODBYE before it received its set-up. */
     if (master->conns[slave].state == JS_SLAVE_CONN_GONE)
         return 0;
     if (js_wire_unpack_ready(message->bytes, message->len, &ready) < 0)
         return js_err_set(err, "slave %d sent an invalid READY message", slave);
-    if (master->conns[slave].state != JS_SLAVE_CONN_SET_UP) {
-        rc =
-            js_err_set(err, "slave %d sent an unexpected READY message", slave);
-    } else if (ready.error[0]) {
-        js_log(&master->config.log, "slave %d on %s is left out: %s", slave,
-               js_master_host(master, (unsigned)slave), ready.error);
-        master->conns[slave].state = JS_SLAVE_CONN_GONE;
-    } else {
-        rc = meeting_enlist(master, slave, &ready, err);
-    }
-    js_wire_release_ready(&ready);
-    return rc;
+    return meeting_take_ready(master, (unsigned)slave, &ready, err);
 }
 
 int js_meeting_take_cleared(struct js_master *master,

@@ -158,8 +158,7 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
 {
     struct js_wire_ready ready = {.slots = slave->queue.slot_count,
                                   .homes = slave->share.homes,
-                                  .home = slave->share.home,
-                                  .resources = slave->share.resources};
+                                  .home = slave->share.home};
     size_t len = strnlen(problem, sizeof(ready.error) - 1);
     memcpy(ready.error, problem, len);
     /* The lease begins with READY: the master counts from its arrival. */
@@ -171,6 +170,27 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
         slave_renew_lease(slave, slave->now_ns);
     return js_slave_post(slave, JS_TAG_READY,
                          js_wire_pack_ready(&slave->out, &ready), err);
+}
+
+/* Describes the node once it has been asked, and knows the node. */
+static int slave_describe(struct js_slave *slave, struct js_err *err)
+{
+    const struct js_resources *resources = &slave->share.resources;
+    if (!slave->must_describe || resources->core_count == 0)
+        return 0;
+    slave->must_describe = false;
+    return js_slave_post(slave, JS_TAG_NODE,
+                         js_resources_pack(&slave->out, resources), err);
+}
+
+static int slave_take_describe(struct js_slave *slave,
+                               const struct js_message *message,
+                               struct js_err *err)
+{
+    if (message->len > 0)
+        return js_err_set(err, "the master sent an invalid DESCRIBE message");
+    slave->must_describe = true;
+    return slave_describe(slave, err);
 }
 
 static int slave_set_up(struct js_slave *slave,
@@ -193,6 +213,8 @@ static int slave_set_up(struct js_slave *slave,
         return -1;
     if (js_slave_queue_init(&slave->queue, slave->share.slots) < 0)
         return js_slave_setup_no_memory(err);
+    if (slave_describe(slave, err) < 0)
+        return -1;
     return js_slave_jobs_configure_runner(slave, setup, err);
 }
 
@@ -365,6 +387,7 @@ typedef int (*slave_take_fn)(struct js_slave *slave,
 
 /* A tag without an entry here is one that only slaves send. */
 static const slave_take_fn slave_takers[JS_TAG_COUNT] = {
+    [JS_TAG_DESCRIBE] = slave_take_describe,
     [JS_TAG_SETUP] = slave_take_setup,
     [JS_TAG_TEXT] = slave_take_text,
     [JS_TAG_JOB] = js_slave_jobs_take_job,
@@ -401,7 +424,8 @@ static int slave_take_messages(struct js_slave *slave, struct js_err *err)
         /* By the first message after the SETUP, other runs can see what this
          * slave's jobs are bound to; its claim on the cores is not needed any
          * more. */
-        if (slave->is_set_up && slave->config.claim)
+        if (slave->is_set_up && slave->config.claim &&
+            message.tag != JS_TAG_DESCRIBE)
             js_fd_close(slave->config.claim);
         if (take(slave, &message, err) < 0)
             return -1;

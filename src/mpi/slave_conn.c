@@ -1,5 +1,6 @@
 #include "mpi/slave_conn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void js_slave_conn_release(struct js_slave_conn *conn)
@@ -9,6 +10,7 @@ void js_slave_conn_release(struct js_slave_conn *conn)
     js_buf_release(&conn->setup);
     js_buf_release(&conn->releases);
     js_buf_release(&conn->ends);
+    free(conn->homes);
 }
 
 static void slave_conn_enqueue(struct js_slave_conn *conn)

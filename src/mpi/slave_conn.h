@@ -9,7 +9,8 @@
  * long for a JOBS is sent in pieces, one unacknowledged piece at a time; so are
  * releases.
  *
- *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP --READY--> WORKING
+ *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP
+ *     SET_UP --READY, and a NODE from a slave of its node--> WORKING
  *     any --GOODBYE, or cannot work--> GONE (it still answers for its output)
  */
 #ifndef JS_MPI_SLAVE_CONN_H
@@ -78,7 +79,7 @@ struct js_slave_conn {
     struct js_node node;              /* valid from MET on */
     bool is_near;                     /* on the master's host */
     struct js_process_pair processes; /* valid from MET on */
-    uint32_t slots;                   /* valid from WORKING on, as is `home` */
+    uint32_t slots;                   /* valid from READY on, as is `home` */
     struct js_cpuset home;            /* the CPUs that its jobs are bound to */
     bool is_watched;     /* it sends heartbeats, and is lost when these cease */
     int64_t answered_ns; /* when it was last answered, in the master's
@@ -86,6 +87,9 @@ struct js_slave_conn {
     bool is_lost;        /* messages that still arrive from it are ignored */
     bool has_new_runner; /* named in `processes`; the slave waits until it
                             hears that this runner is on record */
+    bool is_asked;       /* to describe its node; it has not answered yet */
+    uint32_t *homes;     /* owned: those of its READY, until its node has been
+                            described; else NULL */
     enum js_slave_conn_clearing clearing;
 
     struct js_buf out; /* a message being packed: empty between two calls */

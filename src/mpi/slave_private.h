@@ -112,6 +112,7 @@ struct js_slave {
     int64_t orphans_ns;         /* when to check them again */
     int64_t run_ns;             /* average run time of recent jobs */
     bool is_set_up, is_retired, is_stopped, is_ending, is_traced;
+    bool must_describe;                /* its node, for all slaves there */
     enum js_stop_request stop_request; /* the last one that was obeyed */
     enum js_leaving leaving;           /* as the SHUTDOWN says */
     int64_t grace_ns;                  /* for jobs that are ended */

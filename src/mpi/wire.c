@@ -19,6 +19,7 @@ static const char *const tag_names[] = {
     [JS_TAG_SHUTDOWN] = "SHUTDOWN", [JS_TAG_GOODBYE] = "GOODBYE",
     [JS_TAG_KILL_JOB] = "KILL_JOB", [JS_TAG_CLEAR] = "CLEAR",
     [JS_TAG_CLEARED] = "CLEARED",   [JS_TAG_RUNNER] = "RUNNER",
+    [JS_TAG_DESCRIBE] = "DESCRIBE", [JS_TAG_NODE] = "NODE",
     [JS_TAG_FIN] = "FIN",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == JS_TAG_COUNT,
@@ -267,8 +268,7 @@ int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready)
     int rc = js_pack_u32(buf, ready->slots);
     for (uint32_t i = 0; rc == 0 && i < ready->slots; i++)
         rc = js_pack_u32(buf, ready->homes[i]);
-    if (rc < 0 || js_fields_pack(buf, JS_FIELDS(ready_fields), ready) < 0 ||
-        js_resources_pack(buf, &ready->resources) < 0)
+    if (rc < 0 || js_fields_pack(buf, JS_FIELDS(ready_fields), ready) < 0)
         return -1;
     return 0;
 }
@@ -285,19 +285,22 @@ int js_wire_unpack_ready(const void *bytes, size_t len,
     for (uint32_t i = 0; !cursor.bad && i < ret->slots; i++)
         ret->homes[i] = js_unpack_u32(&cursor);
     js_fields_unpack(&cursor, JS_FIELDS(ready_fields), ret);
-    js_resources_unpack(&cursor, &ret->resources);
     bool is_useless = ret->slots == 0 && !ret->error[0];
     if (js_cursor_end(&cursor) == 0 && !is_useless)
         return 0;
-    js_wire_release_ready(ret);
+    free(ret->homes);
+    ret->homes = NULL;
     return wire_bad_message();
 }
 
-void js_wire_release_ready(struct js_wire_ready *ready)
+int js_wire_unpack_node(const void *bytes, size_t len, struct js_resources *ret)
 {
-    free(ready->homes);
-    ready->homes = NULL;
-    js_resources_release(&ready->resources);
+    struct js_cursor cursor = js_cursor_of(bytes, len);
+    js_resources_unpack(&cursor, ret);
+    if (js_cursor_end(&cursor) == 0)
+        return 0;
+    js_resources_release(ret);
+    return -1;
 }
 
 /* ---------------------------------------------------------------- ACK */

@@ -7,8 +7,10 @@
  *
  *     slave                      master
  *     HELLO (version, node)  -->
+ *                            <-- DESCRIBE        one slave of each node
  *                            <-- TEXT... SETUP   its place, the environment
- *     READY (slots, cores, GPUs, memory) -->
+ *     NODE (cores, GPUs, memory) -->              if it was asked to DESCRIBE
+ *     READY (slots)          -->
  *                            <-- CLEAR           end what killed runs left
  *     CLEARED                -->                 it has been ended here
  *     RUNNER                 -->                 another runner than in HELLO
@@ -60,7 +62,7 @@
 
 /* Must be increased with any change of a layout below. A slave with another
  * version is refused. */
-enum { JS_WIRE_VERSION = 12 };
+enum { JS_WIRE_VERSION = 13 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -85,6 +87,8 @@ enum js_tag {
     JS_TAG_CLEAR,
     JS_TAG_CLEARED,
     JS_TAG_RUNNER,
+    JS_TAG_DESCRIBE,
+    JS_TAG_NODE,
     JS_TAG_FIN,
     JS_TAG_COUNT
 };
@@ -198,13 +202,11 @@ struct js_wire_setup {
 
 struct js_wire_ready {
     uint32_t slots;
-    uint32_t *homes;       /* the core of each slot. After unpacking,
-                              js_wire_release_ready() must free these and the
-                              resources */
+    uint32_t *homes;       /* the core of each slot, by its number in the NODE.
+                              After unpacking, it must be freed */
     struct js_cpuset home; /* the CPUs to which its jobs are bound, for all
                               slots */
-    struct js_resources resources; /* of its node, for all slaves on the node */
-    char error[1024];              /* why it cannot work, or "" */
+    char error[1024];      /* why it cannot work, or "" */
 };
 
 /* Counts are totals since the start, so that a lost or late ACK does no
@@ -260,7 +262,10 @@ int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready);
 int js_wire_unpack_ready(const void *bytes, size_t len,
                          struct js_wire_ready *ret);
 
-void js_wire_release_ready(struct js_wire_ready *ready);
+/* A NODE: the resources of the slave's node, for all slaves there. After
+ * unpacking they must be released. */
+int js_wire_unpack_node(const void *bytes, size_t len,
+                        struct js_resources *ret);
 
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack);
 int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret);

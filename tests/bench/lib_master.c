@@ -80,9 +80,16 @@ static void get_ready(struct loopback *link, int peer)
     uint32_t home = 0;
     struct js_wire_ready ready = {.slots = 1, .homes = &home};
     js_cpuset_add(&ready.home, 0);
-    js_resources_add_core(&ready.resources, &ready.home, 0, 0);
     js_wire_pack_ready(answer(link, peer, JS_TAG_READY), &ready);
-    js_resources_release(&ready.resources);
+}
+
+static void describe_node(struct loopback *link, int peer)
+{
+    struct js_resources resources = {0};
+    struct js_cpuset core = {{1}};
+    js_resources_add_core(&resources, &core, 0, 0);
+    js_resources_pack(answer(link, peer, JS_TAG_NODE), &resources);
+    js_resources_release(&resources);
 }
 
 static int post(void *self, int peer, enum js_tag tag, const void *bytes,
@@ -92,6 +99,8 @@ static int post(void *self, int peer, enum js_tag tag, const void *bytes,
     (void)err;
     if (tag == JS_TAG_JOBS)
         end_jobs(link, peer, bytes, len);
+    if (tag == JS_TAG_DESCRIBE)
+        describe_node(link, peer);
     if (tag == JS_TAG_SETUP)
         get_ready(link, peer);
     if (tag == JS_TAG_TEXT) {

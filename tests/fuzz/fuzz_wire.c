@@ -35,7 +35,18 @@ static void take_ready(const char *bytes, size_t len)
         return;
     look(ready.homes, ready.slots * sizeof(*ready.homes));
     look(ready.error, strlen(ready.error));
-    js_wire_release_ready(&ready);
+    free(ready.homes);
+}
+
+static void take_node(const char *bytes, size_t len)
+{
+    struct js_resources node;
+    if (js_wire_unpack_node(bytes, len, &node) < 0)
+        return;
+    look(node.cores, node.core_count * sizeof(*node.cores));
+    look(node.cpus, node.cpu_count * sizeof(*node.cpus));
+    look(node.gpus, node.gpu_count * sizeof(*node.gpus));
+    js_resources_release(&node);
 }
 
 static void look_at_text(const struct js_wire_job *job, const char *bytes)
@@ -131,6 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_setup(bytes, len);
     else if (tag == JS_TAG_READY)
         take_ready(bytes, len);
+    else if (tag == JS_TAG_NODE)
+        take_node(bytes, len);
     else if (tag == JS_TAG_JOB)
         take_job(bytes, len);
     else if (tag == JS_TAG_JOBS)

@@ -20,7 +20,9 @@
 #define js_master_host loop_master_host
 #define js_meeting_step loop_meeting_step
 #define js_meeting_take_hello loop_meeting_take_hello
+#define js_meeting_take_node loop_meeting_take_node
 #define js_meeting_take_ready loop_meeting_take_ready
+#define js_meeting_miss loop_meeting_miss
 #define js_meeting_take_cleared loop_meeting_take_cleared
 #define js_master_news_take loop_master_news_take
 #define js_master_news_check_heartbeats loop_master_news_check_heartbeats

@@ -176,6 +176,87 @@ static void test_a_slave_that_cannot_work(void)
     run_free(run);
 }
 
+/* ---------------------------------------------------------------- nodes */
+
+/* Slaves 2 and 3, and 4 and 5, share a node. */
+static struct run *run_of_three_nodes(void)
+{
+    struct run_config config = {.slaves = 5,
+                                .demo_jobs = 20,
+                                .demo_duration_ns = JS_NS_PER_S,
+                                .lease_ns = 2 * JS_NS_PER_S};
+    return run_new(&config);
+}
+
+static void test_a_node_is_described_once(void)
+{
+    struct run *run = run_of_three_nodes();
+    run_go(run);
+    expect_all_done(run, 20);
+    CU_ASSERT_EQUAL(run->result.slaves, 5);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_DESCRIBE), 3);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_NODE), 3);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_READY), 5);
+    run_free(run);
+}
+
+/* The slave that describes its node is stopped as soon as it has said HELLO. It
+ * is left out, and the one beside it is asked, which has been ready for long.
+ */
+static void test_a_slave_that_never_describes(void)
+{
+    struct run *run = run_of_three_nodes();
+    fake_net_stop(run->net, 2, FAKE_START_NS + 60 * JS_NS_PER_US,
+                  FAKE_START_NS + 70 * JS_NS_PER_S);
+    run_go(run);
+    expect_all_done(run, 20);
+    CU_ASSERT_EQUAL(run->result.slaves, 4);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    CU_ASSERT_TRUE(was_said(run, "slave 2 on n1 was not ready within 60 s"));
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_DESCRIBE), 4);
+    unsigned there = 0;
+    for (uint64_t id = 1; id <= 20; id++)
+        there += run->fates[id].slave == 3;
+    CU_ASSERT(there > 0);
+    run_free(run);
+}
+
+/* Its runner is lost at any moment of the set-up: the slave is left out, and
+ * its neighbour works. */
+static void test_a_slave_lost_before_it_describes(void)
+{
+    uint64_t again = 0;
+    for (int64_t at_us = 0; at_us < 2000; at_us += 25) {
+        struct run *run = run_of_three_nodes();
+        fake_runner_die_at(&run->seats[2].runner,
+                           FAKE_START_NS + at_us * JS_NS_PER_US);
+        run_go(run);
+        CU_ASSERT_EQUAL(run->result.end, JS_MASTER_DONE);
+        CU_ASSERT_EQUAL(run->finished, 20);
+        CU_ASSERT(run->result.slaves >= 4);
+        CU_ASSERT(since_start_ns(run) < 10 * JS_NS_PER_S);
+        again += fake_net_sent(run->net, JS_TAG_DESCRIBE) > 3;
+        run_free(run);
+    }
+    CU_ASSERT(again > 0);
+}
+
+/* Neither of the two answers: the second one is lost once it is ready. */
+static void test_a_node_that_nobody_describes(void)
+{
+    struct run *run = run_of_three_nodes();
+    fake_net_stop(run->net, 2, FAKE_START_NS + 60 * JS_NS_PER_US, JS_NEVER_NS);
+    fake_net_stop(run->net, 3, FAKE_START_NS + 10 * JS_NS_PER_S, JS_NEVER_NS);
+    run_go_without_lost(run);
+    expect_no_complaint(run);
+    expect_end(run, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, 20);
+    CU_ASSERT_EQUAL(run->result.slaves, 3);
+    CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT_TRUE(was_said(run, "slave 3 on n1.cluster has sent nothing for"));
+    run_free(run);
+}
+
 /* ---------------------------------------------------------------- runners */
 
 /* At any moment of the set-up: the other slave does all the work. */
@@ -620,6 +701,10 @@ static const struct unit_test tests[] = {
     {"late slaves", test_late_slaves},
     {"nobody shows up", test_nobody_shows_up},
     {"a slave that cannot work", test_a_slave_that_cannot_work},
+    {"a node is described once", test_a_node_is_described_once},
+    {"a slave that never describes", test_a_slave_that_never_describes},
+    {"a slave lost before it describes", test_a_slave_lost_before_it_describes},
+    {"a node that nobody describes", test_a_node_that_nobody_describes},
     {"a runner lost early", test_a_runner_lost_early},
     {"no runner is left, but output", test_no_runner_is_left_but_output},
     {"a lost runner", test_a_lost_runner},

@@ -55,18 +55,22 @@ static struct js_wire_setup sample_setup(void)
 }
 
 /* What it has is to be released. */
+static struct js_resources sample_node(void)
+{
+    struct js_resources node = {.mem_bytes = UINT64_C(40) << 30};
+    struct js_cpuset core = cpus_of("4");
+    CU_ASSERT_EQUAL(js_resources_add_core(&node, &core, 0, 0), 0);
+    core = cpus_of("5");
+    CU_ASSERT_EQUAL(js_resources_add_core(&node, &core, 1, 0), 0);
+    CU_ASSERT_EQUAL(js_resources_add_gpu(&node, "GPU-1", 0), 0);
+    return node;
+}
+
 static struct js_wire_ready sample_ready(void)
 {
     static uint32_t homes[] = {0, 1};
-    struct js_wire_ready ready = {
+    return (struct js_wire_ready){
         .slots = 2, .homes = homes, .home = cpus_of("4-5"), .error = ""};
-    struct js_cpuset core = cpus_of("4");
-    CU_ASSERT_EQUAL(js_resources_add_core(&ready.resources, &core, 0, 0), 0);
-    core = cpus_of("5");
-    CU_ASSERT_EQUAL(js_resources_add_core(&ready.resources, &core, 1, 0), 0);
-    CU_ASSERT_EQUAL(js_resources_add_gpu(&ready.resources, "GPU-1", 0), 0);
-    ready.resources.mem_bytes = UINT64_C(40) << 30;
-    return ready;
 }
 
 static struct js_wire_done sample_done(void)
@@ -124,8 +128,14 @@ static int pack_sample_setup(struct js_buf *buf)
 static int pack_sample_ready(struct js_buf *buf)
 {
     struct js_wire_ready ready = sample_ready();
-    int rc = js_wire_pack_ready(buf, &ready);
-    js_resources_release(&ready.resources);
+    return js_wire_pack_ready(buf, &ready);
+}
+
+static int pack_sample_node(struct js_buf *buf)
+{
+    struct js_resources node = sample_node();
+    int rc = js_resources_pack(buf, &node);
+    js_resources_release(&node);
     return rc;
 }
 
@@ -208,8 +218,18 @@ static int read_ready(const void *bytes, size_t len)
     if (js_wire_unpack_ready(bytes, len, &ready) < 0)
         return -1;
     CU_ASSERT_PTR_NOT_NULL(memchr(ready.error, '\0', sizeof(ready.error)));
-    js_wire_release_ready(&ready);
+    free(ready.homes);
     return 0;
+}
+
+static int read_node(const void *bytes, size_t len)
+{
+    struct js_resources node;
+    int rc = js_wire_unpack_node(bytes, len, &node);
+    for (uint32_t i = 0; rc == 0 && i < node.cpu_count; i++)
+        CU_ASSERT(node.cpus[i] < JS_CPUS_MAX);
+    js_resources_release(&node);
+    return rc;
 }
 
 static int read_ack(const void *bytes, size_t len)
@@ -272,6 +292,7 @@ static const struct kind {
 } kinds[] = {
     {"HELLO", pack_sample_hello, read_hello},
     {"SETUP", pack_sample_setup, read_setup},
+    {"NODE", pack_sample_node, read_node},
     {"READY", pack_sample_ready, read_ready},
     {"ACK", pack_sample_ack, read_ack},
     {"DONE", pack_sample_done, read_done},
@@ -459,13 +480,22 @@ static void test_ready(void)
     CU_ASSERT_EQUAL(out.slots, 2);
     CU_ASSERT_EQUAL(out.homes[1], 1);
     CU_ASSERT_TRUE(js_cpuset_equal(&out.home, &in.home));
-    CU_ASSERT_EQUAL(out.resources.core_count, 2);
-    CU_ASSERT_EQUAL(out.resources.cores[1].cache, 1);
-    CU_ASSERT_EQUAL(out.resources.mem_bytes, UINT64_C(40) << 30);
-    CU_ASSERT_STRING_EQUAL(out.resources.gpus[0].name, "GPU-1");
     CU_ASSERT_STRING_EQUAL(out.error, "");
-    js_wire_release_ready(&out);
-    js_resources_release(&in.resources);
+    free(out.homes);
+    js_buf_release(&buf);
+}
+
+static void test_node(void)
+{
+    struct js_buf buf = JS_BUF_INIT;
+    struct js_resources out;
+    CU_ASSERT_EQUAL(pack_sample_node(&buf), 0);
+    CU_ASSERT_EQUAL_FATAL(js_wire_unpack_node(buf.data, buf.len, &out), 0);
+    CU_ASSERT_EQUAL(out.core_count, 2);
+    CU_ASSERT_EQUAL(out.cores[1].cache, 1);
+    CU_ASSERT_EQUAL(out.mem_bytes, UINT64_C(40) << 30);
+    CU_ASSERT_STRING_EQUAL(out.gpus[0].name, "GPU-1");
+    js_resources_release(&out);
     js_buf_release(&buf);
 }
 
@@ -482,7 +512,7 @@ static void test_ready_for_nothing(void)
     CU_ASSERT_EQUAL(js_wire_pack_ready(&buf, &in), 0);
     CU_ASSERT_EQUAL_FATAL(js_wire_unpack_ready(buf.data, buf.len, &out), 0);
     CU_ASSERT_EQUAL(strlen(out.error), sizeof(out.error) - 1);
-    js_wire_release_ready(&out);
+    free(out.homes);
     js_buf_release(&buf);
 }
 
@@ -912,6 +942,7 @@ static const struct unit_test tests[] = {
     {"SETUP: values out of range", test_setup_values},
     {"CLEAR, CLEARED", test_clearing},
     {"RUNNER", test_processes},
+    {"NODE", test_node},
     {"READY", test_ready},
     {"READY for nothing", test_ready_for_nothing},
     {"READY with slots that are not there",
