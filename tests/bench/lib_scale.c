@@ -297,15 +297,8 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
 static int slave_turn(void *arg)
 {
     struct seat *seat = arg;
-    int rc = 0;
-    if (!seat->has_greeted) {
-        seat->has_greeted = true;
-        rc = js_slave_greet(seat->slave, &seat->err);
-    }
-    if (rc == 0)
-        rc = js_slave_turn(seat->slave, &seat->err);
-    if (rc == 0)
-        rc = js_slave_wait(seat->slave, &seat->err);
+    int rc =
+        fake_runner_slave_turn(seat->slave, &seat->has_greeted, &seat->err);
     if (rc < 0)
         print_line(seat->run, seat->err.text);
     return rc;

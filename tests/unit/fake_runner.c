@@ -35,6 +35,16 @@ void fake_runner_init(struct js_runner *runner, struct fake_net *net, int rank)
                                  .ready_ns = JS_NEVER_NS};
 }
 
+int fake_runner_slave_turn(struct js_slave *slave, bool *has_greeted,
+                           struct js_err *err)
+{
+    int rc = *has_greeted ? 0 : js_slave_greet(slave, err);
+    *has_greeted = true;
+    if (rc == 0)
+        rc = js_slave_turn(slave, err);
+    return rc == 0 ? js_slave_wait(slave, err) : rc;
+}
+
 void fake_runner_release(struct js_runner *runner)
 {
     free(runner->jobs);

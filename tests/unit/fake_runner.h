@@ -15,6 +15,7 @@
 #define JS_TESTS_FAKE_RUNNER_H
 
 #include "fake_link.h"
+#include "mpi/slave.h"
 #include "runner/runner.h"
 
 struct fake_job; /* in a slot */
@@ -59,6 +60,11 @@ void fake_runner_die_at(struct js_runner *runner, int64_t at_ns);
 /* True while the process of that job is there, whether the slave has been told
  * of its end or not. */
 bool fake_runner_is_running(const struct js_runner *runner, uint64_t id);
+
+/* One turn of a slave's process in a simulated network: it greets the master
+ * first, once. Returns 0, or -1 with *err. */
+int fake_runner_slave_turn(struct js_slave *slave, bool *has_greeted,
+                           struct js_err *err);
 
 /* Byte `at` of what job `id` writes to stream 0 or 1. */
 char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at);

@@ -291,17 +291,26 @@ static void test_no_runner_is_left_but_output(void)
     run_free(run);
 }
 
-static void test_a_lost_runner(void)
+/* 30 jobs; the runner of slave 1 is lost while both of its slots are busy. */
+static struct run *run_with_a_lost_runner(int slaves, bool has_successor)
 {
     char *jobs = lines_of("1 out=10", 30);
-    struct run_config config = {.slaves = 2, .slots = 2, .jobs = jobs};
+    struct run_config config = {.slaves = slaves, .slots = 2, .jobs = jobs};
     struct run *run = run_new(&config);
+    run->seats[1].runner.has_successor = has_successor;
     fake_runner_die_at(&run->seats[1].runner,
                        FAKE_START_NS + 5 * JS_NS_PER_S / 2);
     run_go(run);
     expect_all_done(run, 30);
     expect_output(run);
     CU_ASSERT_EQUAL(attempts_lost(run), 2);
+    free(jobs);
+    return run;
+}
+
+static void test_a_lost_runner(void)
+{
+    struct run *run = run_with_a_lost_runner(2, false);
     CU_ASSERT_TRUE(was_said(run, "slave 1 on n0: the process that starts"));
     unsigned again = 0;
     for (uint64_t id = 1; id <= 30; id++) {
@@ -311,7 +320,15 @@ static void test_a_lost_runner(void)
     }
     CU_ASSERT_EQUAL(again, 2);
     run_free(run);
-    free(jobs);
+}
+
+/* Nothing but what it ran is lost with a runner that can be replaced. */
+static void test_another_runner(void)
+{
+    struct run *run = run_with_a_lost_runner(1, true);
+    CU_ASSERT_EQUAL(run->parted, 0);
+    CU_ASSERT_TRUE(was_said(run, "one of them may be the cause"));
+    run_free(run);
 }
 
 /* The runner can be replaced. */
@@ -321,24 +338,6 @@ static struct run *run_with_successors(const struct run_config *config)
     for (int rank = 1; rank <= config->slaves; rank++)
         run->seats[rank].runner.has_successor = true;
     return run;
-}
-
-/* ... and nothing but what it ran is lost with it. */
-static void test_another_runner(void)
-{
-    char *jobs = lines_of("1 out=10", 30);
-    struct run_config config = {.slaves = 1, .slots = 2, .jobs = jobs};
-    struct run *run = run_with_successors(&config);
-    fake_runner_die_at(&run->seats[1].runner,
-                       FAKE_START_NS + 5 * JS_NS_PER_S / 2);
-    run_go(run);
-    expect_all_done(run, 30);
-    expect_output(run);
-    CU_ASSERT_EQUAL(attempts_lost(run), 2);
-    CU_ASSERT_EQUAL(run->parted, 0);
-    CU_ASSERT_TRUE(was_said(run, "one of them may be the cause"));
-    run_free(run);
-    free(jobs);
 }
 
 /* Whatever the slots, the company and the seed: the one that kills its runner
