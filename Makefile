@@ -98,11 +98,11 @@ LINTS := lint-format lint-includes lint-headers lint-symbols lint-statics \
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all deps deps-check deps-check-all deps-lint deps-coverage \
-	deps-valgrind deps-fuzz deps-bench deps-mpis \
+	deps-valgrind deps-fuzz deps-bench deps-mpis deps-smpi \
 	help run check check-unit check-suites check-system check-first check-files \
 	check-alone check-long check-long-files check-long-alone check-loaded \
 	check-mpis chaos valgrind \
-	fuzz helpers bench scale scale-full lint $(LINTS) \
+	fuzz helpers bench scale scale-full scale-smpi lint $(LINTS) \
 	coverage docs install uninstall clean FORCE
 
 # ---------------------------------------------------------------- packages
@@ -132,6 +132,7 @@ FUZZ_LIBRARY = $(shell $(FUZZ_CC) \
 NEED_FUZZ = clang:$(FUZZ_CC) \
 	libclang-rt-dev:$(if $(wildcard $(FUZZ_LIBRARY)),true,no-fuzzer)
 NEED_MPIS = debootstrap:/usr/sbin/debootstrap util-linux:unshare
+NEED_SMPI = libsimgrid-dev:$(SMPICC)
 NEED_BENCH = parallel:parallel findutils:xargs time:time
 
 # $(call missing,NEEDS): makes what of it is not here the shell's arguments.
@@ -199,6 +200,9 @@ deps-fuzz: deps
 ## deps-bench: ... bench
 deps-bench: deps
 	$(call install,$(NEED_BENCH))
+## deps-smpi: ... scale-smpi
+deps-smpi: deps
+	$(call install,$(NEED_SMPI))
 
 # ---------------------------------------------------------------- rules
 
@@ -482,6 +486,30 @@ scale: $(SCALE)
 ## scale-full: the same with up to 65,536 slaves and 1,203,200 slots
 scale-full: $(SCALE)
 	$(Q)$(SCALE) --full
+
+## scale-smpi: the same calls of MPI on 1,025 ranks, which SimGrid simulates
+# SMPI_SLAVES=16384 takes an hour and 10 GB.
+SMPICC ?= smpicc
+SMPI_SLAVES ?= 1024
+SMPI_OBJECTS := $(patsubst %.c,build/smpi/%.o,$(call found,src/base/*.c \
+	src/list/*.c src/sched/*.c src/node/*.c src/record/*.c src/mpi/*.c \
+	tests/unit/fake_runner.c tests/bench/smpi/smpi_run.c))
+build/smpi/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
+	$(call say,SMPICC,$<)
+	$(Q)mkdir -p $(@D) && $(SMPICC) $(LANGUAGE) -Itests \
+		-DSMPI_NO_OVERRIDE_MALLOC -include tests/bench/smpi/smpi.h \
+		-O2 -fPIC -MMD -MP -c $< -o $@
+build/smpi/smpi_run: $(SMPI_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(SMPICC) $^ $(HWLOC_LIBS) -lz -lxxhash -lm -o $@
+-include $(SMPI_OBJECTS:.o=.d)
+ifneq ($(shell command -v $(SMPICC))$(filter deps-smpi,$(MAKECMDGOALS)),)
+scale-smpi: build/smpi/smpi_run
+	$(Q)SMPI_SLAVES=$(SMPI_SLAVES) tests/bench/smpi/run $<
+else
+scale-smpi:
+	@echo 'skipped: there is no $(SMPICC) here (make deps-smpi)'
+endif
 
 ## coverage: which lines the tests reach
 coverage:

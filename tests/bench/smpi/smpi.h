@@ -1,0 +1,17 @@
+/*
+ * smpi.h - included before everything else when jobsched is compiled for
+ * SimGrid's SMPI. That replaces the clocks and sleeps, but no wait for
+ * descriptors: here it is a sleep, because simulated processes have none.
+ */
+#ifndef JS_TESTS_SMPI_H
+#define JS_TESTS_SMPI_H
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+int smpi_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *pause,
+               const sigset_t *mask);
+#define ppoll smpi_ppoll
+
+#endif
