@@ -10,8 +10,10 @@
 enum {
     UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes of output that readers have
                                          not taken */
-    LOOKS = 4,     /* checks for messages while all slaves have work */
-    PAUSES = 2000, /* pauses in the run time of a job */
+    TEXT_MAX = 1024 * 1024, /* bytes of text that a turn sends: MPI has a
+                                   copy until the slave has it */
+    LOOKS = 4,              /* checks for messages while all slaves have work */
+    PAUSES = 2000,          /* pauses in the run time of a job */
 };
 
 /* How often to check whether a stream has ended. */
@@ -93,6 +95,7 @@ void js_master_free(struct js_master *master)
     js_scheduler_free(master->scheduler);
     js_allocator_free(master->allocator);
     js_buf_release(&master->blame.names);
+    js_buf_release(&master->setup_text);
     free(master);
     errno = saved;
 }
@@ -378,7 +381,9 @@ static int master_pump(struct js_master *master, struct js_err *err)
     uint32_t inline_max =
         js_delivery_look(master->delivery).is_behind ? 0 : JS_WIRE_INLINE;
     struct js_slave_conn *conn;
-    while ((conn = js_slave_conn_next(&master->queue))) {
+    size_t text_bytes = master->queue.text_bytes;
+    while (master->queue.text_bytes - text_bytes < TEXT_MAX &&
+           (conn = js_slave_conn_next(&master->queue))) {
         if (js_slave_conn_pump(conn, inline_max, err) < 0)
             return -1;
     }
@@ -551,7 +556,9 @@ static int64_t master_deadline_ns(const struct js_master *master)
     const struct js_master_config *config = &master->config;
     int64_t until_ns = earlier_ns(
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
-    /* Jobs can be read at once. */
+    /* Text can be sent, or jobs read, at once. */
+    if (master->queue.first)
+        return master->now_ns;
     if (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
         !master->is_source_later && js_scheduler_wants_jobs(master->scheduler))
         return master->now_ns;

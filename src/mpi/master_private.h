@@ -66,6 +66,7 @@ struct js_master {
     struct js_allocator *allocator;
     struct js_slave_conn *conns; /* by rank; 0 is unused */
     struct js_slave_conn_queue queue;
+    struct js_buf setup_text; /* for all slaves */
     struct js_meeting meeting;
     struct js_master_blame blame;
     int64_t now_ns;

@@ -133,6 +133,8 @@ static void meeting_leave_out_before(struct js_master *master,
 static int meeting_send_setups(struct js_master *master, struct js_err *err)
 {
     meeting_leave_out_before(master, JS_SLAVE_CONN_MET);
+    if (js_wire_pack_setup_text(&master->setup_text, &master->config.setup) < 0)
+        return js_master_no_memory(err);
     for (int i = 1; i < master->link->size; i++) {
         struct js_wire_setup setup = master->config.setup;
         struct js_location place;
@@ -146,7 +148,8 @@ static int meeting_send_setups(struct js_master *master, struct js_err *err)
         setup.held = place.node->held;
         setup.quota_cores = place.node->quota_cores;
         if (meeting_ask_for_node(master, (unsigned)i, err) < 0 ||
-            js_slave_conn_set_up(&master->conns[i], &setup, err) < 0)
+            js_slave_conn_set_up(&master->conns[i], &setup, &master->setup_text,
+                                 err) < 0)
             return -1;
     }
     meeting_enter(master, JS_MEETING_SETTING_UP,

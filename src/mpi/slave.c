@@ -226,21 +226,20 @@ static int slave_take_setup(struct js_slave *slave,
 {
     struct js_wire_setup setup;
     struct js_err problem;
-    uint64_t len;
-    if (slave->is_set_up ||
-        js_wire_unpack_number(message->bytes, message->len, &len) < 0 ||
-        len != slave->text.len ||
-        js_wire_unpack_setup(slave->text.data, slave->text.len, &setup) < 0)
+    struct js_buf *kept = &slave->setup;
+    if (slave->is_set_up)
+        return js_err_set(err, "the master sent a second SETUP message");
+    if (js_buf_append(kept, message->bytes, message->len) < 0 ||
+        js_buf_append(kept, slave->text.data, slave->text.len) < 0)
+        return js_slave_setup_no_memory(err);
+    js_buf_release(&slave->text);
+    if (js_wire_unpack_setup(kept->data, kept->len, &setup) < 0)
         return js_err_set(err, "the master sent an invalid SETUP message");
     slave->is_set_up = true;
     slave->lease.silence_ns = 0;
-    if (slave->is_retired) {
-        js_buf_release(&slave->text);
+    if (slave->is_retired)
         return 0;
-    }
     int rc = slave_set_up(slave, &setup, &problem);
-    slave->setup = slave->text;
-    slave->text = (struct js_buf)JS_BUF_INIT;
     /* If this host lacks something, the master must know it; this process need
      * not die for it. */
     return rc < 0 ? js_slave_ready(slave, problem.text, err) : 0;

@@ -72,15 +72,17 @@ static int slave_conn_send_text(struct js_slave_conn *conn, struct js_err *err)
         return -1;
     conn->text_sent += len;
     conn->text_total += len;
+    conn->queue->text_bytes += len;
     return 0;
 }
 
 int js_slave_conn_set_up(struct js_slave_conn *conn,
-                         const struct js_wire_setup *setup, struct js_err *err)
+                         const struct js_wire_setup *setup,
+                         const struct js_buf *text, struct js_err *err)
 {
     if (js_wire_pack_setup(&conn->setup, setup) < 0)
         return js_master_no_memory(err);
-    slave_conn_begin_text(conn, conn->setup.data, conn->setup.len);
+    slave_conn_begin_text(conn, text->data, text->len);
     slave_conn_enqueue(conn);
     return 0;
 }
@@ -277,11 +279,11 @@ static int slave_conn_pump_jobs(struct js_slave_conn *conn, uint32_t inline_max,
         if (sent <= 0)
             return sent;
         if (conn->text && conn->state == JS_SLAVE_CONN_MET) {
-            int packed = js_wire_pack_number(&conn->out, conn->text_len);
+            rc = js_link_post(conn->link, conn->rank, JS_TAG_SETUP,
+                              &conn->setup, err);
             js_buf_release(&conn->setup);
             conn->text = NULL;
             conn->state = JS_SLAVE_CONN_SET_UP;
-            rc = js_slave_conn_post(conn, JS_TAG_SETUP, packed, err);
         } else if (conn->text && conn->outgoing_count > 0) {
             rc = slave_conn_send_first(conn, inline_max, err);
         } else if (conn->text) {

@@ -61,13 +61,14 @@ struct js_slave_conn;
  * queue that is all zero is empty. */
 struct js_slave_conn_queue {
     struct js_slave_conn *first, *last;
+    size_t text_bytes; /* of all texts sent so far */
 };
 
 /* Invariants:
  *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
  *    that were given but not sent, in the order of the calls.
- *  - `text` points into `setup` while state is MET, later to the text of
- *    outgoing[0]. While `text` is set, no other job is sent.
+ *  - `text` is the master's, for all slaves, while state is MET, later the
+ *    text of outgoing[0]. While `text` is set, no other job is sent.
  *  - The fields of `acknowledged` never decrease.
  *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs.
  *  - If js_slave_conn_pump() could send something, the connection is in the
@@ -104,7 +105,7 @@ struct js_slave_conn {
     uint64_t batches_sent;
     uint64_t batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent after each of
                                                    the last batches */
-    const char *text; /* the bytes of the setup or of a job's text; NULL:
+    const char *text; /* what goes before a SETUP, or a job's text; NULL:
                          none */
     size_t text_len, text_sent;
     struct js_buf setup;                 /* packed, until it is sent */
@@ -122,9 +123,11 @@ void js_slave_conn_release(struct js_slave_conn *conn);
 /* Every function below that sends returns 0, or -1 with *err if there is no
  * memory or the link has failed. */
 
-/* Prepares the SETUP for the slave; js_slave_conn_pump() sends it. */
+/* Prepares the SETUP for the slave, and its text (borrowed: it must stay until
+ * the connection is released); js_slave_conn_pump() sends both. */
 int js_slave_conn_set_up(struct js_slave_conn *conn,
-                         const struct js_wire_setup *setup, struct js_err *err);
+                         const struct js_wire_setup *setup,
+                         const struct js_buf *text, struct js_err *err);
 
 /* Gives the slave a job; js_slave_conn_pump() sends it. The connection takes
  * ownership of outgoing->allocation even on failure; the allocation must have

@@ -218,19 +218,28 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
 /* ---------------------------------------------------------------- SETUP */
 
 static const struct js_field setup_fields[] = {
-    JS_FIELD(struct js_wire_setup, slots),
     JS_FIELD(struct js_wire_setup, index),
     JS_FIELD(struct js_wire_setup, slaves),
-    JS_FIELD(struct js_wire_setup, gpus),
-    JS_FIELD(struct js_wire_setup, lease_ns),
     JS_FIELD(struct js_wire_setup, node_cpus),
     JS_FIELD(struct js_wire_setup, held),
     JS_FIELD(struct js_wire_setup, quota_cores),
 };
 
+static const struct js_field setup_text_fields[] = {
+    JS_FIELD(struct js_wire_setup, slots),
+    JS_FIELD(struct js_wire_setup, gpus),
+    JS_FIELD(struct js_wire_setup, lease_ns),
+};
+
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup)
 {
-    if (js_fields_pack(buf, JS_FIELDS(setup_fields), setup) < 0 ||
+    return js_fields_pack(buf, JS_FIELDS(setup_fields), setup);
+}
+
+int js_wire_pack_setup_text(struct js_buf *buf,
+                            const struct js_wire_setup *setup)
+{
+    if (js_fields_pack(buf, JS_FIELDS(setup_text_fields), setup) < 0 ||
         js_settings_pack(buf, &setup->settings) < 0 ||
         js_pack_bytes(buf, setup->environ, setup->environ_len) < 0)
         return -1;
@@ -242,6 +251,7 @@ int js_wire_unpack_setup(const void *bytes, size_t len,
 {
     struct js_cursor cursor = js_cursor_of(bytes, len);
     js_fields_unpack(&cursor, JS_FIELDS(setup_fields), ret);
+    js_fields_unpack(&cursor, JS_FIELDS(setup_text_fields), ret);
     js_settings_unpack(&cursor, &ret->settings);
     ret->environ = js_unpack_bytes(&cursor, &ret->environ_len);
     if (js_cursor_end(&cursor) < 0)

@@ -8,7 +8,7 @@
  *     slave                      master
  *     HELLO (version, node)  -->
  *                            <-- DESCRIBE        one slave of each node
- *                            <-- TEXT... SETUP   its place, the environment
+ *                            <-- TEXT... SETUP   the environment, its place
  *     NODE (cores, GPUs, memory) -->              if it was asked to DESCRIBE
  *     READY (slots)          -->
  *                            <-- CLEAR           end what killed runs left
@@ -42,7 +42,7 @@
  * were late or lost.
  *
  * A TEXT is a byte string in pieces. Each piece is sent when the one before it
- * has been acknowledged. The SETUP or JOB that follows gives the total length.
+ * has been acknowledged. The JOB that follows gives the total length.
  */
 #ifndef JS_MPI_WIRE_H
 #define JS_MPI_WIRE_H
@@ -62,7 +62,7 @@
 
 /* Must be increased with any change of a layout below. A slave with another
  * version is refused. */
-enum { JS_WIRE_VERSION = 13 };
+enum { JS_WIRE_VERSION = 14 };
 
 enum js_tag {
     JS_TAG_HELLO = 1,
@@ -183,17 +183,19 @@ struct js_wire_hello {
 
 /* Instructions for a slave. After unpacking, strings point into the message. */
 struct js_wire_setup {
-    uint32_t slots; /* 0: one for each core of the slave's part of the node */
+    /* In the SETUP: its place. */
     uint32_t index; /* which of the `slaves` slaves of its node this is */
     uint32_t slaves;
-    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: as many as it finds */
-    int64_t lease_ns; /* 0: none */
     struct js_cpuset node_cpus; /* CPUs of all processes of the run on its
                                    node */
     struct js_cpuset held;      /* the CPUs in node_cpus that slaves of other
                                    runs hold */
     uint32_t quota_cores; /* the CPU time, in cores, that the node allows all
                              its slaves together; 0: no limit */
+    /* In the TEXT before it, which is the same for all slaves. */
+    uint32_t slots;   /* 0: one for each core of the slave's part of the node */
+    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: as many as it finds */
+    int64_t lease_ns; /* 0: none */
     struct js_settings settings; /* for its jobs; the runner gets them as
                                     well */
     const char *environ;         /* "NAME=value", each followed by a NUL */
@@ -254,7 +256,10 @@ int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello);
 int js_wire_unpack_hello(const void *bytes, size_t len,
                          struct js_wire_hello *ret);
 
+/* Unpacked together: a SETUP, followed by the TEXT that came before it. */
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup);
+int js_wire_pack_setup_text(struct js_buf *buf,
+                            const struct js_wire_setup *setup);
 int js_wire_unpack_setup(const void *bytes, size_t len,
                          struct js_wire_setup *ret);
 
@@ -348,8 +353,8 @@ enum js_goodbye {
     JS_GOODBYE_COUNT
 };
 
-/* These messages hold one number: RECALL (jobs, at most), TIME_LIMIT, SETUP
- * (the length of a text), BEAT, KILL_JOB (a ticket), DRAIN (the grace for
+/* These messages hold one number: RECALL (jobs, at most), TIME_LIMIT,
+ * BEAT, KILL_JOB (a ticket), DRAIN (the grace for
  * running jobs, ns), SHUTDOWN, GOODBYE. */
 static inline int js_wire_pack_number(struct js_buf *buf, uint64_t number)
 {

@@ -431,6 +431,10 @@ static void open_master(struct run *run)
         .stop_request = stop_request,
         .request_arg = run,
     };
+    if (run->config.environ) {
+        config.setup.environ = run->config.environ->data;
+        config.setup.environ_len = run->config.environ->len;
+    }
     run->link = fake_net_link(run->net, 0);
     run->master = not_null(js_master_new(&config, &run->link));
 }

@@ -44,9 +44,10 @@ struct run_config {
     enum js_stop_request stop_request; /* ... what is wanted then */
     void (*in_turn)(void *arg);        /* called in each turn of the master */
     void *in_turn_arg;
-    int64_t commit_ns;     /* how long one takes; 0: it is done at once */
-    bool has_dead;         /* a run was killed before */
-    unsigned cut_enlisted; /* this slave once it takes part; 0: none */
+    int64_t commit_ns; /* how long one takes; 0: it is done at once */
+    bool has_dead;     /* a run was killed before */
+    const struct js_buf *environ; /* NULL: a small one */
+    unsigned cut_enlisted;        /* this slave once it takes part; 0: none */
     bool has_late_signals; /* a slave is asked to end a moment after its first
                               job has ended */
 };

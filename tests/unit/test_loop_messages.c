@@ -2,6 +2,7 @@
 #include "loop_run.h"
 #include "unit.h"
 
+#include "mpi/slave_conn.h"
 #include "rng.h"
 
 #include <fcntl.h>
@@ -349,6 +350,53 @@ static void test_a_slave_believes_nothing(void)
     expect_broken_slave(run, "text that is too long");
 }
 
+/* ---------------------------------------------------------------- setups */
+
+struct texts {
+    struct run *run;
+    uint64_t sent, most; /* TEXT messages, those of a turn */
+};
+
+static void count_texts(void *arg)
+{
+    struct texts *texts = arg;
+    uint64_t sent = fake_net_sent(texts->run->net, JS_TAG_TEXT);
+    if (sent - texts->sent > texts->most)
+        texts->most = sent - texts->sent;
+    texts->sent = sent;
+}
+
+/* The environment is there once for all slaves, and is not sent to all of them
+ * in one turn: MPI keeps a copy of what it has not sent. */
+static void test_a_large_environment(void)
+{
+    enum { VARIABLE = 100000, VARIABLES = 16, PIECES = 7, TURN_MAX = 4 };
+    struct js_buf environ = JS_BUF_INIT;
+    for (int i = 0; i < VARIABLES; i++)
+        js_buf_printf(&environ, "V%d=%0*d%c", i, VARIABLE, 0, '\0');
+    struct texts texts = {0};
+    struct run_config config = {.slaves = SLAVES_MAX,
+                                .demo_jobs = SLAVES_MAX,
+                                .environ = &environ,
+                                .in_turn = count_texts,
+                                .in_turn_arg = &texts};
+    struct run *run = texts.run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, SLAVES_MAX);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_TEXT), SLAVES_MAX * PIECES);
+    CU_ASSERT_EQUAL(texts.most, TURN_MAX);
+    /* What is kept for one slave. */
+    struct js_slave_conn_queue queue = {0};
+    struct js_slave_conn conn = {.queue = &queue, .link = &run->link};
+    const struct js_wire_setup setup = {
+        .slaves = 1, .environ = environ.data, .environ_len = environ.len};
+    CU_ASSERT_EQUAL(js_slave_conn_set_up(&conn, &setup, &environ, NULL), 0);
+    CU_ASSERT(conn.setup.len < 100);
+    js_slave_conn_release(&conn);
+    run_free(run);
+    js_buf_release(&environ);
+}
+
 static const struct unit_test tests[] = {
     {"output of every size", test_output_of_every_size},
     {"output of a lost runner", test_output_of_a_lost_runner},
@@ -356,6 +404,7 @@ static const struct unit_test tests[] = {
      test_nothing_comes_after_an_unread_job},
     {"a reader that stops for a while", test_a_reader_that_stops_for_a_while},
     {"releases go out one by one", test_releases_go_out_one_by_one},
+    {"a large environment", test_a_large_environment},
     {"the master hears nonsense", test_the_master_hears_nonsense},
     {"a slave hears nonsense", test_a_slave_hears_nonsense},
     {"a slave believes nothing", test_a_slave_believes_nothing},

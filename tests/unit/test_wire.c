@@ -122,7 +122,8 @@ static int pack_sample_hello(struct js_buf *buf)
 static int pack_sample_setup(struct js_buf *buf)
 {
     struct js_wire_setup setup = sample_setup();
-    return js_wire_pack_setup(buf, &setup);
+    int rc = js_wire_pack_setup(buf, &setup);
+    return rc < 0 ? -1 : js_wire_pack_setup_text(buf, &setup);
 }
 
 static int pack_sample_ready(struct js_buf *buf)
@@ -380,6 +381,7 @@ static void test_setup(void)
     struct js_buf buf = JS_BUF_INIT;
     struct js_wire_setup in = sample_setup(), out;
     CU_ASSERT_EQUAL(js_wire_pack_setup(&buf, &in), 0);
+    CU_ASSERT_EQUAL(js_wire_pack_setup_text(&buf, &in), 0);
     CU_ASSERT_EQUAL_FATAL(js_wire_unpack_setup(buf.data, buf.len, &out), 0);
     CU_ASSERT_EQUAL(out.slots, 4);
     CU_ASSERT_EQUAL(out.index, 2);
@@ -406,6 +408,7 @@ static void expect_setup(const struct js_wire_setup *setup, int expected)
     struct js_buf buf = JS_BUF_INIT;
     struct js_wire_setup out;
     CU_ASSERT_EQUAL(js_wire_pack_setup(&buf, setup), 0);
+    CU_ASSERT_EQUAL(js_wire_pack_setup_text(&buf, setup), 0);
     errno = 0;
     CU_ASSERT_EQUAL(js_wire_unpack_setup(buf.data, buf.len, &out), expected);
     CU_ASSERT_EQUAL(errno, expected < 0 ? EBADMSG : 0);
