@@ -110,8 +110,10 @@ struct jobsched_config {
     bool strict_mem;     /* the amount of memory that a job requests with
                             mem= also limits the data of each of its
                             processes */
-    const char *longest_first; /* the joblog of an earlier run; the jobs that
-                                  took longest there start first. NULL: none */
+    const char *longest_first; /* the joblog of an earlier run, or "auto": the
+                                  journal. Jobs that begin the longest chains,
+                                  by their run times there, start first. NULL:
+                                  none */
     bool show_map;             /* print which CPUs each slave owns */
     bool trace; /* print "Dispatch job: N", "Run job: N" and "Finished job:
                    N" on stdout */

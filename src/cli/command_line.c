@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "record/past_runs.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -244,6 +245,9 @@ static int command_line_check(const struct js_options *options,
                          options->action == JS_ACTION_REPORT;
     bool needs_journal =
         config->journal || config->fresh || config->retry != JOBSCHED_RETRY_ALL;
+    bool is_ordered_by_journal =
+        config->longest_first &&
+        strcmp(config->longest_first, JS_PAST_RUNS_AUTO) == 0;
     const struct {
         bool one, other;
         const char *problem;
@@ -269,6 +273,9 @@ static int command_line_check(const struct js_options *options,
         {config->no_journal && !config->joblog, is_plan,
          "--plan reads the journal, so it cannot be combined with "
          "--no-journal: name a joblog with --joblog instead"},
+        {config->no_journal, is_ordered_by_journal,
+         "--longest-first auto reads the journal, so it cannot be combined "
+         "with --no-journal: name a joblog instead"},
         {config->no_journal, reads_journal,
          "--status and --report read the journal, so they cannot be combined "
          "with --no-journal"},

@@ -342,9 +342,11 @@ static const struct js_options_row rows[] = {
      "enforce mem= as a limit on the data of each process",
      FLAG(config.strict_mem)},
     {"longest-first", "FILE", 0, JS_OF_RUN,
-     "start the longest jobs first; FILE is the joblog of\n"
-     "an earlier run",
-     TEXT(config.longest_first, "must be the name of a joblog")},
+     "start the longest jobs and chains first, by the run\n"
+     "times in FILE, the joblog of an earlier run; auto:\n"
+     "by those in the journal",
+     TEXT(config.longest_first,
+          "must be the name of a joblog, or auto for the journal")},
 
     {.help = "Resuming and stopping:"},
     {"journal", "FILE", 0, JS_OF_RUN,

@@ -16,17 +16,12 @@ enum {
     COMMAND_SHOWN = 60, /* bytes */
 };
 
-/* --longest-first is mentioned if it takes no more than this fraction of the
- * time. A smaller gain is no more than the difference between two runs of the
- * same list. */
-static const double worth_mentioning = 0.99;
-
 /* ---------------------------------------------------------------- the plan */
 
 /* The simulation's source of run times and order. */
 struct past {
     const struct js_past_runs *runs;
-    struct js_joblog_reader *order; /* for --longest-first; NULL: none */
+    struct js_past_runs *order; /* for --longest-first; NULL: these too */
 };
 
 static int64_t plan_run_ns(void *arg, const struct js_job *job)
@@ -38,7 +33,7 @@ static int64_t plan_run_ns(void *arg, const struct js_job *job)
 static int64_t plan_expected_ns(void *arg, const struct js_job *job)
 {
     const struct past *past = arg;
-    return js_joblog_reader_find(past->order, job->command, job->command_len);
+    return js_past_runs_match_ns(past->order, job);
 }
 
 /* A journal says how many slots a host had, but nothing about its memory, which
@@ -64,9 +59,19 @@ int js_plan_make(const struct js_plan_config *config, struct js_plan *ret,
 {
     const struct jobsched_config *options = config->options;
     struct past past = {.runs = config->past_runs};
+    const char *order = options->longest_first;
     *ret = (struct js_plan){0};
-    if (options->longest_first &&
-        !(past.order = js_joblog_reader_load(options->longest_first, err)))
+    bool is_auto = order && strcmp(order, JS_PAST_RUNS_AUTO) == 0;
+    char *journal = NULL;
+    /* Run times from a journal are those that "auto" stands for. */
+    if (is_auto && js_past_runs_look(config->past_runs).registry)
+        order = NULL;
+    else if (is_auto && !(journal = js_options_journal(options, "", err)))
+        return -1;
+    if (order)
+        past.order = js_past_runs_for_order(order, journal, false, err);
+    free(journal);
+    if (order && !past.order)
         return -1;
     struct js_whatif_config whatif = {
         .list = config->list,
@@ -81,7 +86,7 @@ int js_plan_make(const struct js_plan_config *config, struct js_plan *ret,
     plan_describe_hosts(config, &whatif);
     ret->is_mem_counted = whatif.host_mem_bytes > 0;
     int rc = js_whatif_make(&whatif, &ret->whatif, err);
-    js_joblog_reader_free(past.order);
+    js_past_runs_free(past.order);
     return rc;
 }
 
@@ -235,10 +240,11 @@ static void plan_put_end(struct plan_page *page)
         JS_COUNTED(choice->slots, "slot"), JS_DURATION(choice->makespan_ns),
         JS_COUNT(JS_WHATIF_PERCENT), JS_TEXT("%"),
         JS_COUNTED(whatif->rows[0].slots, "slot"));
-    if ((double)whatif->longest_first_ns <=
-        worth_mentioning * (double)choice->makespan_ns)
-        SAY(page, "with --longest-first it takes %\n",
-            JS_DURATION(whatif->longest_first_ns));
+    SAY(page,
+        "there the list takes % in its own order, and % with "
+        "--longest-first\n",
+        JS_DURATION(whatif->list_order_ns),
+        JS_DURATION(whatif->longest_first_ns));
 }
 
 /* Appends whole lines. Returns 0, or -1 with errno ENOMEM. */
@@ -310,6 +316,7 @@ static int plan_put_json(const struct js_whatif *whatif,
     js_json_real(&json, "work_core_hours", plan_core_hours(whatif));
     plan_json_rows(&json, whatif);
     js_json_count(&json, "sensible", whatif->rows[whatif->choice].slots);
+    js_json_seconds(&json, "list_order", whatif->list_order_ns);
     js_json_seconds(&json, "longest_first", whatif->longest_first_ns);
     plan_json_critical_path(&json, whatif);
     js_json_close_object(&json);

@@ -717,6 +717,58 @@ void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret)
     ret->width = graph->depths.width;
 }
 
+/* Returns the job that a longest path goes on with, or 0. `behind` is such a
+ * job behind the next `wait` line. A job that takes no time belongs to no path.
+ */
+static uint64_t graph_find_longest_after(const struct js_graph *graph,
+                                         const struct js_graph_path *paths,
+                                         uint64_t id, uint64_t behind)
+{
+    const struct node *node = js_idmap_get(&graph->nodes, id);
+    int64_t longest_ns = behind ? paths[behind - 1].length_ns : 0;
+    uint64_t longest = behind;
+    for (const struct edge *e = node ? node->children.first : NULL; e;
+         e = e->next) {
+        if (paths[e->child->id - 1].length_ns > longest_ns) {
+            longest = e->child->id;
+            longest_ns = paths[longest - 1].length_ns;
+        }
+    }
+    return longest;
+}
+
+/* A job can only wait for jobs before it. So backwards, all that can follow a
+ * job has its path already. */
+void js_graph_find_paths(const struct js_graph *graph,
+                         struct js_graph_path *paths, uint64_t count,
+                         int64_t gap_ns)
+{
+    static const uint64_t first_of_epoch = UINT64_MAX;
+    uint64_t behind = 0, longest = 0; /* behind the next `wait` line, and before
+                                         it so far */
+    for (uint64_t id = 1; id <= count; id++)
+        paths[id - 1].next = 0;
+    for (const struct epoch *epoch = graph->open->next; epoch;
+         epoch = epoch->next)
+        paths[epoch->held.first->first - 1].next = first_of_epoch;
+    for (uint64_t id = count; id > 0; id--) {
+        struct js_graph_path *path = &paths[id - 1];
+        bool is_first = path->next == first_of_epoch;
+        int64_t *ns = &path->length_ns;
+        path->next = graph_find_longest_after(graph, paths, id, behind);
+        if (path->next &&
+            (__builtin_add_overflow(*ns, gap_ns, ns) ||
+             __builtin_add_overflow(*ns, paths[path->next - 1].length_ns, ns)))
+            *ns = INT64_MAX;
+        if (!longest || *ns >= paths[longest - 1].length_ns)
+            longest = id;
+        if (is_first) {
+            behind = longest;
+            longest = 0;
+        }
+    }
+}
+
 uint64_t js_graph_steps(const struct js_graph *graph)
 {
     return graph->steps;

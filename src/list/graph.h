@@ -148,6 +148,25 @@ struct js_graph_shape {
 };
 void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
 
+/*
+ * The longest path that begins with a job: the job itself, and then jobs of
+ * which each waits for the one before it, for itself or behind a `wait` line.
+ */
+struct js_graph_path {
+    int64_t length_ns; /* from the start of the job to the end of the last */
+    uint64_t next;     /* the second job of the path; 0: none */
+};
+
+/*
+ * Finds these paths for the jobs 1 to `count`, which must be all jobs of the
+ * graph; none has ended. The path of job `id` is paths[id - 1]; the caller has
+ * set its length_ns to the run time of that job. gap_ns passes between two jobs
+ * of a path. What does not fit becomes INT64_MAX.
+ */
+void js_graph_find_paths(const struct js_graph *graph,
+                         struct js_graph_path *paths, uint64_t count,
+                         int64_t gap_ns);
+
 /* Returns how many edges, nodes and ranges of ids all calls so far have
  * examined. This number must not grow faster than the number of jobs and edges.
  * For tests. */

@@ -50,6 +50,8 @@ struct js_job {
     struct js_request request;
     int64_t timeout_ns;  /* 0: the run's default */
     int64_t expected_ns; /* its run time in an earlier run; -1: unknown */
+    int64_t path_ns;     /* from its start to the end of the longest path that
+                            begins with it (list/paths.h); 0: unknown */
     enum js_job_kind kind;
     uint32_t attempt; /* 1 for the first run */
     uint32_t lost;    /* earlier attempts that, as far as is known, were not its

@@ -410,6 +410,11 @@ void js_source_each_need(const struct js_source *source,
         js_list_each_need(source->list, visit, arg);
 }
 
+const struct js_list *js_source_list(const struct js_source *source)
+{
+    return source->list;
+}
+
 bool js_source_is_stream(const struct js_source *source)
 {
     return source->kind == SOURCE_STREAM;

@@ -124,6 +124,9 @@ void js_source_each_need(const struct js_source *source,
                                        const struct js_request *request),
                          void *arg);
 
+/* The list that the jobs come from; NULL: they do not come from a list. */
+const struct js_list *js_source_list(const struct js_source *source);
+
 bool js_source_is_stream(const struct js_source *source);
 
 /* The descriptor to poll for POLLIN after JS_SOURCE_LATER. -1: try again after

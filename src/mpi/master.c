@@ -155,8 +155,7 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
             js_job_free(job);
             return 0;
         }
-        job->expected_ns = js_joblog_reader_find(
-            master->config.runtimes, job->command, job->command_len);
+        js_paths_set(master->config.paths, job);
         master->accepted++;
         if (js_scheduler_add(master->scheduler, job) < 0)
             return js_master_no_memory(err);

@@ -12,10 +12,10 @@
 
 #include "base/err.h"
 #include "base/lifeline.h"
+#include "list/paths.h"
 #include "list/source.h"
 #include "mpi/link.h"
 #include "node/signals.h"
-#include "record/joblog.h"
 #include "record/recorder.h"
 #include "sched/scheduler.h"
 
@@ -48,8 +48,8 @@ struct js_master_config {
     int *claim;          /* a descriptor, closed when other runs can see
                             which CPUs the slaves are bound to; NULL: none */
     struct js_source *source;
-    const struct js_joblog_reader *runtimes; /* gives the expected run times
-                                                of jobs; NULL: none are known */
+    const struct js_paths *paths; /* how long jobs are expected to run; NULL:
+                                     nobody knows */
     struct js_recorder *recorder;
     struct js_log log;
     struct js_lifeline *lifeline; /* its messages wake the master; NULL: none */

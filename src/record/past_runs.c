@@ -10,9 +10,10 @@
 
 enum { WAIT_QUARTILES = 4 }; /* gaps longer than this many are not gaps */
 
-/* A joblog gives only run times; then everything else is zero. */
+/* A joblog gives only run times; then everything else is zero. If nothing is
+ * known, all is zero. */
 struct js_past_runs {
-    struct js_journal_model *model;     /* NULL: of a joblog */
+    struct js_journal_model *model;     /* NULL: of a joblog, or nothing */
     struct js_journal_model *own_model; /* the same, if it is ours to free */
     struct js_joblog_reader *joblog;
     int64_t gap_ns;
@@ -213,6 +214,23 @@ struct js_past_runs *js_past_runs_from_joblog(const char *path,
     return NULL;
 }
 
+struct js_past_runs *js_past_runs_for_order(const char *longest_first,
+                                            const char *journal, bool is_fresh,
+                                            struct js_err *err)
+{
+    if (strcmp(longest_first, JS_PAST_RUNS_AUTO) != 0)
+        return js_past_runs_from_joblog(longest_first, err);
+    struct js_past_runs *past_runs = js_past_runs_from_journal(journal, err);
+    if (past_runs)
+        js_registry_rewind(js_past_runs_look(past_runs).registry);
+    if (past_runs || (errno != ENOENT && !(is_fresh && errno == EBADMSG)))
+        return past_runs;
+    past_runs = calloc(1, sizeof(*past_runs));
+    if (!past_runs)
+        js_err_errno(err, "cannot read %s", journal);
+    return past_runs;
+}
+
 void js_past_runs_free(struct js_past_runs *past_runs)
 {
     if (!past_runs)
@@ -252,17 +270,33 @@ static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
     return sum_ns;
 }
 
+static int64_t past_runs_find(const struct js_past_runs *past_runs, uint64_t id)
+{
+    struct js_journal_model_job known;
+    if (id == 0 || id > js_journal_model_look(past_runs->model).jobs)
+        return -1;
+    js_journal_model_job(past_runs->model, id, &known);
+    return sum_attempts(past_runs->model, known.latest);
+}
+
 int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
                             const struct js_job *job)
 {
-    struct js_journal_model_job known;
-    if (past_runs->joblog)
-        return js_joblog_reader_find(past_runs->joblog, job->command,
-                                     job->command_len);
-    if (job->id == 0 || job->id > js_journal_model_look(past_runs->model).jobs)
-        return -1;
-    js_journal_model_job(past_runs->model, job->id, &known);
-    return sum_attempts(past_runs->model, known.latest);
+    if (past_runs->model)
+        return past_runs_find(past_runs, job->id);
+    return js_joblog_reader_find(past_runs->joblog, job->command,
+                                 job->command_len);
+}
+
+int64_t js_past_runs_match_ns(struct js_past_runs *past_runs,
+                              const struct js_job *job)
+{
+    if (!past_runs->model)
+        return js_past_runs_run_ns(past_runs, job);
+    struct js_identity identity = js_identity_of(job);
+    struct js_registry *registry =
+        js_journal_model_look(past_runs->model).registry;
+    return past_runs_find(past_runs, js_registry_match(registry, &identity));
 }
 
 /* The job's run time was measured with these cores, whatever the list asks for

@@ -15,6 +15,7 @@
 #include "list/registry.h"
 #include "record/journal_model.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct js_past_runs;
@@ -28,6 +29,18 @@ struct js_past_runs *js_past_runs_from_model(struct js_journal_model *model,
                                              struct js_err *err);
 struct js_past_runs *js_past_runs_from_joblog(const char *path,
                                               struct js_err *err);
+
+/* The value of --longest-first that stands for the list's own journal. */
+#define JS_PAST_RUNS_AUTO "auto"
+
+/*
+ * Reads what --longest-first names: a joblog, or JS_PAST_RUNS_AUTO. Before the
+ * first run there is no journal, and nothing is known; the same goes for a
+ * damaged one that this run is about to set aside.
+ */
+struct js_past_runs *js_past_runs_for_order(const char *longest_first,
+                                            const char *journal, bool is_fresh,
+                                            struct js_err *err);
 void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
 
 /*
@@ -37,6 +50,11 @@ void js_past_runs_free(struct js_past_runs *past_runs); /* NULL is allowed */
  */
 int64_t js_past_runs_run_ns(const struct js_past_runs *past_runs,
                             const struct js_job *job);
+
+/* Does the same for a job that has another journal's id, or none. Finds it by
+ * its identity: of jobs that do the same, the first call gets the first. */
+int64_t js_past_runs_match_ns(struct js_past_runs *past_runs,
+                              const struct js_job *job);
 
 /* Returns how many cores the job had when it last ran, or 1 if nobody knows. */
 uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id);

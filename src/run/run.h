@@ -18,6 +18,7 @@
 #include "base/lifeline.h"
 #include "base/terminal.h"
 #include "jobsched.h"
+#include "list/paths.h"
 #include "list/registry.h"
 #include "list/resume.h"
 #include "list/source.h"
@@ -29,6 +30,7 @@
 #include "record/joblog.h"
 #include "record/journal.h"
 #include "record/outdir.h"
+#include "record/past_runs.h"
 #include "record/recorder.h"
 #include "runner/runner.h"
 
@@ -99,7 +101,9 @@ struct js_run {
                                      none */
     struct js_resume resume;      /* valid while there is a registry */
     struct js_source *source;
-    struct js_joblog_reader *runtimes; /* NULL: none are known */
+    struct js_past_runs *past_runs; /* NULL: none are known, or `paths` has
+                                       all that is needed of them */
+    struct js_paths *paths;         /* NULL: nothing is known about jobs */
 
     /* Outputs. */
     struct js_outdir *outdir;     /* NULL: there is none */

@@ -50,8 +50,7 @@ static int check_describe_part(const struct js_allocator *allocator,
 static void check_accept(void *arg, struct js_job *job)
 {
     const struct dry_run *dry_run = arg;
-    job->expected_ns = js_joblog_reader_find(dry_run->run->runtimes,
-                                             job->command, job->command_len);
+    js_paths_set(dry_run->run->paths, job);
     job->duration_ns = 2 * JS_SCHEDULER_AHEAD_NS;
 }
 

@@ -361,12 +361,50 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
     return run->joblog ? 0 : -1;
 }
 
+static int64_t run_find_run_time(void *arg, const struct js_job *job)
+{
+    return js_past_runs_match_ns(arg, job);
+}
+
+/* Reads the run times by which --longest-first orders jobs. A journal that is
+ * about to be set aside is still in its place. */
+static int run_find_paths(struct js_run *run, struct js_err *err)
+{
+    const struct jobsched_config *config = run->config;
+    const char *from = config->longest_first;
+    const struct js_list *list = js_source_list(run->source);
+    if (strcmp(from, JS_PAST_RUNS_AUTO) == 0 && !run->journal)
+        return js_err_set(err,
+                          "--longest-first auto takes run times from the "
+                          "journal, and this run has none: name one with "
+                          "--journal, or the joblog of an earlier run with "
+                          "--longest-first FILE");
+    if (run->rank && js_file_fd_of(from) > STDERR_FILENO)
+        return js_err_set(err,
+                          "--longest-first %s: mpirun does not pass on open "
+                          "files: name a file",
+                          from);
+    run->past_runs = js_past_runs_for_order(
+        from, run->journal ? js_journal_look(run->journal).path : NULL,
+        config->fresh, err);
+    if (!run->past_runs)
+        return -1;
+    const struct js_paths_config paths = {.run_ns = run_find_run_time,
+                                          .arg = run->past_runs};
+    run->paths = js_paths_new(list, NULL, &paths, err);
+    /* A journal of a million jobs takes 150 MB. */
+    if (list) {
+        js_past_runs_free(run->past_runs);
+        run->past_runs = NULL;
+    }
+    return run->paths ? 0 : -1;
+}
+
 /* Opens everything that may fail because of the user's input. The joblog comes
  * last: opening it may empty it, so everything else must be correct by then. */
 int js_run_files_open(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
-    const char *past_runs = config->longest_first;
     struct js_resume *resume = run->journal ? &run->resume : NULL;
     if (config->job_file) {
         run_open_list(run, err);
@@ -378,12 +416,7 @@ int js_run_files_open(struct js_run *run, struct js_err *err)
     }
     if (!run->source)
         return -1;
-    if (past_runs && run->rank && js_file_fd_of(past_runs) > STDERR_FILENO)
-        return js_err_set(err,
-                          "--longest-first %s: mpirun does not pass on open "
-                          "files: name a file",
-                          past_runs);
-    if (past_runs && !(run->runtimes = js_joblog_reader_load(past_runs, err)))
+    if (config->longest_first && run_find_paths(run, err) < 0)
         return -1;
     if (config->action != JOBSCHED_RUN && js_source_is_stream(run->source))
         return js_err_set(err, "--check and --dry-run need a regular file, not "

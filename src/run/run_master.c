@@ -86,7 +86,7 @@ static int run_open_master(struct js_run *run, struct js_link *link,
         .meeting_ns = js_run_config_meeting_ns(run->config),
         .quiet_ns = run->journal ? js_journal_look(run->journal).quiet_ns : 0,
         .source = run->source,
-        .runtimes = run->runtimes,
+        .paths = run->paths,
         .recorder = &run->recorder,
         .log = run->recorder.console.log,
         .lifeline = run->launcher.lifeline,
@@ -132,7 +132,8 @@ void js_run_master_close(struct js_run *run)
     js_outdir_close(run->outdir);
     js_journal_close(run->journal);
     js_registry_free(run->registry);
-    js_joblog_reader_free(run->runtimes);
+    js_paths_free(run->paths);
+    js_past_runs_free(run->past_runs);
     js_source_free(run->source);
     js_topo_free(run->topo);
     js_buf_release(&run->environ);

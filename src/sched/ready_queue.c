@@ -15,10 +15,11 @@ static bool ready_queue_is_before(const struct js_ready_queue *ready,
         return a->priority > b->priority;
     if (ready->longest_first) {
         /* A job with an unknown run time goes first: it may be a long one. */
-        int64_t a_ns = a->expected_ns < 0 ? INT64_MAX : a->expected_ns;
-        int64_t b_ns = b->expected_ns < 0 ? INT64_MAX : b->expected_ns;
-        if (a_ns != b_ns)
-            return a_ns > b_ns;
+        bool is_a_unknown = a->expected_ns < 0;
+        if (is_a_unknown != (b->expected_ns < 0))
+            return is_a_unknown;
+        if (a->path_ns != b->path_ns)
+            return a->path_ns > b->path_ns;
     }
     return a->seq < b->seq;
 }

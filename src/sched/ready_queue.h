@@ -17,7 +17,7 @@
 
 /* ------------------------------------------------- for a round */
 
-/* A queue by priority (higher first), run time and place in the input; see
+/* A queue by priority (higher first), longest path and place in the input; see
  * sched/scheduler.h. A job that arrives in this order, as in most job files,
  * takes constant time. */
 struct js_ready_queue {

@@ -73,6 +73,9 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     scheduler->held = (struct js_idmap)JS_IDMAP_OF(struct js_job, seq, next);
     scheduler->config = *config;
     scheduler->config.is_ordered |= config->longest_first;
+    /* A dispatched job goes before all that become ready after it. */
+    if (config->longest_first && !config->barrier)
+        scheduler->config.round_size = 1;
     scheduler->failures = config->failed_before;
     scheduler->graph = graph;
     scheduler->allocator = allocator;

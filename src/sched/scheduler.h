@@ -17,14 +17,16 @@
  *     ASSIGNED --a slave on another of its nodes is lost--> its own slave must
  *         end it (JS_SCHEDULER_END); then DISPATCHED, with the next attempt
  *
- * Order. Jobs with a higher priority come first. With longest_first, the
- * longest known run time comes next (jobs with an unknown run time precede all
- * others). The rest follow the order of the input.
+ * Order. Jobs with a higher priority come first. With longest_first, the job
+ * with the longest path comes next: its own run time, and that of what must
+ * come after it (jobs with an unknown run time precede all others). The rest
+ * follow the order of the input.
  *
  * Rounds. A round is the next round_size READY jobs, or fewer if there are no
- * more. It opens when some slave has room that no dispatched job can use. With
- * a barrier, every job dispatched before must have ended as well, retries
- * included.
+ * more; with longest_first and no barrier it is one job, so that a job with a
+ * longer path can still go first when it becomes READY. It opens when some
+ * slave has room that no dispatched job can use. With a barrier, every job
+ * dispatched before must have ended as well, retries included.
  *
  * Room. A plain job (one core, nothing else) goes to any slave with a free
  * slot. While jobs are short, a slave whose slots all run plain jobs may be

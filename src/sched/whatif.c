@@ -1,7 +1,7 @@
 #include "sched/whatif.h"
 
 #include "base/buf.h"
-#include "base/heap.h"
+#include "list/paths.h"
 #include "list/resume.h"
 #include "list/source.h"
 #include "sched/allocator.h"
@@ -17,139 +17,6 @@ static const double path_reached = 1.01;
 
 static const double ns_per_hour = 3600e9;
 
-static const char path_failed[] = "cannot compute the longest chain";
-
-/* ---------------------------------------------------------------- path */
-
-/* The end of a job in the search for the critical path. */
-struct path_end {
-    int64_t at_ns;
-    uint64_t order; /* orders ends at the same time by their starts */
-    uint64_t seq;
-};
-
-/* Plays the list on unlimited slots: a job begins when the last of the jobs it
- * waits for ends, so the run ends with the critical path. */
-struct path_search {
-    struct js_source *source;
-    const struct js_critical_path_config *config;
-    struct js_heap ends; /* struct path_end */
-    uint64_t begun;
-    struct js_buf causes; /* uint64_t by seq - 1: the job whose end let this one
-                             begin, or 0 */
-    struct path_end last; /* the job that ended last, or the first of several */
-};
-
-static bool path_is_before(const void *a, const void *b, const void *arg)
-{
-    const struct path_end *one = a, *other = b;
-    (void)arg;
-    return one->at_ns != other->at_ns ? one->at_ns < other->at_ns
-                                      : one->order < other->order;
-}
-
-static int path_begin(struct path_search *search, uint64_t seq, int64_t at_ns)
-{
-    struct path_end end = {.order = search->begun++, .seq = seq};
-    /* The times come from a file, so they may add up to anything. */
-    if (__builtin_add_overflow(at_ns, search->config->run_ns[seq - 1],
-                               &end.at_ns)) {
-        errno = EOVERFLOW;
-        return -1;
-    }
-    return js_heap_put(&search->ends, sizeof(end), &end, path_is_before, NULL);
-}
-
-/* Begins jobs only once all are in the graph. Otherwise a job that waits could
- * be added after the job that it waits for has ended. */
-static int path_begin_first(struct path_search *search, struct js_err *err)
-{
-    struct js_job *job;
-    enum js_source_state state;
-    while ((state = js_source_next(search->source, &job, err)) ==
-           JS_SOURCE_JOB) {
-        uint64_t seq = job->seq;
-        bool is_waiting = job->is_waiting;
-        size_t known = search->causes.len / sizeof(uint64_t);
-        js_job_free(job);
-        if (!js_buf_extend(&search->causes, (seq - known) * sizeof(uint64_t)))
-            return js_err_errno(err, "%s", path_failed);
-        memset(search->causes.data + known * sizeof(uint64_t), 0,
-               (seq - known) * sizeof(uint64_t));
-        if (!is_waiting && path_begin(search, seq, 0) < 0)
-            return js_err_errno(err, "%s", path_failed);
-    }
-    return state == JS_SOURCE_END ? 0 : -1;
-}
-
-static int path_begin_others(struct path_search *search)
-{
-    struct js_graph *graph = js_source_graph(search->source);
-    uint64_t *causes = (void *)search->causes.data;
-    struct path_end end;
-    while (
-        js_heap_take(&search->ends, sizeof(end), &end, path_is_before, NULL)) {
-        uint64_t seq;
-        int64_t next_ns;
-        /* Jobs that take no time must count too. */
-        if (end.at_ns > search->last.at_ns || search->last.seq == 0)
-            search->last = end;
-        js_graph_ended(graph, end.seq, true);
-        while ((seq = js_graph_next_ready(graph))) {
-            /* A job becomes ready with the end of the last job it waits for, so
-             * this is its predecessor on the path. */
-            causes[seq - 1] = end.seq;
-            if (__builtin_add_overflow(end.at_ns, search->config->gap_ns,
-                                       &next_ns)) {
-                errno = EOVERFLOW;
-                return -1;
-            }
-            if (path_begin(search, seq, next_ns) < 0)
-                return -1;
-        }
-    }
-    return 0;
-}
-
-int js_critical_path_find(const struct js_list *list,
-                          const struct js_critical_path_config *config,
-                          struct js_critical_path *ret, struct js_err *err)
-{
-    struct path_search search = {.source = js_source_new_list(list, NULL),
-                                 .config = config};
-    int rc = search.source ? path_begin_first(&search, err)
-                           : js_err_errno(err, "%s", path_failed);
-    if (rc == 0 && path_begin_others(&search) < 0)
-        rc = js_err_errno(err, "%s", path_failed);
-    if (rc == 0) {
-        const uint64_t *causes = (const void *)search.causes.data;
-        size_t count = 0;
-        for (uint64_t seq = search.last.seq; seq; seq = causes[seq - 1])
-            count++;
-        *ret = (struct js_critical_path){.length_ns = search.last.at_ns,
-                                         .count = count};
-        ret->seqs = calloc(count + 1, sizeof(*ret->seqs));
-        if (!ret->seqs)
-            rc = js_err_errno(err, "%s", path_failed);
-        /* The causes lead from the last job back to the first. */
-        for (uint64_t seq = search.last.seq; ret->seqs && seq;
-             seq = causes[seq - 1])
-            ret->seqs[--count] = seq;
-    }
-    js_source_free(search.source);
-    js_heap_release(&search.ends);
-    js_buf_release(&search.causes);
-    return rc;
-}
-
-void js_critical_path_release(struct js_critical_path *path)
-{
-    int saved = errno;
-    free(path->seqs);
-    memset(path, 0, sizeof(*path));
-    errno = saved;
-}
-
 /* ---------------------------------------------------------------- the list */
 
 /* The state that all trials share. The list is read once for its run times;
@@ -160,7 +27,9 @@ struct study {
     struct js_buf run_times; /* int64_t by seq - 1; also as an array: */
     int64_t *run_ns;         /* set when the survey is over */
     struct js_buf rows;      /* struct js_whatif_row */
-    struct js_critical_path path;
+    struct js_paths *paths;  /* with the run times of the simulation */
+    struct js_paths *order;  /* with those that the order goes by */
+    uint64_t on_path;        /* the next job on the critical path; 0: none */
     struct js_buf path_jobs; /* struct js_job *: the jobs on the path so far */
     double known_ns, unknown_cores; /* sums for the mean and for the work */
     struct js_request most; /* the most of each resource that any job needs */
@@ -261,10 +130,10 @@ static int whatif_survey(struct study *study)
 /* The path ascends, so its jobs come in the order of the list. */
 static int whatif_keep_path_job(struct study *study, const struct js_job *job)
 {
-    size_t at = study->path_jobs.len / sizeof(struct js_job *);
-    if (at == study->path.count || study->path.seqs[at] != job->seq)
+    if (study->on_path != job->seq)
         return 0;
     struct js_job *copy = js_job_copy(job);
+    study->on_path = js_paths_look(study->paths, job->seq).next;
     if (copy && js_buf_append(&study->path_jobs, &copy, sizeof(copy)) == 0)
         return 0;
     js_job_free(copy);
@@ -277,7 +146,7 @@ static int whatif_keep_path_job(struct study *study, const struct js_job *job)
 struct trial {
     struct study *study;
     uint64_t slots;
-    bool is_longest_first; /* set regardless of the caller's configuration */
+    bool is_longest_first; /* instead of the order of the list */
     struct js_resume resume;
     struct js_source *source;
     struct js_allocator *allocator;
@@ -339,12 +208,8 @@ static void whatif_refuse(void *arg, uint64_t id, uint64_t line,
 static void whatif_accept(void *arg, struct js_job *job)
 {
     const struct trial *trial = arg;
-    const struct js_whatif_config *config = trial->study->config;
     job->duration_ns = trial->study->run_ns[job->seq - 1];
-    if (trial->is_longest_first)
-        job->expected_ns = job->duration_ns;
-    else if (config->expected_ns)
-        job->expected_ns = config->expected_ns(config->arg, job);
+    js_paths_set(trial->study->order, job);
 }
 
 /* Each trial has a source, an allocator and a scheduler of its own: they keep
@@ -353,7 +218,7 @@ static int whatif_open_trial(struct trial *trial)
 {
     struct study *study = trial->study;
     struct js_scheduler_config scheduler = study->config->scheduler;
-    scheduler.longest_first |= trial->is_longest_first;
+    scheduler.longest_first = trial->is_longest_first;
     scheduler.is_ordered = js_list_survey(study->config->list)->is_ordered;
     trial->source = whatif_open_list(study, &trial->resume);
     if (!trial->source)
@@ -403,7 +268,10 @@ static int whatif_play(struct trial *trial)
 /* Adds a row, unless this number of slots cannot run the list. */
 static int whatif_try_slots(struct study *study, uint64_t slots)
 {
-    struct trial trial = {.study = study, .slots = slots};
+    struct trial trial = {.study = study,
+                          .slots = slots,
+                          .is_longest_first =
+                              study->config->scheduler.longest_first};
     if (whatif_play(&trial) < 0)
         return -1;
     if (trial.is_refused)
@@ -460,8 +328,7 @@ static int whatif_try_all(struct study *study)
     return js_err_set(study->err, "%s", study->result->refusal.text);
 }
 
-/* Chooses a row, and finds out what difference an order by run times would make
- * there. */
+/* Chooses a row, and finds out how long it takes in either order. */
 static int whatif_choose(struct study *study)
 {
     struct js_whatif *result = study->result;
@@ -472,17 +339,49 @@ static int whatif_choose(struct study *study)
         if (rows[i].efficiency >= least)
             result->choice = i;
     }
+    bool is_longest_first = study->config->scheduler.longest_first;
     struct trial trial = {.study = study,
                           .slots = rows[result->choice].slots,
-                          .is_longest_first = true};
-    /* The value if there is no difference, or if the trial is refused. */
-    result->longest_first_ns = rows[result->choice].makespan_ns;
-    if (study->config->scheduler.longest_first)
-        return 0;
+                          .is_longest_first = !is_longest_first};
+    /* The values if the trial is refused. */
+    result->longest_first_ns = result->list_order_ns =
+        rows[result->choice].makespan_ns;
     int rc = whatif_play(&trial);
     if (rc == 0 && !trial.is_refused)
-        result->longest_first_ns = trial.ran.makespan_ns;
+        *(is_longest_first ? &result->list_order_ns
+                           : &result->longest_first_ns) = trial.ran.makespan_ns;
     return rc;
+}
+
+static int64_t whatif_run_ns(void *arg, const struct js_job *job)
+{
+    const struct study *study = arg;
+    return study->run_ns[job->seq - 1];
+}
+
+/* The order is that of a run, which does not know the gap. */
+static int whatif_find_paths(struct study *study)
+{
+    const struct js_whatif_config *config = study->config;
+    struct js_resume resume;
+    struct js_paths_config paths = {
+        .run_ns = whatif_run_ns, .arg = study, .gap_ns = config->gap_ns};
+    struct js_paths_config order = {.run_ns = config->run_ns,
+                                    .arg = config->arg};
+    if (config->scheduler.longest_first && config->expected_ns)
+        order.run_ns = config->expected_ns;
+    js_resume_init(&resume, config->registry, JS_RESUME_MATCH, NULL, NULL);
+    study->paths = js_paths_new(config->list, NULL, &paths, study->err);
+    study->order = js_paths_new(config->list, &resume, &order, study->err);
+    if (!study->paths || !study->order)
+        return -1;
+    study->on_path = js_paths_longest(study->paths);
+    int64_t *path_ns = &study->result->path_ns;
+    *path_ns = js_paths_look(study->paths, study->on_path).length_ns;
+    if (*path_ns < INT64_MAX)
+        return 0;
+    errno = EOVERFLOW;
+    return js_err_errno(study->err, "cannot compute the longest chain");
 }
 
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
@@ -492,12 +391,8 @@ int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
     struct study study = {.config = config, .result = ret, .err = err};
     int rc = whatif_survey(&study);
     /* The path comes before the trials, because it says when to stop. */
-    if (rc == 0) {
-        struct js_critical_path_config path = {.run_ns = study.run_ns,
-                                               .gap_ns = config->gap_ns};
-        rc = js_critical_path_find(config->list, &path, &study.path, err);
-        ret->path_ns = study.path.length_ns;
-    }
+    if (rc == 0)
+        rc = whatif_find_paths(&study);
     if (rc == 0)
         rc = whatif_each_job(&study, whatif_keep_path_job);
     if (rc == 0)
@@ -508,7 +403,8 @@ int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
     ret->row_count = study.rows.len / sizeof(*ret->rows);
     ret->path = (struct js_job **)(void *)study.path_jobs.data;
     ret->path_count = study.path_jobs.len / sizeof(*ret->path);
-    js_critical_path_release(&study.path);
+    js_paths_free(study.paths);
+    js_paths_free(study.order);
     js_buf_release(&study.run_times);
     if (rc < 0)
         js_whatif_release(ret);

@@ -41,7 +41,7 @@ struct js_whatif_config {
                                              taken from the list */
     js_whatif_fn run_ns;
     js_whatif_fn expected_ns; /* run times by which longest_first orders jobs;
-                                 NULL: none */
+                                 NULL: those of run_ns */
     void *arg;
     int64_t gap_ns;      /* time between two jobs of a slot */
     uint64_t slots;      /* one more number of slots to try; 0: none */
@@ -70,14 +70,15 @@ struct js_whatif {
     struct js_whatif_row *rows; /* owned, as are `path` and its jobs; at
                                    least one */
     size_t row_count;
-    int64_t path_ns;          /* length of the critical path */
-    struct js_job **path;     /* its jobs */
-    size_t path_count;        /* 0: the list is empty */
-    bool is_path_reached;     /* the last row takes no longer than the critical
-                                 path */
-    size_t choice;            /* index of the recommended row */
-    int64_t longest_first_ns; /* makespan of that row with longest_first, using
-                                 the same run times */
+    int64_t path_ns;       /* length of the critical path (list/paths.h) */
+    struct js_job **path;  /* its jobs */
+    size_t path_count;     /* 0: the list is empty */
+    bool is_path_reached;  /* the last row takes no longer than the critical
+                              path */
+    size_t choice;         /* index of the recommended row */
+    int64_t list_order_ns; /* makespan of that row in the order of the list, */
+    int64_t longest_first_ns; /* ... and with longest_first, by the same run
+                                 times unless the configuration has others */
     struct js_err refusal;    /* why the smallest number of slots cannot run the
                                  list; "": it can */
 };
@@ -89,31 +90,5 @@ struct js_whatif {
 int js_whatif_make(const struct js_whatif_config *config, struct js_whatif *ret,
                    struct js_err *err);
 void js_whatif_release(struct js_whatif *whatif);
-
-/* ------------------------------------------------- the critical path */
-
-/*
- * The longest chain of jobs in a list in which each job has to wait for the one
- * before it. No number of slots can run the list faster than this. The graph
- * decides which job comes after which, `wait` lines included; room is not
- * considered.
- */
-struct js_critical_path {
-    int64_t length_ns; /* from the first start to the last end */
-    uint64_t *seqs;    /* owned: the jobs on the path, ascending */
-    size_t count;
-};
-
-struct js_critical_path_config {
-    const int64_t *run_ns; /* borrowed; run times, indexed by seq - 1 */
-    int64_t gap_ns;        /* from the end of a job to the start of the next */
-};
-
-/* Returns 0, or -1 with *err if there was no memory, or the path takes more
- * than 292 years. */
-int js_critical_path_find(const struct js_list *list,
-                          const struct js_critical_path_config *config,
-                          struct js_critical_path *ret, struct js_err *err);
-void js_critical_path_release(struct js_critical_path *path);
 
 #endif

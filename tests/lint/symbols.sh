@@ -38,7 +38,6 @@ printf '%s\n' "$nm" | awk '
         also["text"] = "host"
         also["units"] = "format parse"
         also["warnings"] = "shline"
-        also["whatif"] = "critical_path"
         also["wire"] = "tag"
     }
     NF == 3 {

@@ -219,10 +219,12 @@ JOBS
     { seq 12; echo long; } >jobs.txt
     plan jobs.txt --joblog log
     contains told '^recommended: 2 slots, 8.0 s '
-    contains told '^with --longest-first .* 7.0 s$'
+    contains told '^there the list takes 8.0 s in its own order, and 7.0 s with --longest-first$'
     plan jobs.txt --joblog log --longest-first log
     contains told '^ +2 +7.0 s '
-    lacks told '^with --longest-first'
+    contains told '^there the list takes 3.0 s in its own order, and 2.0 s with --longest-first$'
+    plan jobs.txt --joblog log --longest-first log --json
+    equal "$(jq -c '[.list_order, .longest_first] | map(. + 0)' told)" '[3,2]'
     printf '%s\n' '1 a' '1 b' '1 c' '3 d' | make_joblog >log
     printf '%s\n' a b c d >jobs.txt
     plan jobs.txt --joblog log --json
@@ -233,6 +235,31 @@ JOBS
     equal "$(planned 2 makespan)" 6
     plan jobs.txt --joblog log --barrier --round 1
     contains told '^more slots do not help: .* 1 core at once$'
+}
+
+@test "plan: --longest-first goes by whole chains" {
+    printf '%s\n' '2 b' '1 a' '4 c' | make_joblog >log
+    printf '%s\n' b b b b '[name=a] a' '[after=a] c' >jobs.txt
+    plan jobs.txt --joblog log --json
+    equal "$(planned 2 makespan)" 9
+    plan jobs.txt --joblog log --json --longest-first log
+    equal "$(planned 2 makespan)" 7
+    # There is no journal yet, so nothing is known, and all jobs count the same.
+    plan jobs.txt --joblog log --json --longest-first auto
+    status_is 0
+    equal "$(planned 2 makespan)" 8
+    claim test ! -e jobs.txt.journal
+    # A file of that name.
+    mv log auto
+    plan jobs.txt --joblog auto --json --longest-first ./auto
+    equal "$(planned 2 makespan)" 7
+    # Of the journal itself.
+    printf '%s\n' 'sleep 0.2' '[name=a] :' '[after=a] sleep 0.4' >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    plan jobs.txt --json --longest-first auto
+    status_is 0
+    equal "$(jq '.unknown, (.longest_first <= .list_order)' told | xargs)" '0 true'
 }
 
 @test "plan: jobs wider than a slot need more of them" {

@@ -146,4 +146,51 @@ JOBS
     farm 1 jobs.txt --longest-first jobs.txt
     status_is 2
     contains err 'jobs.txt'
+    # A chain goes by all its jobs.
+    printf '%s\n' 'echo a' 'echo b' '[name=c] echo c' '[after=c] echo d' '[after=c] echo e' >jobs.txt
+    { head -n 1 log; printf '%d\t:\t1\t%d\t0\t0\t0\t0\techo %s\t\t1\t1\t1\t0\t0\t0\t0\n' \
+        1 4 a 2 3 b 3 1 c 4 1 d 5 5 e; } >times
+    farm 1 jobs.txt --longest-first times --fresh
+    status_is 0
+    equal "$(xargs <out)" 'c e a b d'
+    farm 1 - --longest-first times <jobs.txt
+    status_is 0
+    equal "$(xargs <out | tr -d ' ' | cut -c 1-2)" 'ab'
+}
+
+# Short jobs stand before long ones, so that order is not that of the list.
+@test "resources: --longest-first auto takes run times from the journal" {
+    printf '%s\n' ': one' '[name=a] : two' 'sleep 0.3' '[after=a] sleep 0.6' >jobs.txt
+    # Nothing is known at first: chains go by the number of their jobs.
+    "$JOBSCHED" --dry-run --longest-first auto jobs.txt >out
+    equal "$(awk '{ print $2 }' out | head -n 1)" '2:'
+    claim test ! -e jobs.txt.journal
+    farm 1 jobs.txt --joblog log --longest-first auto
+    status_is 0
+    "$JOBSCHED" --dry-run --fresh --longest-first log jobs.txt >known
+    "$JOBSCHED" --dry-run --fresh --longest-first auto jobs.txt >out
+    equal "$(cat out)" "$(cat known)"
+    farm 1 jobs.txt --dry-run --fresh --longest-first log
+    cp out known
+    claim test "$(awk '{ print $2; exit }' known)" != 1:
+    farm 1 jobs.txt --dry-run --fresh --longest-first auto
+    equal "$(cat out)" "$(cat known)"
+    # What a run does is what the dry run has shown.
+    farm 1 jobs.txt --fresh --longest-first auto -v
+    status_is 0
+    equal "$(awk '/^Run job/ { print $3 ":" }' out)" "$(awk '{ print $2 }' known)"
+    # The journal that is set aside may be damaged.
+    printf 'damaged\n' >jobs.txt.journal
+    farm 1 jobs.txt --longest-first auto
+    status_is 2
+    contains err 'jobs.txt.journal'
+    farm 1 jobs.txt --fresh --longest-first auto
+    status_is 0
+    # Without a journal there is nothing to go by.
+    farm 1 jobs.txt --no-journal --longest-first auto
+    status_is 2
+    contains err '--longest-first auto .*--no-journal'
+    farm 1 - --longest-first auto <jobs.txt
+    status_is 2
+    contains err '--longest-first auto .*--journal'
 }

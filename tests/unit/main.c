@@ -55,7 +55,7 @@
     _(scheduler_failures)                                                      \
     _(scheduler_random)                                                        \
     _(simulate)                                                                \
-    _(critical_path)                                                           \
+    _(paths)                                                                   \
     _(folder)                                                                  \
     _(whatif)                                                                  \
     _(allocator)                                                               \

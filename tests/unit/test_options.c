@@ -461,6 +461,8 @@ static void test_plan(void)
     bad("--plan", "job file", NULL);
     bad("--plan -", "job file", NULL);
     bad("--plan j.txt --no-journal", "--joblog", NULL);
+    bad("j.txt --longest-first auto --no-journal", "--no-journal", NULL);
+    good(&line, "j.txt --longest-first ./auto --no-journal");
     bad("--plan j.txt --watch", "--status", NULL);
     bad("--plan j.txt --explain 3", "--status", NULL);
     bad("--plan j.txt --report r.html", "--report r.html: ", "another of");

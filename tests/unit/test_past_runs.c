@@ -353,6 +353,51 @@ static void test_joblog(void)
     scene_release(&scene);
 }
 
+/* The jobs of another run, whose ids say nothing. */
+static void expect_order(struct js_past_runs *past_runs, double first_s,
+                         double again_s)
+{
+    static const char *const commands[] = {"job 2", "job 1", "job 1", "job 9"};
+    const double run_s[] = {-1, first_s, again_s, -1};
+    for (uint64_t i = 0; i < 4; i++) {
+        struct js_job *job = not_null(js_job_new(i + 1, commands[i], 5));
+        int64_t run_ns = js_past_runs_match_ns(past_runs, job);
+        expect_near(run_ns < 0 ? -1 : (double)run_ns / 1e9, run_s[i]);
+        js_job_free(job);
+    }
+    js_past_runs_free(past_runs);
+}
+
+static void test_for_order(void)
+{
+    static const char log[] =
+        "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\t"
+        "Command\n"
+        "1\t:\t100.0\t2.5\t0\t0\t0\t0\tjob 1\n";
+    struct scene scene;
+    struct js_err err = {""};
+    scene_init(&scene);
+    const char *path = scene.place.path;
+    expect_order(not_null(js_past_runs_for_order("auto", path, false, &err)),
+                 -1, -1);
+    begin(&scene, 1);
+    add_slave(&scene, 1, 1, "n1");
+    ran(&scene, 1, 1, 1, 10, 2, 0, false);
+    end(&scene);
+    expect_order(not_null(js_past_runs_for_order("auto", path, false, &err)), 2,
+                 -1);
+    spit(path, log, strlen(log));
+    CU_ASSERT_PTR_NULL(js_past_runs_for_order("auto", path, false, &err));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
+    expect_order(not_null(js_past_runs_for_order("auto", path, true, &err)), -1,
+                 -1);
+    /* A joblog has commands, so all that are alike take as long. */
+    expect_order(not_null(js_past_runs_for_order(path, NULL, false, &err)), 2.5,
+                 2.5);
+    CU_ASSERT_PTR_NULL(js_past_runs_for_order("/no/such", path, false, &err));
+    scene_release(&scene);
+}
+
 static void test_nothing_there(void)
 {
     struct js_err err = {""};
@@ -373,6 +418,7 @@ static const struct unit_test tests[] = {
     {"gaps of several slaves", test_gaps_of_several_slaves},
     {"hosts", test_hosts},
     {"joblog", test_joblog},
+    {"for order", test_for_order},
     {"nothing there", test_nothing_there},
     {NULL, NULL},
 };

@@ -150,12 +150,14 @@ static void test_longest_first(void)
     static const uint64_t order[] = {2, 3, 1, 4};
     for (uint64_t id = 1; id <= 4; id++) {
         struct js_job *job = not_null(js_job_new(id, "x", 1));
-        job->expected_ns = expected[id - 1];
+        job->expected_ns = job->path_ns = expected[id - 1];
         add_new(scheduler, job);
     }
     add_slaves(scheduler, 4, 1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(next_step(scheduler).job->id, order[i]);
+        expect_step(scheduler, JS_SCHEDULER_ASSIGN);
+    }
     free_scheduler(scheduler);
 }
 

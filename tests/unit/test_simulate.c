@@ -37,7 +37,7 @@ static void accept(void *arg, struct js_job *job)
     const struct scene *scene = arg;
     job->duration_ns = scene->run_ns[job->seq - 1];
     if (scene->is_longest_known)
-        job->expected_ns = job->duration_ns;
+        job->expected_ns = job->path_ns = job->duration_ns;
 }
 
 static void note_assigned(void *arg,

@@ -192,6 +192,7 @@ static void test_order(void)
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 4);
     CU_ASSERT_EQUAL(forecast.choice, 0);
+    CU_ASSERT_EQUAL(forecast.list_order_ns, 6 * JS_NS_PER_S);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 6 * JS_NS_PER_S);
     js_whatif_release(&forecast);
     config.scheduler.longest_first = true;
@@ -199,6 +200,7 @@ static void test_order(void)
     made(config, list, &forecast);
     expect_row(&forecast, 1, 2, 3);
     CU_ASSERT_EQUAL(forecast.choice, 1);
+    CU_ASSERT_EQUAL(forecast.list_order_ns, 4 * JS_NS_PER_S);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 3 * JS_NS_PER_S);
     js_whatif_release(&forecast);
     made(config_of(),
@@ -208,6 +210,19 @@ static void test_order(void)
     CU_ASSERT_EQUAL(forecast.choice, 1);
     expect_row(&forecast, 1, 2, 8);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 7 * JS_NS_PER_S);
+    js_whatif_release(&forecast);
+    /* A short job before a long one goes before others that are longer. */
+    made(config_of(),
+         "run 2\nrun 2\nrun 2\nrun 2\n[name=a] run 1\n[after=a] run 4\n",
+         &forecast);
+    expect_row(&forecast, 1, 2, 9);
+    CU_ASSERT_EQUAL(forecast.choice, 0);
+    js_whatif_release(&forecast);
+    config.slots = 2;
+    made(config,
+         "run 2\nrun 2\nrun 2\nrun 2\n[name=a] run 1\n[after=a] run 4\n",
+         &forecast);
+    expect_row(&forecast, 1, 2, 7);
     js_whatif_release(&forecast);
     made(config_of(), "run 1\nrun 1\nrun 1\n[priority=1] run 3\n", &forecast);
     expect_row(&forecast, 1, 2, 3);
@@ -261,6 +276,7 @@ static void test_failures(void)
     expect_failure("# nothing\n", "no jobs");
     expect_failure("run ?\nrun ?\n", "no job");
     expect_failure("[nodes=99999] run 1\n", "99999 hosts");
+    expect_failure("[name=a] run 9e9\n[after=a] run 9e9\n", "longest chain");
 }
 
 static const struct unit_test tests[] = {
