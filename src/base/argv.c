@@ -36,7 +36,7 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     argv->items[argv->count] = NULL;
 }
 
-static int argv_quote_string(const char *string, struct js_buf *buf)
+int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
 {
     /* This lists the safe characters rather than the others, because it is easy
      * to forget some of the shell's special characters. Strings of safe
@@ -44,21 +44,18 @@ static int argv_quote_string(const char *string, struct js_buf *buf)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";
-    if (string[0] && string[strspn(string, plain)] == '\0')
-        return js_buf_puts(buf, string);
-    int rc = js_buf_puts(buf, "'");
-    for (; rc == 0 && *string; string++)
-        rc = *string == '\'' ? js_buf_puts(buf, "'\\''")
-                             : js_buf_append(buf, string, 1);
-    return rc == 0 ? js_buf_puts(buf, "'") : -1;
-}
-
-int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
-{
-    for (size_t i = 0; i < argv->count; i++) {
-        if ((i > 0 && js_buf_puts(buf, " ") < 0) ||
-            argv_quote_string(argv->items[i], buf) < 0)
-            return -1;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < argv->count; i++) {
+        const char *at = argv->items[i];
+        bool is_plain = at[0] && at[strspn(at, plain)] == '\0';
+        rc = js_buf_printf(buf, "%s%s", i > 0 ? " " : "", is_plain ? at : "'");
+        if (is_plain)
+            continue;
+        for (; rc == 0 && *at; at++)
+            rc = *at == '\'' ? js_buf_puts(buf, "'\\''")
+                             : js_buf_append(buf, at, 1);
+        if (rc == 0)
+            rc = js_buf_puts(buf, "'");
     }
-    return 0;
+    return rc;
 }

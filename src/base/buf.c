@@ -38,14 +38,6 @@ int js_buf_reserve(struct js_buf *buf, size_t extra)
     return 0;
 }
 
-char *js_buf_extend(struct js_buf *buf, size_t extra)
-{
-    if (js_buf_reserve(buf, extra) < 0)
-        return NULL;
-    buf->len += extra;
-    return buf->data + buf->len - extra;
-}
-
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len)
 {
     if (len == 0)
@@ -131,15 +123,6 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
         return 0;
     *ret = (char)((high - hex) * 16 + (low - hex));
     return 4;
-}
-
-const char *js_buf_string(struct js_buf *buf)
-{
-    /* The NUL is not counted, so that more can be appended. */
-    if (js_buf_reserve(buf, 1) < 0)
-        return NULL;
-    buf->data[buf->len] = '\0';
-    return buf->data;
 }
 
 void js_buf_consume(struct js_buf *buf, size_t count)

@@ -31,7 +31,13 @@ int js_buf_reserve(struct js_buf *buf, size_t extra);
 
 /* Adds `extra` bytes with undefined values to the contents. Returns a pointer
  * to the first of them, or NULL. */
-char *js_buf_extend(struct js_buf *buf, size_t extra);
+static inline char *js_buf_extend(struct js_buf *buf, size_t extra)
+{
+    if (js_buf_reserve(buf, extra) < 0)
+        return NULL;
+    buf->len += extra;
+    return buf->data + buf->len - extra;
+}
 
 int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
 static inline int js_buf_puts(struct js_buf *buf, const char *text)
@@ -58,7 +64,14 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret);
 
 /* Returns the contents, terminated by a NUL that len does not count, or NULL
  * with errno ENOMEM. They belong to the buf and are valid until it changes. */
-const char *js_buf_string(struct js_buf *buf);
+static inline const char *js_buf_string(struct js_buf *buf)
+{
+    /* The NUL is not counted, so that more can be appended. */
+    if (js_buf_reserve(buf, 1) < 0)
+        return NULL;
+    buf->data[buf->len] = '\0';
+    return buf->data;
+}
 
 /*
  * For arrays of anything else: makes room for `needed` elements (1 or more) of

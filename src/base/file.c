@@ -1,5 +1,7 @@
 #include "base/file.h"
 
+#include "base/units.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,11 +13,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static bool file_is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* Equal names count as the same file even if it does not exist yet: one of the
  * two users may create it. */
 bool js_file_is_same(const char *a, const char *b)
@@ -24,7 +21,7 @@ bool js_file_is_same(const char *a, const char *b)
     if (strcmp(a, b) == 0)
         return true;
     return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 &&
-           S_ISREG(st_a.st_mode) && file_is_same(&st_a, &st_b);
+           S_ISREG(st_a.st_mode) && js_stat_is_same(&st_a, &st_b);
 }
 
 /* Stores the folder of `path`, with a slash at its end. Returns the name within
@@ -38,15 +35,6 @@ static const char *file_split(const char *path, char folder[PATH_MAX])
     if (len < 0 || len >= PATH_MAX)
         return NULL;
     return slash ? slash + 1 : path;
-}
-
-/* -1: the name is not a number. */
-static int file_number_of(const char *name)
-{
-    enum { DECIMAL = 10 };
-    size_t digits = strspn(name, "0123456789");
-    long number = strtol(name, NULL, DECIMAL);
-    return digits > 0 && !name[digits] && number <= INT_MAX ? (int)number : -1;
 }
 
 int js_file_fd_of(const char *path)
@@ -65,7 +53,7 @@ int js_file_fd_of(const char *path)
         /* The link itself is not followed: it leads to the file, but the
          * descriptor's number is needed, whether it is open or not. */
         if (strcmp(real, fds) == 0)
-            return file_number_of(name);
+            return js_parse_int(name);
         ssize_t len = readlink(at, to, sizeof(to) - 1);
         if (len < 0)
             return -1;
@@ -92,7 +80,8 @@ bool js_file_is_output_of(const char *dir, const char *path)
     /* The folders are compared by inode, because they may be named in two
      * ways. */
     return name && js_file_is_output_name(name) && stat(dir, &st_dir) == 0 &&
-           stat(folder, &st_folder) == 0 && file_is_same(&st_dir, &st_folder);
+           stat(folder, &st_folder) == 0 &&
+           js_stat_is_same(&st_dir, &st_folder);
 }
 
 int js_file_write(int fd, const void *bytes, size_t len)
@@ -161,18 +150,6 @@ ssize_t js_file_read_text(const char *path, char *to, size_t size)
     return len;
 }
 
-static int file_pwrite(int fd, const char *bytes, size_t len, int64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n =
-            pwrite(fd, bytes + done, len - done, (off_t)(offset + (off_t)done));
-        if (n < 0 && errno != EINTR)
-            return -1;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset)
 {
     char piece[64 * 1024];
@@ -182,11 +159,14 @@ int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset)
         size_t len =
             left < (int64_t)sizeof(piece) ? (size_t)left : sizeof(piece);
         ssize_t n = js_file_pread(from, piece, len, (off_t)done);
-        if (n < 0 || file_pwrite(to, piece, (size_t)n, offset + done) < 0)
-            return -1;
-        done += n;
-        if ((size_t)n < len)
+        if (n == 0)
             break;
+        /* What is not written now is read again with the next piece. */
+        if (n > 0)
+            n = pwrite(to, piece, (size_t)n, (off_t)(offset + done));
+        if (n < 0 && errno != EINTR)
+            return -1;
+        done += n > 0 ? n : 0;
     }
     return done;
 }
@@ -273,13 +253,6 @@ static int file_follow(const char *folder, char path[PATH_MAX])
     return 0;
 }
 
-/* Others may have created this name as a hard link to one of this user's
- * files. */
-static bool file_may_be_linked(const struct stat *st, enum others others)
-{
-    return others != NOBODY && S_ISREG(st->st_mode) && st->st_nlink > 1;
-}
-
 /* Takes one step towards the file that `at` names. Either the file itself is
  * opened, in *ret_fd, or a link is followed, and `at` becomes its target.
  * Returns false if the name is refused. */
@@ -294,8 +267,11 @@ static bool file_step(char at[PATH_MAX], const char *folder, int flags,
         *ret_fd = open(at, flags | O_NOFOLLOW, mode);
         if (*ret_fd < 0)
             return false;
-        /* Checks the open file, not the name, which could change in between. */
-        if (fstat(*ret_fd, &st) == 0 && !file_may_be_linked(&st, others))
+        /* Others may have created this name as a hard link to one of this
+         * user's files. Checks the open file, not the name, which could change
+         * in between. */
+        if (fstat(*ret_fd, &st) == 0 &&
+            (others == NOBODY || !S_ISREG(st.st_mode) || st.st_nlink == 1))
             return true;
         js_fd_close(ret_fd);
         errno = EMLINK;
@@ -364,7 +340,7 @@ int js_file_open_emptied(const char *path)
         error = EEXIST;
     else if (!file_split(path, folder))
         error = ENAMETOOLONG;
-    else if (st.st_nlink > 1 && file_may_be_linked(&st, file_others_in(folder)))
+    else if (st.st_nlink > 1 && file_others_in(folder) != NOBODY)
         error = EMLINK;
     else if (!file_is_own(folder, st.st_uid))
         error = EPERM;

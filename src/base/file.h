@@ -13,7 +13,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+
+static inline bool js_stat_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /* True if both paths refer to the same existing regular file, or are equal. */
 bool js_file_is_same(const char *a, const char *b);

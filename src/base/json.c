@@ -3,23 +3,14 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
-
-/* The first failure is remembered and later writes are harmless, so callers
- * need not check every call. */
-static void json_put(struct js_json *json, const char *text)
-{
-    json->has_failed |= js_buf_puts(&json->buf, text) < 0;
-}
 
 static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
 {
     static const char special[] = "\"\\\n\t", letters[] = "\"\\nt";
-    json_put(json, "\"");
+    js_json_put(json, "\"");
     while (len > 0) {
         unsigned char first = (unsigned char)*bytes;
         const char *found = first ? strchr(special, first) : NULL;
@@ -38,18 +29,18 @@ static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
         bytes += n ? n : 1;
         len -= n ? n : 1;
     }
-    json_put(json, "\"");
+    js_json_put(json, "\"");
 }
 
 void js_json_begin(struct js_json *json, const char *key)
 {
     if (json->is_behind)
-        json_put(json, ",");
+        js_json_put(json, ",");
     json->is_behind = true;
     if (!key)
         return;
     json_put_quoted(json, key, strlen(key));
-    json_put(json, ":");
+    js_json_put(json, ":");
 }
 
 void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
@@ -69,15 +60,6 @@ void js_json_printf(struct js_json *json, const char *key, const char *format,
     va_end(args);
 }
 
-void js_json_real(struct js_json *json, const char *key, double number)
-{
-    /* JSON has no infinity and no NaN. */
-    if (isfinite(number))
-        js_json_printf(json, key, "%.3f", number);
-    else
-        js_json_null(json, key);
-}
-
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
 {
     /* The sign is written separately, because the whole part of -0.5 has
@@ -88,12 +70,4 @@ void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
     uint64_t us = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / JS_NS_PER_US;
     js_json_printf(json, key, "%s%" PRIu64 ".%06" PRIu64, sign, us / 1000000,
                    us % 1000000);
-}
-
-int js_json_check(const struct js_json *json)
-{
-    if (!json->has_failed)
-        return 0;
-    errno = ENOMEM;
-    return -1;
 }

@@ -15,7 +15,9 @@
 
 #include "base/buf.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +29,13 @@ struct js_json {
     bool has_failed;
 };
 
+/* The first failure is remembered and later writes are harmless, so callers
+ * need not check every call. */
+static inline void js_json_put(struct js_json *json, const char *text)
+{
+    json->has_failed |= js_buf_puts(&json->buf, text) < 0;
+}
+
 /* Writes what precedes a value: the comma and the key. */
 void js_json_begin(struct js_json *json, const char *key);
 
@@ -34,13 +43,13 @@ static inline void js_json_open(struct js_json *json, const char *key,
                                 const char *bracket)
 {
     js_json_begin(json, key);
-    json->has_failed |= js_buf_puts(&json->buf, bracket) < 0;
+    js_json_put(json, bracket);
     json->is_behind = false;
 }
 
 static inline void js_json_close(struct js_json *json, const char *bracket)
 {
-    json->has_failed |= js_buf_puts(&json->buf, bracket) < 0;
+    js_json_put(json, bracket);
     json->is_behind = true;
 }
 
@@ -101,12 +110,26 @@ static inline void js_json_null(struct js_json *json, const char *key)
 }
 
 /* Writes a number with three decimals, or null if it is not a number. */
-void js_json_real(struct js_json *json, const char *key, double number);
+static inline void js_json_real(struct js_json *json, const char *key,
+                                double number)
+{
+    /* JSON has no infinity and no NaN. */
+    if (isfinite(number))
+        js_json_printf(json, key, "%.3f", number);
+    else
+        js_json_null(json, key);
+}
 
 /* Writes nanoseconds as seconds, to the microsecond. */
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns);
 
 /* Returns 0 if everything was written, else -1 with errno ENOMEM. */
-int js_json_check(const struct js_json *json);
+static inline int js_json_check(const struct js_json *json)
+{
+    if (!json->has_failed)
+        return 0;
+    errno = ENOMEM;
+    return -1;
+}
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "base/lifeline.h"
 #include "base/process.h"
-#include "base/units.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -50,13 +49,12 @@ static const char *const launcher_names[] = {
 
 /* Names that a user may have set as well. They count only if the launcher that
  * sets them is in use; the mark is a variable that shows this. */
-static const char prrte_mark[] = "PRTE_LAUNCHED";
+#define PRRTE_MARK "PRTE_LAUNCHED"
 static const char *const prrte_names[] = {
     "OMPI_MCA_cpu_type",      "OMPI_MCA_mca_base_component_path",
     "OMPI_MCA_mpi_ft_enable", "OMPI_MCA_num_procs",
     "OPAL_USER_PARAMS_GIVEN", NULL,
 };
-static const char hydra_mark[] = "MPI_LOCALRANKID";
 static const char *const hydra_names[] = {
     "GFORTRAN_UNBUFFERED_PRECONNECTED",
     "MPIR_CVAR_CH3_INTERFACE_HOSTNAME",
@@ -130,51 +128,34 @@ bool js_launchenv_is_listed(const char *const *names, const char *variable)
 bool js_launchenv_owns(const char *variable)
 {
     return js_launchenv_is_listed(launcher_names, variable) ||
-           (getenv(prrte_mark) &&
+           (getenv(PRRTE_MARK) &&
             js_launchenv_is_listed(prrte_names, variable)) ||
-           (getenv(hydra_mark) &&
+           (js_launchenv_is_patient() &&
             js_launchenv_is_listed(hydra_names, variable));
 }
 
-/* -1: there is no such variable, or it is not a number. */
-static int launchenv_number_of(const char *name)
+bool js_launchenv_does(enum js_launchenv_habit habit)
 {
-    const char *text = getenv(name);
-    uint64_t value;
-    bool is_number =
-        text && js_parse_count(text, &value) == 0 && value <= INT_MAX;
-    return is_number ? (int)value : -1;
-}
-
-int js_launchenv_first_number(const char *const *names)
-{
-    int number = -1;
-    for (; number < 0 && *names; names++)
-        number = launchenv_number_of(*names);
-    return number;
-}
-
-/* Launchers write 1 or true, 0 or false. */
-static bool is_switched_on(const char *name)
-{
-    const char *value = getenv(name);
-    return value && value[0] && strcmp(value, "0") != 0 &&
-           strcmp(value, "false") != 0;
-}
-
-/* For Open MPI 4, Open MPI 5 (which does not say whether it has bound) and
- * MPICH. */
-bool js_launchenv_bound(void)
-{
-    return is_switched_on("OMPI_MCA_orte_bound_at_launch") ||
-           is_switched_on(prrte_mark) ||
-           is_switched_on("HYDRA_USER_PROVIDED_BINDING");
-}
-
-bool js_launchenv_recovers(void)
-{
-    return is_switched_on("OMPI_MCA_orte_enable_recovery") ||
-           is_switched_on("OMPI_MCA_mpi_ft_enable");
+    static const char *const names[][5] = {
+        /* Of Open MPI 4, Open MPI 5 (which does not say whether it has bound)
+         * and MPICH. */
+        [JS_LAUNCHENV_BINDS] = {"OMPI_MCA_orte_bound_at_launch", PRRTE_MARK,
+                                "HYDRA_USER_PROVIDED_BINDING"},
+        [JS_LAUNCHENV_RECOVERS] = {"OMPI_MCA_orte_enable_recovery",
+                                   "OMPI_MCA_mpi_ft_enable"},
+        [JS_LAUNCHENV_MARKS_OUTPUT] = {"OMPI_MCA_orte_tag_output",
+                                       "OMPI_MCA_orte_timestamp_output",
+                                       "OMPI_MCA_orte_xml_output",
+                                       "OMPI_MCA_orte_output_filename"},
+    };
+    for (const char *const *name = names[habit]; *name; name++) {
+        const char *value = getenv(*name);
+        /* Launchers write 1 or true, 0 or false. */
+        if (value && value[0] && strcmp(value, "0") != 0 &&
+            strcmp(value, "false") != 0)
+            return true;
+    }
+    return false;
 }
 
 /* PRRTE is the only launcher known to do this. A pipe that the launcher cannot
@@ -185,7 +166,7 @@ bool js_launchenv_damages(int fd)
     struct stat st;
     const struct dirent *entry;
     bool is_of_launcher = false;
-    if (!getenv(prrte_mark) || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+    if (!getenv(PRRTE_MARK) || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
         return false;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     ssize_t len = readlink(path, pipe, sizeof(pipe) - 1);
@@ -205,19 +186,6 @@ bool js_launchenv_damages(int fd)
     if (fds)
         closedir(fds);
     return is_of_launcher;
-}
-
-bool js_launchenv_marks_output(void)
-{
-    return is_switched_on("OMPI_MCA_orte_tag_output") ||
-           is_switched_on("OMPI_MCA_orte_timestamp_output") ||
-           is_switched_on("OMPI_MCA_orte_xml_output") ||
-           is_switched_on("OMPI_MCA_orte_output_filename");
-}
-
-bool js_launchenv_is_patient(void)
-{
-    return getenv(hydra_mark) != NULL;
 }
 
 bool js_launchenv_batch(char *name, size_t size, uint64_t *restarts)
@@ -321,17 +289,17 @@ bool js_launchenv_is_one_of_many(void)
     static const char *const daemons[] = {
         "orted", "prted", "hydra*", "mpirun*", "mpiexec*", "jobsched", NULL};
     static const char *const runners[] = {JS_PROCESS_RUNNER, NULL};
-    if (launchenv_number_of("OMPI_COMM_WORLD_SIZE") > 1 ||
-        launchenv_number_of("PMI_SIZE") > 1 ||
-        launchenv_number_of("PMIX_RANK") > 0)
+    if (js_parse_int(getenv("OMPI_COMM_WORLD_SIZE")) > 1 ||
+        js_parse_int(getenv("PMI_SIZE")) > 1 ||
+        js_parse_int(getenv("PMIX_RANK")) > 0)
         return true;
-    if (launchenv_number_of("SLURM_STEP_NUM_TASKS") <= 1)
+    if (js_parse_int(getenv("SLURM_STEP_NUM_TASKS")) <= 1)
         return false;
     /* The variables of a Slurm step count its tasks. They apply to this process
      * if it is a task or a descendant of one. There are two exceptions: the
      * task is a daemon of an mpirun, which starts ranks of its own; or this
      * process belongs to a job of a slave in between. */
-    int task = launchenv_number_of("SLURM_TASK_PID");
+    int task = js_parse_int(getenv("SLURM_TASK_PID"));
     for (pid_t pid = getpid(); pid > 1;
          pid = (pid_t)js_process_parent((uint64_t)pid)) {
         if (pid == task)
@@ -342,23 +310,12 @@ bool js_launchenv_is_one_of_many(void)
     return !getenv("JOBSCHED_JOB_ID");
 }
 
-int js_launchenv_refuse_many(const char *mpi, struct js_err *err)
-{
-    return js_err_set(
-        err,
-        "several processes were started, but they do not know of "
-        "each other, so each of them would run the whole list. "
-        "Start them with `srun --mpi=pmix`, or with the mpirun of "
-        "%s",
-        mpi);
-}
-
 bool js_launchenv_is_first_of_many(void)
 {
     /* Under srun --mpi=none no launcher assigns ranks, but Slurm numbers its
      * tasks. */
     int rank = js_launchenv_rank();
-    return rank < 0 ? launchenv_number_of("SLURM_PROCID") <= 0 : rank == 0;
+    return rank < 0 ? js_parse_int(getenv("SLURM_PROCID")) <= 0 : rank == 0;
 }
 
 bool js_launchenv_is_direct(void)

@@ -8,11 +8,12 @@
 #ifndef JS_BASE_LAUNCHENV_H
 #define JS_BASE_LAUNCHENV_H
 
-#include "base/err.h"
+#include "base/units.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 /* When jobsched launches itself, this variable names the file to which rank 0
@@ -42,7 +43,13 @@ extern const char *const js_launchenv_step_names[];
 bool js_launchenv_is_listed(const char *const *names, const char *variable);
 
 /* The value of the first of these variables that is a number, or -1. */
-int js_launchenv_first_number(const char *const *names);
+static inline int js_launchenv_first_number(const char *const *names)
+{
+    int number = -1;
+    for (; number < 0 && *names; names++)
+        number = js_parse_int(getenv(*names));
+    return number;
+}
 
 /* This process's rank as the launcher numbers it, or -1 if there is no
  * launcher. Does not need MPI_Init. */
@@ -76,9 +83,12 @@ static inline int js_launchenv_local_size(void)
  * for a process that no launcher claims, or whose world has one rank. */
 bool js_launchenv_is_one_of_many(void);
 
-/* Reports this error: sets *err and returns -1. `mpi` is the MPI that this
- * program needs. Only the first of the processes should report it. */
-int js_launchenv_refuse_many(const char *mpi, struct js_err *err);
+/* The error to report then; %s is the MPI that this program needs. Only the
+ * first of the processes should report it. */
+#define JS_LAUNCHENV_MANY                                                      \
+    "several processes were started, but they do not know of each other, so "  \
+    "each of them would run the whole list. Start them with `srun "            \
+    "--mpi=pmix`, or with the mpirun of %s"
 bool js_launchenv_is_first_of_many(void);
 
 /* True if process `pid` is an mpirun that has started this process. */
@@ -94,27 +104,33 @@ bool js_launchenv_has_lost_first(void);
  * not the parent. */
 bool js_launchenv_is_direct(void);
 
-/* True if mpirun itself has, or may have, bound this process to some CPUs. Then
- * the CPU set of this process does not show which CPUs it may use; the CPU set
- * of its parent, which belongs to the launcher, does. */
-bool js_launchenv_bound(void);
+enum js_launchenv_habit {
+    /* mpirun itself has, or may have, bound this process to some CPUs. Then the
+     * CPU set of this process does not show which CPUs it may use; the CPU set
+     * of its parent, which belongs to the launcher, does. */
+    JS_LAUNCHENV_BINDS,
+    /* It lets the other processes continue when one is lost, even rank 0
+     * (mpirun --enable-recovery, --with-ft ulfm). */
+    JS_LAUNCHENV_RECOVERS,
+    /* It adds marks to the output of its processes, or writes it to files as
+     * well (--tag-output, --output-filename). */
+    JS_LAUNCHENV_MARKS_OUTPUT,
+};
 
-/* True if the launcher lets the other processes continue when one is lost, even
- * rank 0 (mpirun --enable-recovery, --with-ft ulfm). */
-bool js_launchenv_recovers(void);
+/* True if the variables of this process say that about its launcher. */
+bool js_launchenv_does(enum js_launchenv_habit habit);
 
 /* True if the descriptor is a pipe in which the launcher damages data when its
  * write has to wait: it then sends the remaining bytes from a wrong offset
  * (Open MPI 5.0.7, PRRTE's stdin_write_handler). */
 bool js_launchenv_damages(int fd);
 
-/* True if mpirun adds marks to the output of its processes, or writes it to
- * files as well (--tag-output, --output-filename). */
-bool js_launchenv_marks_output(void);
-
 /* True if the launcher, when asked to end a run, leaves the ranks enough time
  * for MPI_Finalize (MPICH). Open MPI's launcher ends the run before that. */
-bool js_launchenv_is_patient(void);
+static inline bool js_launchenv_is_patient(void)
+{
+    return getenv("MPI_LOCALRANKID") != NULL;
+}
 
 /* Finds the batch system's job (Slurm) that this process is part of: a name
  * that no other job has, and how often the job was restarted. Returns false if

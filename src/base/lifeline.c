@@ -16,16 +16,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char socket_name[] = "line-"; /* followed by the host's name */
-
 enum {
-    NAME_SIZE = 72,
     BACKLOG = 4096, /* ranks of one host may all connect at the same time */
     FDS_MOST = 6,   /* lock, environment, 0 to 2, joblog */
     LOCK = 0,
     ENVIRON = 1,
-    STDIO = 2,
-    JOBLOG = 5,
+    STDIO = 2, /* and from here on JS_LIFELINE_JOBLOG */
 };
 
 /* A rank sends the first message, and only rank 0 sends more than its rank. */
@@ -114,24 +110,17 @@ static int message_take(int fd, struct message *ret, int *fds, int *count)
     return n == 0 ? 0 : -1;
 }
 
-/* The name contains the name of the host, so that a rank on another host that
- * sees the same folder does not find the socket. */
-static void make_name(char *to, size_t size)
+/* The folder's path may be too long for a socket address, so the folder is
+ * opened and named by its descriptor. The name contains the name of the host,
+ * so that a rank on another host that sees the same folder does not find the
+ * socket. */
+static void make_address(int folder, struct sockaddr_un *ret)
 {
     char host[HOST_NAME_MAX + 1] = "";
     gethostname(host, sizeof(host) - 1);
-    snprintf(to, size, "%s%s", socket_name, host);
-}
-
-/* The folder's path may be too long for a socket address, so the folder is
- * opened and named by its descriptor. */
-static void make_address(int folder, struct sockaddr_un *ret)
-{
-    char name[NAME_SIZE];
-    make_name(name, sizeof(name));
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s",
-             folder, name);
+    snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/line-%s",
+             folder, host);
 }
 
 /* ---------------------------------------------------------------- a rank */
@@ -243,14 +232,9 @@ void js_lifeline_free(struct js_lifeline *lifeline)
     free(lifeline);
 }
 
-int js_lifeline_stdio(const struct js_lifeline *lifeline, int number)
+int js_lifeline_given(const struct js_lifeline *lifeline, int number)
 {
     return lifeline->fds[STDIO + number];
-}
-
-int js_lifeline_joblog(const struct js_lifeline *lifeline)
-{
-    return lifeline->fds[JOBLOG];
 }
 
 /* The kernel knows the peer's pid, so no message is needed. */
@@ -368,10 +352,10 @@ struct js_lifeline_host *js_lifeline_listen(const char *folder,
  * finds a dead socket. */
 static void stop_listening(struct js_lifeline_host *host)
 {
-    char name[NAME_SIZE];
-    make_name(name, sizeof(name));
+    struct sockaddr_un address;
+    make_address(host->folder, &address);
     if (host->listener >= 0)
-        unlinkat(host->folder, name, 0);
+        unlink(address.sun_path);
     js_fd_close(&host->listener);
     js_fd_close(&host->folder);
 }
@@ -465,8 +449,9 @@ static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
     return rc < 0 && errno == EAGAIN;
 }
 
-static void accept_ranks(struct js_lifeline_host *host)
+const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host)
 {
+    size_t kept = 0;
     int fd;
     while ((fd = accept4(host->listener, NULL, NULL,
                          SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
@@ -484,12 +469,6 @@ static void accept_ranks(struct js_lifeline_host *host)
         else
             host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
     }
-}
-
-void js_lifeline_serve(struct js_lifeline_host *host)
-{
-    size_t kept = 0;
-    accept_ranks(host);
     for (size_t i = 0; i < host->count; i++) {
         struct rank_end *end = &host->ends[i];
         if (serve_end(host, end)) {
@@ -500,12 +479,7 @@ void js_lifeline_serve(struct js_lifeline_host *host)
         js_fd_close(&end->fd);
     }
     host->count = kept;
-}
-
-void js_lifeline_news(const struct js_lifeline_host *host,
-                      struct js_lifeline_news *ret)
-{
-    *ret = host->news;
+    return &host->news;
 }
 
 bool js_lifeline_is_cut(const struct js_lifeline_host *host)

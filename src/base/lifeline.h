@@ -71,12 +71,10 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
 void js_lifeline_free(struct js_lifeline *lifeline); /* NULL is allowed */
 
 /* The descriptor that the launcher handed over as its standard input (0),
- * output (1) or error (2), or -1 if it did not. The lifeline owns it. */
-int js_lifeline_stdio(const struct js_lifeline *lifeline, int number);
-
-/* The descriptor of the joblog, if it is a file that the launcher has open, or
- * -1. The lifeline owns it. */
-int js_lifeline_joblog(const struct js_lifeline *lifeline);
+ * output (1) or error (2), or that of the joblog if it is a file that the
+ * launcher has open. -1: it handed none over. The lifeline owns it. */
+enum { JS_LIFELINE_JOBLOG = 3 };
+int js_lifeline_given(const struct js_lifeline *lifeline, int number);
 
 /* The launcher's process, or 0 if it is not visible from here. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
@@ -135,12 +133,9 @@ void js_lifeline_reset(struct js_lifeline_host *host);
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count);
 
-/* Receives what has arrived, without waiting. */
-void js_lifeline_serve(struct js_lifeline_host *host);
-
-/* The last news that rank 0 reported. */
-void js_lifeline_news(const struct js_lifeline_host *host,
-                      struct js_lifeline_news *ret);
+/* Receives what has arrived, without waiting. Returns the last news that rank 0
+ * reported; they change with the next call. */
+const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host);
 
 /* True once rank 0 has connected and its end has been closed: rank 0 is
  * gone. */

@@ -81,9 +81,7 @@ static bool any_file_names(const char *folder, const char *const *files,
     return false;
 }
 
-/* `ours` is the component that jobsched would choose; NULL: any value
- * counts. */
-static bool mca_is_set(const char *name, const char *ours)
+bool js_mca_is_set(const char *name, const char *ours)
 {
     char variable[256];
     const char *prefix = getenv("OPAL_PREFIX");
@@ -96,11 +94,6 @@ static bool mca_is_set(const char *name, const char *ours)
      * distribution's own, so not every value in it is a choice. */
     return any_file_names(getenv("HOME"), files_of_user, name, NULL) ||
            any_file_names(prefix ? prefix : "", files_of_machine, name, ours);
-}
-
-bool js_mca_is_set(const char *name)
-{
-    return mca_is_set(name, NULL);
 }
 
 /* ---------------------------------------------------------------- ours */
@@ -121,8 +114,9 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
         errno = EINVAL;
         return -1;
     }
-    return js_mca_is_set(name + strlen(mark)) ? 0
-                                              : mca_put(mca, variable, value);
+    return js_mca_is_set(name + strlen(mark), NULL)
+               ? 0
+               : mca_put(mca, variable, value);
 }
 
 /* Open MPI has a component that finds out which networks reach each other. By
@@ -165,7 +159,7 @@ int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
      * Debian's own file only excludes some components. */
     const char *btl = has_room ? way[mpi] : "self,tcp";
     const char *component = strchr(btl, ',') + 1;
-    if (mca_is_set("btl", component) || mca_is_set("pml", "ob1"))
+    if (js_mca_is_set("btl", component) || js_mca_is_set("pml", "ob1"))
         return 0;
     return mca_put(mca, "OMPI_MCA_btl", btl);
 }

@@ -31,8 +31,10 @@ struct js_mca {
 
 /* True if the user has set this parameter ("btl_tcp_if_include"): by an
  * environment variable (mpirun turns its --mca into one as well), or in a
- * configuration file of Open MPI, the user's or this machine's. */
-bool js_mca_is_set(const char *name);
+ * configuration file of Open MPI, the user's or this machine's. In the
+ * machine's file, a list "^a,b" counts only if it excludes `ours`, the
+ * component that jobsched would choose (NULL: any value counts). */
+bool js_mca_is_set(const char *name, const char *ours);
 
 /* Sets a parameter by its variable ("OMPI_MCA_reachable"; the string must stay
  * valid), unless the user has set it. Returns 0, or -1 with errno ENOMEM. */

@@ -15,37 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Ways to write without waiting, and without O_NONBLOCK on a file description
- * that others share. */
-enum outq_way {
-    WAY_PLAIN, /* a file, which never makes its writer wait; or a descriptor
-                  opened anew */
-    WAY_SEND,  /* a socket */
-    WAY_SMALL, /* a pipe or terminal that cannot be opened anew: written to only
-                  when there is room, and then only as much as certainly fits */
-};
-
 /* A terminal reports room while its backlog is smaller than this many bytes. */
 enum { TERMINAL_ROOM = 256 };
-
-/* Invariants: start <= waiting.len; once `error` is set nothing waits and it
- * never changes; while `undo` is set, only the text shown is waiting; reopened
- * is -1 or equal to fd. */
-struct js_outq {
-    int fd;       /* the descriptor written to */
-    int reopened; /* the same descriptor if the queue owns it, else -1 */
-    enum outq_way way;
-    size_t at_once; /* the most bytes of one write */
-    bool is_closed; /* the descriptor was never open for writing */
-    int error;
-    bool is_within_line;
-    bool is_held;
-    const char *undo; /* removes what is shown; NULL: nothing is shown */
-    size_t start;     /* how many bytes of `waiting` are written */
-    struct js_buf waiting;
-    size_t lost; /* taken, but not written when the queue failed */
-    uint64_t written;
-};
 
 /* Opening the file anew gives a file description of our own, whose O_NONBLOCK
  * affects nobody else. A regular file must not be opened anew: the offset is
@@ -67,7 +38,7 @@ struct js_outq *js_outq_new(int fd)
     if (outq->is_closed || fstat(fd, &st) < 0)
         return outq;
     if (S_ISSOCK(st.st_mode))
-        outq->way = WAY_SEND;
+        outq->way = JS_OUTQ_SEND;
     if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
         return outq;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -77,7 +48,7 @@ struct js_outq *js_outq_new(int fd)
     } else {
         /* A descriptor that cannot be opened anew, for instance a pty of
          * another user. */
-        outq->way = WAY_SMALL;
+        outq->way = JS_OUTQ_SMALL;
         outq->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
     }
     return outq;
@@ -110,9 +81,9 @@ static size_t outq_write_some(struct js_outq *outq, const char *bytes,
         errno = EAGAIN;
         if (outq->is_closed)
             errno = EBADF;
-        else if (outq->way == WAY_SEND)
+        else if (outq->way == JS_OUTQ_SEND)
             n = send(outq->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        else if (outq->way == WAY_PLAIN || poll(&room, 1, 0) == 1)
+        else if (outq->way == JS_OUTQ_PLAIN || poll(&room, 1, 0) == 1)
             n = write(outq->fd, bytes, len);
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
@@ -140,11 +111,6 @@ void js_outq_flush(struct js_outq *outq)
         outq->start = 0;
         waiting->len = 0;
     }
-}
-
-uint64_t js_outq_written(const struct js_outq *outq)
-{
-    return outq->written;
 }
 
 void js_outq_fail(struct js_outq *outq, int error)
@@ -182,7 +148,7 @@ static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
     return 0;
 }
 
-static int outq_take_away(struct js_outq *outq)
+int js_outq_hide(struct js_outq *outq)
 {
     if (outq->undo && outq_put(outq, outq->undo, strlen(outq->undo)) < 0)
         return -1;
@@ -196,7 +162,7 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len)
         return 0;
     /* The text shown is removed first; otherwise the bytes would follow it on
      * the same line. */
-    if (outq_take_away(outq) < 0 || outq_put(outq, bytes, len) < 0)
+    if (js_outq_hide(outq) < 0 || outq_put(outq, bytes, len) < 0)
         return -1;
     outq->is_within_line = ((const char *)bytes)[len - 1] != '\n';
     return 0;
@@ -212,16 +178,6 @@ bool js_outq_show(struct js_outq *outq, const void *bytes, size_t len,
     return true;
 }
 
-bool js_outq_is_showing(const struct js_outq *outq)
-{
-    return outq->undo;
-}
-
-void js_outq_hide(struct js_outq *outq)
-{
-    outq_take_away(outq);
-}
-
 void js_outq_hold(struct js_outq *outq, bool is_held)
 {
     if (is_held)
@@ -229,31 +185,6 @@ void js_outq_hold(struct js_outq *outq, bool is_held)
     outq->is_held = is_held;
     if (!is_held)
         js_outq_flush(outq);
-}
-
-size_t js_outq_pending(const struct js_outq *outq)
-{
-    return outq->waiting.len - outq->start;
-}
-
-size_t js_outq_lost(const struct js_outq *outq)
-{
-    return outq->lost;
-}
-
-bool js_outq_is_at_line_start(const struct js_outq *outq)
-{
-    return !outq->is_within_line;
-}
-
-int js_outq_fd(const struct js_outq *outq)
-{
-    return outq->fd;
-}
-
-int js_outq_error(const struct js_outq *outq)
-{
-    return outq->error;
 }
 
 bool js_outq_is_reader_gone(const struct js_outq *outq)

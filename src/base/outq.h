@@ -19,11 +19,41 @@
 #ifndef JS_BASE_OUTQ_H
 #define JS_BASE_OUTQ_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct js_outq;
+/* Ways to write without waiting, and without O_NONBLOCK on a file description
+ * that others share. */
+enum js_outq_way {
+    JS_OUTQ_PLAIN, /* a file, which never makes its writer wait; or a descriptor
+                  opened anew */
+    JS_OUTQ_SEND,  /* a socket */
+    JS_OUTQ_SMALL, /* a pipe or terminal that cannot be opened anew: written to
+                  only when there is room, and then only as much as certainly
+                  fits */
+};
+
+/* Private; callers use the functions below. Invariants: start <= waiting.len;
+ * once `error` is set nothing waits and it never changes; while `undo` is set,
+ * only the text shown is waiting; reopened is -1 or equal to fd. */
+struct js_outq {
+    int fd;       /* the descriptor written to */
+    int reopened; /* the same descriptor if the queue owns it, else -1 */
+    enum js_outq_way way;
+    size_t at_once; /* the most bytes of one write */
+    bool is_closed; /* the descriptor was never open for writing */
+    int error;
+    bool is_within_line;
+    bool is_held;
+    const char *undo; /* removes what is shown; NULL: nothing is shown */
+    size_t start;     /* how many bytes of `waiting` are written */
+    struct js_buf waiting;
+    size_t lost; /* taken, but not written when the queue failed */
+    uint64_t written;
+};
 
 /*
  * Creates an output queue to the descriptor `fd`, which remains the caller's
@@ -50,21 +80,33 @@ void js_outq_flush(struct js_outq *outq);
 void js_outq_hold(struct js_outq *outq, bool is_held);
 
 /* The number of bytes taken and not yet written; 0 in GONE. */
-size_t js_outq_pending(const struct js_outq *outq);
+static inline size_t js_outq_pending(const struct js_outq *outq)
+{
+    return outq->waiting.len - outq->start;
+}
 
 /* In GONE: the number of bytes that were taken but never written, including
  * those given when it failed. */
-size_t js_outq_lost(const struct js_outq *outq);
+static inline size_t js_outq_lost(const struct js_outq *outq)
+{
+    return outq->lost;
+}
 
 /* The number of bytes written so far. */
-uint64_t js_outq_written(const struct js_outq *outq);
+static inline uint64_t js_outq_written(const struct js_outq *outq)
+{
+    return outq->written;
+}
 
 /* Makes the queue GONE with this errno, because the caller knows that nothing
  * more will reach the reader. */
 void js_outq_fail(struct js_outq *outq, int error);
 
 /* True if the last byte taken was a newline, or none was taken yet. */
-bool js_outq_is_at_line_start(const struct js_outq *outq);
+static inline bool js_outq_is_at_line_start(const struct js_outq *outq)
+{
+    return !outq->is_within_line;
+}
 
 /*
  * Shows these bytes temporarily, in place of those shown before. Writing `undo`
@@ -75,16 +117,26 @@ bool js_outq_show(struct js_outq *outq, const void *bytes, size_t len,
                   const char *undo);
 
 /* True if text is shown temporarily. */
-bool js_outq_is_showing(const struct js_outq *outq);
+static inline bool js_outq_is_showing(const struct js_outq *outq)
+{
+    return outq->undo;
+}
 
-/* Removes the text shown temporarily, if any. */
-void js_outq_hide(struct js_outq *outq);
+/* Removes the text shown temporarily, if any. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_outq_hide(struct js_outq *outq);
 
 /* The descriptor to poll for POLLOUT while bytes are pending. */
-int js_outq_fd(const struct js_outq *outq);
+static inline int js_outq_fd(const struct js_outq *outq)
+{
+    return outq->fd;
+}
 
 /* 0 in OPEN; in GONE the errno that ended it. */
-int js_outq_error(const struct js_outq *outq);
+static inline int js_outq_error(const struct js_outq *outq)
+{
+    return outq->error;
+}
 
 /* True in GONE if the reader has gone away because it has read enough. False
  * after other errors, such as a full disk. */

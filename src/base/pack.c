@@ -37,15 +37,6 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size)
     to[len] = '\0';
 }
 
-int js_cursor_end(const struct js_cursor *cursor)
-{
-    /* Any bytes left over were written by another version. */
-    if (!cursor->bad && cursor->left == 0)
-        return 0;
-    errno = EBADMSG;
-    return -1;
-}
-
 int js_fields_pack(struct js_buf *buf, const struct js_field *fields,
                    size_t count, const void *from)
 {

@@ -16,6 +16,7 @@
 #include "base/cpuset.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -144,7 +145,14 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size);
 
 /* Returns 0 if every read was whole and nothing is left over, else -1 with
  * errno EBADMSG. */
-int js_cursor_end(const struct js_cursor *cursor);
+static inline int js_cursor_end(const struct js_cursor *cursor)
+{
+    /* Any bytes left over were written by another version. */
+    if (!cursor->bad && cursor->left == 0)
+        return 0;
+    errno = EBADMSG;
+    return -1;
+}
 
 /*
  * The layout of a message can be given as a table of a struct's fields.

@@ -60,12 +60,6 @@ bool js_process_stat(uint64_t pid, struct js_process_stat *ret)
     return true;
 }
 
-uint64_t js_process_start(uint64_t pid)
-{
-    struct js_process_stat stat;
-    return js_process_stat(pid, &stat) ? stat.started : 0;
-}
-
 /* The start is counted from boot, suspended time included; hence
  * CLOCK_BOOTTIME. */
 int64_t js_process_age_ns(uint64_t pid)
@@ -78,12 +72,6 @@ int64_t js_process_age_ns(uint64_t pid)
     int64_t now_ns = now.tv_sec * JS_NS_PER_S + now.tv_nsec;
     int64_t age_ns = now_ns - (int64_t)started * (JS_NS_PER_S / ticks);
     return age_ns > 0 ? age_ns : 0;
-}
-
-uint64_t js_process_parent(uint64_t pid)
-{
-    struct js_process_stat stat;
-    return js_process_stat(pid, &stat) ? (uint64_t)stat.parent : 0;
 }
 
 uint64_t js_process_next(DIR *proc)

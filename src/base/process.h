@@ -28,14 +28,22 @@ bool js_process_stat(uint64_t pid, struct js_process_stat *ret);
 
 /* The start time of a process, in the kernel's units; 0 if there is no such
  * process. */
-uint64_t js_process_start(uint64_t pid);
+static inline uint64_t js_process_start(uint64_t pid)
+{
+    struct js_process_stat stat;
+    return js_process_stat(pid, &stat) ? stat.started : 0;
+}
 
 /* The age of a process, independent of changes to the wall clock; -1 if there
  * is no such process. */
 int64_t js_process_age_ns(uint64_t pid);
 
 /* The pid of the parent; 0 if there is none or it is not visible from here. */
-uint64_t js_process_parent(uint64_t pid);
+static inline uint64_t js_process_parent(uint64_t pid)
+{
+    struct js_process_stat stat;
+    return js_process_stat(pid, &stat) ? (uint64_t)stat.parent : 0;
+}
 
 /* The next process in /proc, or the next thread in /proc/PID/task; 0 after the
  * last. */

@@ -90,16 +90,6 @@ void *js_strmap_get(const struct js_strmap *map, const char *key)
     return slot->key ? slot->value : NULL;
 }
 
-const char *js_strmap_next(const struct js_strmap *map, size_t *position)
-{
-    while (*position < map->capacity) {
-        const struct js_strmap_slot *slot = &map->slots[(*position)++];
-        if (slot->key)
-            return slot->key;
-    }
-    return NULL;
-}
-
 /* ---------------------------------------------------------------- by number */
 
 static uint64_t idmap_id_of(const struct js_idmap *map, const void *item)

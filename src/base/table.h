@@ -55,7 +55,16 @@ void *js_strmap_get(const struct js_strmap *map, const char *key);
  * Visits the keys, each once, in no particular order. Start with *position 0;
  * returns NULL after the last. Do not call js_strmap_put() in between.
  */
-const char *js_strmap_next(const struct js_strmap *map, size_t *position);
+static inline const char *js_strmap_next(const struct js_strmap *map,
+                                         size_t *position)
+{
+    while (*position < map->capacity) {
+        const struct js_strmap_slot *slot = &map->slots[(*position)++];
+        if (slot->key)
+            return slot->key;
+    }
+    return NULL;
+}
 
 /* ---------------------------------------------------------------- by number */
 

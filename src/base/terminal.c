@@ -45,7 +45,7 @@ static bool shares_pipe(pid_t pid, const struct stat *ours)
     for (struct dirent *entry; !is_there && (entry = readdir(fds));) {
         struct stat st;
         is_there = fstatat(dirfd(fds), entry->d_name, &st, 0) == 0 &&
-                   st.st_dev == ours->st_dev && st.st_ino == ours->st_ino;
+                   js_stat_is_same(&st, ours);
     }
     closedir(fds);
     return is_there;
@@ -60,33 +60,20 @@ static pid_t terminal_find_owner(int *ret_fd)
     /* Our stderr may be the pipe that mpirun has made, and mpirun may pass it
      * on unchanged. */
     if (*ret_fd < 0 && js_launchenv_is_launcher(launcher) &&
-        !js_launchenv_marks_output() && fstat(STDERR_FILENO, &st) == 0 &&
-        S_ISFIFO(st.st_mode) && shares_pipe(launcher, &st)) {
+        !js_launchenv_does(JS_LAUNCHENV_MARKS_OUTPUT) &&
+        fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode) &&
+        shares_pipe(launcher, &st)) {
         pid = launcher;
         *ret_fd = open_terminal(pid, STDERR_FILENO);
     }
     return *ret_fd < 0 ? -1 : pid;
 }
 
-/* mpirun makes stdout a terminal of its own, unless the rank's was
- * redirected. */
-static enum js_stdout find_stdout(pid_t owner, int fd)
-{
-    char path[64];
-    struct stat out, terminal;
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d",
-             (int)(isatty(STDOUT_FILENO) ? owner : getpid()), STDOUT_FILENO);
-    if (stat(path, &out) < 0 || fstat(fd, &terminal) < 0 ||
-        S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))
-        return JS_STDOUT_PIPE;
-    return S_ISCHR(out.st_mode) && out.st_rdev == terminal.st_rdev
-               ? JS_STDOUT_SAME
-               : JS_STDOUT_OTHER;
-}
-
 struct js_terminal *js_terminal_new(pid_t launcher)
 {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    char path[64];
+    struct stat out, st;
     int fd;
     pid_t owner = terminal_find_owner(&fd);
     if (owner < 0)
@@ -99,7 +86,17 @@ struct js_terminal *js_terminal_new(pid_t launcher)
     terminal->fd = fd;
     terminal->owner = owner;
     terminal->launcher = launcher;
-    terminal->out = find_stdout(owner, fd);
+    /* mpirun makes stdout a terminal of its own, unless the rank's was
+     * redirected. */
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+             (int)(isatty(STDOUT_FILENO) ? owner : getpid()), STDOUT_FILENO);
+    if (stat(path, &out) < 0 || fstat(fd, &st) < 0 || S_ISFIFO(out.st_mode) ||
+        S_ISSOCK(out.st_mode))
+        terminal->out = JS_STDOUT_PIPE;
+    else
+        terminal->out = S_ISCHR(out.st_mode) && out.st_rdev == st.st_rdev
+                            ? JS_STDOUT_SAME
+                            : JS_STDOUT_OTHER;
     terminal->can_draw = term && term[0] && strcmp(term, "dumb") != 0;
     terminal->has_colour = terminal->can_draw && !(no_colour && no_colour[0]);
     return terminal;
@@ -111,11 +108,6 @@ void js_terminal_free(struct js_terminal *terminal)
         return;
     js_fd_close(&terminal->fd);
     free(terminal);
-}
-
-bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted)
-{
-    return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
 }
 
 unsigned js_terminal_columns(const struct js_terminal *terminal)

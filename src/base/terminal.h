@@ -50,7 +50,11 @@ void js_terminal_free(struct js_terminal *terminal); /* NULL is allowed */
 /* True if a bar can be drawn on the terminal without other output breaking into
  * it. If other processes may write to the terminal, `is_wanted` is required as
  * well. */
-bool js_terminal_takes_bar(const struct js_terminal *terminal, bool is_wanted);
+static inline bool js_terminal_takes_bar(const struct js_terminal *terminal,
+                                         bool is_wanted)
+{
+    return terminal->can_draw && (terminal->out != JS_STDOUT_PIPE || is_wanted);
+}
 
 /*
  * Returns the number of columns, or 0 while nothing should be drawn: the

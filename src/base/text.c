@@ -57,11 +57,6 @@ void js_text_make_printable(char *text)
 
 enum { WORD_MAX = 32 }; /* longer words are not considered */
 
-static size_t text_least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Levenshtein distance of two words of at most WORD_MAX bytes. */
 static size_t edit_distance(const char *a, const char *b)
 {
@@ -74,8 +69,9 @@ static size_t edit_distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= len_b; j++) {
             size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            size_t other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             diagonal = row[j];
-            row[j] = text_least(replace, text_least(row[j], row[j - 1]) + 1);
+            row[j] = replace < other ? replace : other;
         }
     }
     return row[len_b];
@@ -86,7 +82,7 @@ const char *js_text_closest(const char *word, const char *const *words)
     const char *best = NULL;
     /* A word in which every letter differs is not similar, however short it
      * is. */
-    size_t best_distance = text_least(3, strlen(word));
+    size_t best_distance = strlen(word) < 3 ? strlen(word) : 3;
     if (strlen(word) > WORD_MAX)
         return NULL;
     for (; *words; words++) {

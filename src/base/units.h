@@ -10,10 +10,21 @@
 
 #include "base/buf.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "0", "42": a decimal number up to 2^64-1. */
 int js_parse_count(const char *text, uint64_t *ret);
+
+/* The number, or -1 if the text is NULL, not a number or more than an int
+ * holds. */
+static inline int js_parse_int(const char *text)
+{
+    uint64_t value;
+    bool is_int = text && js_parse_count(text, &value) == 0 && value <= INT_MAX;
+    return is_int ? (int)value : -1;
+}
 
 /* "90", "1.5", "250ms", "90s", "10m", "2h", "1d"; without a unit, seconds. */
 int js_parse_duration_ns(const char *text, int64_t *ret_ns);

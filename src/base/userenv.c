@@ -23,22 +23,6 @@ static const char *const mpirun_names[] = {
     NULL,
 };
 
-const char *js_userenv_match(const char *variable, const char *name)
-{
-    size_t len = strlen(name);
-    return strncmp(variable, name, len) == 0 && variable[len] == '='
-               ? variable + len + 1
-               : NULL;
-}
-
-const char *js_userenv_find(const char *const *list, const char *name)
-{
-    const char *value = NULL;
-    for (; !value && *list; list++)
-        value = js_userenv_match(*list, name);
-    return value;
-}
-
 const char *js_userenv_value(const struct js_buf *userenv, const char *name)
 {
     const char *value = NULL;
@@ -135,8 +119,7 @@ char *js_userenv_cwd(const struct js_buf *userenv)
     /* PWD is what the user typed, links included. Jobs should see the same
      * name. */
     if (pwd && pwd[0] == '/' && stat(pwd, &there) == 0 &&
-        stat(".", &here) == 0 && there.st_dev == here.st_dev &&
-        there.st_ino == here.st_ino)
+        stat(".", &here) == 0 && js_stat_is_same(&there, &here))
         return strdup(pwd);
     return getcwd(NULL, 0);
 }

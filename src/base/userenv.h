@@ -27,10 +27,24 @@ int js_userenv_write(const char *path, char *const *environ);
 int js_userenv_read(const char *path, struct js_buf *ret);
 
 /* The value in "NAME=value", or NULL if that is another variable. */
-const char *js_userenv_match(const char *variable, const char *name);
+static inline const char *js_userenv_match(const char *variable,
+                                           const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(variable, name, len) == 0 && variable[len] == '='
+               ? variable + len + 1
+               : NULL;
+}
 
 /* The value of a variable in a list that ends in NULL, or NULL. */
-const char *js_userenv_find(const char *const *list, const char *name);
+static inline const char *js_userenv_find(const char *const *list,
+                                          const char *name)
+{
+    const char *value = NULL;
+    for (; !value && *list; list++)
+        value = js_userenv_match(*list, name);
+    return value;
+}
 
 /* The value of a variable in the environment, or NULL. */
 const char *js_userenv_value(const struct js_buf *userenv, const char *name);

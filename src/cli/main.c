@@ -255,7 +255,7 @@ static int main_start(struct js_options *options, int argc, char **argv)
          * message. */
         if (!js_launchenv_is_first_of_many())
             return JOBSCHED_SUCCEEDED;
-        js_launchenv_refuse_many(jobsched_mpi(), &err);
+        js_err_set(&err, JS_LAUNCHENV_MANY, jobsched_mpi());
         fprintf(stderr, "jobsched: %s\n", err.text);
         return JOBSCHED_BAD_INPUT;
     }

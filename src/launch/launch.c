@@ -230,7 +230,7 @@ static int launch_open_lifeline(struct launch *launch, struct js_err *err)
     /* In a world of one process, the launcher of that world has set its
      * variables, and may have bound this process to a core. */
     bool is_in_world = js_launchenv_rank() >= 0;
-    if (is_in_world && js_launchenv_bound() &&
+    if (is_in_world && js_launchenv_does(JS_LAUNCHENV_BINDS) &&
         js_cpuset_of_process(getppid(), &cpus) == 0)
         sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
     for (char **variable = environ; is_in_world && *variable; variable++) {

@@ -57,9 +57,7 @@ static const int64_t status_delay_ns = 3 * JS_NS_PER_S;
  * is not read. */
 static void watch_read_status(struct js_watch *watch)
 {
-    struct js_lifeline_news news;
-    js_lifeline_serve(watch->lifeline);
-    js_lifeline_news(watch->lifeline, &news);
+    const struct js_lifeline_news news = *js_lifeline_serve(watch->lifeline);
     if (news.stage < JS_STAGE_BEGUN) {
         js_run_status_read(watch->status_path, &watch->run);
         return;
@@ -230,8 +228,7 @@ static void watch_suspend(struct js_watch *watch)
         struct pollfd *fds = js_lifeline_fds(watch->lifeline, 0, &count);
         if (fds)
             poll(fds, count, PAUSE_LOOK_MS);
-        js_lifeline_serve(watch->lifeline);
-        js_lifeline_news(watch->lifeline, &news);
+        news = *js_lifeline_serve(watch->lifeline);
     }
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);

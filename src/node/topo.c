@@ -179,7 +179,8 @@ int js_topo_inherited(const struct js_topo *topo, struct js_cpuset *ret,
                       struct js_err *err)
 {
     struct js_cpuset cpus;
-    if (js_launchenv_bound() && js_cpuset_of_process(getppid(), &cpus) == 0)
+    if (js_launchenv_does(JS_LAUNCHENV_BINDS) &&
+        js_cpuset_of_process(getppid(), &cpus) == 0)
         return topo_find_usable(topo, &cpus, ret, err);
     if (js_cpuset_of_process(0, &cpus) < 0)
         return js_err_errno(err, "cannot read the CPU set of this process");

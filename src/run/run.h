@@ -248,7 +248,7 @@ static inline bool js_run_launcher_is_handed(const struct js_run *run,
                                              int number)
 {
     return run->launcher.lifeline &&
-           js_lifeline_stdio(run->launcher.lifeline, number) >= 0;
+           js_lifeline_given(run->launcher.lifeline, number) >= 0;
 }
 
 /* True if mpirun has ended. Output that it had taken but not passed on is then

@@ -75,7 +75,7 @@ run_open_journal_at(struct js_run *run, const char *path, struct js_err *err)
         .lease_ns = js_run_config_lease_ns(config),
         /* Under recovery, mpirun leaves slaves running when the master has
          * ended; the next run must then wait for the lease. */
-        .outlives = js_launchenv_recovers(),
+        .outlives = js_launchenv_does(JS_LAUNCHENV_RECOVERS),
         .is_cancelled = run_must_end,
         .log = {run_report_line, run},
     };
@@ -345,7 +345,7 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
     if (number <= STDERR_FILENO)
         given = number;
     else if (run->launcher.lifeline)
-        given = js_lifeline_joblog(run->launcher.lifeline);
+        given = js_lifeline_given(run->launcher.lifeline, JS_LIFELINE_JOBLOG);
     if (given >= 0)
         run->joblog =
             js_joblog_open(path, given, run->config->command_restarts > 0, err);

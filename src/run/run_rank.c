@@ -39,7 +39,7 @@ static int rank_take_stdio(const struct js_lifeline *lifeline,
                            struct js_err *err)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        int given = js_lifeline_stdio(lifeline, fd);
+        int given = js_lifeline_given(lifeline, fd);
         if (given < 0)
             continue;
         if (fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) < 0 ||
@@ -332,7 +332,7 @@ static enum jobsched_status rank_refuse_alone(struct jobsched_result *result)
 {
     struct js_err err;
     if (js_launchenv_is_one_of_many())
-        js_launchenv_refuse_many(jobsched_mpi(), &err);
+        js_err_set(&err, JS_LAUNCHENV_MANY, jobsched_mpi());
     else
         js_err_set(&err, "one process alone cannot run jobs: start a master "
                          "and some slaves with `mpirun -np N jobsched ...`, "
@@ -351,8 +351,8 @@ struct rank_start {
 static void rank_hint_at_bridges(struct rank_start *start)
 {
     char names[256];
-    if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include") ||
-        js_mca_is_set("btl_tcp_if_exclude"))
+    if (js_launchenv_rank() != 0 || js_mca_is_set("btl_tcp_if_include", NULL) ||
+        js_mca_is_set("btl_tcp_if_exclude", NULL))
         return;
     js_mca_bridges(names, sizeof(names));
     if (names[0])

@@ -589,14 +589,14 @@ static void test_launchenv_names_of_others(void)
 static void expect_bound(const char *name, const char *value, bool want)
 {
     setenv(name, value, 1);
-    CU_ASSERT_EQUAL(js_launchenv_bound(), want);
+    CU_ASSERT_EQUAL(js_launchenv_does(JS_LAUNCHENV_BINDS), want);
     unsetenv(name);
 }
 
 static void test_launchenv_bound(void)
 {
     unsetenv("OMPI_MCA_orte_bound_at_launch");
-    CU_ASSERT_FALSE(js_launchenv_bound());
+    CU_ASSERT_FALSE(js_launchenv_does(JS_LAUNCHENV_BINDS));
     expect_bound("OMPI_MCA_orte_bound_at_launch", "1", true);
     expect_bound("OMPI_MCA_orte_bound_at_launch", "0", false);
     expect_bound("PRTE_LAUNCHED", "1", true);

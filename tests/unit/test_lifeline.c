@@ -83,11 +83,11 @@ static int check_gifts(struct js_lifeline *lifeline)
     if (environ->len != sizeof(expected) ||
         memcmp(environ->data, expected, sizeof(expected)) != 0)
         return 1;
-    if (js_lifeline_stdio(lifeline, 0) >= 0)
+    if (js_lifeline_given(lifeline, 0) >= 0)
         return 2;
-    if (write(js_lifeline_stdio(lifeline, 1), "out", 3) != 3)
+    if (write(js_lifeline_given(lifeline, 1), "out", 3) != 3)
         return 3;
-    return js_lifeline_stdio(lifeline, 2) < 0 ? 0 : 4;
+    return js_lifeline_given(lifeline, 2) < 0 ? 0 : 4;
 }
 
 static void test_rank_0_is_given_what_was_handed_over(void)
@@ -118,7 +118,7 @@ static int check_no_stdio(struct js_lifeline *lifeline)
 {
     char byte;
     close(held[1]);
-    return js_lifeline_stdio(lifeline, 1) < 0 &&
+    return js_lifeline_given(lifeline, 1) < 0 &&
                    js_lifeline_environ(lifeline)->len > 0 &&
                    read(held[0], &byte, 1) == 0
                ? 0
@@ -164,13 +164,12 @@ static void test_news_arrive_though_the_rank_was_killed(void)
     const struct js_lifeline_gift gift = {
         .lock = -1, .environ = environ, .stdio = {-1, -1, -1}, .joblog = -1};
     struct place place;
-    struct js_lifeline_news news;
     place_open(&place, &gift);
-    js_lifeline_news(place.host, &news);
+    struct js_lifeline_news news = *js_lifeline_serve(place.host);
     CU_ASSERT_EQUAL(news.stage, JS_STAGE_NONE);
     pid_t pid = rank_start(&place, 0, report_and_die);
     serve_until_cut(place.host);
-    js_lifeline_news(place.host, &news);
+    news = *js_lifeline_serve(place.host);
     CU_ASSERT_EQUAL(news.stage, JS_STAGE_ENDED);
     CU_ASSERT_EQUAL(news.status, 3);
     CU_ASSERT_EQUAL(news.lost, 2);
@@ -213,7 +212,7 @@ static void test_signals_are_passed_on_and_the_end_is_seen(void)
 
 static int leave(struct js_lifeline *lifeline)
 {
-    return js_lifeline_stdio(lifeline, 1) < 0 ? 0 : 1;
+    return js_lifeline_given(lifeline, 1) < 0 ? 0 : 1;
 }
 
 /* Somebody has removed the folder: another start is given another. */

@@ -71,8 +71,8 @@ static void test_the_user_s_variables_stay(void)
 {
     struct js_mca mca = {0};
     setenv("OMPI_MCA_js_a", "", 1);
-    CU_ASSERT_TRUE(js_mca_is_set("js_a"));
-    CU_ASSERT_FALSE(js_mca_is_set("js_"));
+    CU_ASSERT_TRUE(js_mca_is_set("js_a", NULL));
+    CU_ASSERT_FALSE(js_mca_is_set("js_", NULL));
     CU_ASSERT_EQUAL(js_mca_set(&mca, "OMPI_MCA_js_a", "1"), 0);
     CU_ASSERT_EQUAL(js_mca_set(&mca, "PRTE_MCA_js_a", "1"), 0);
     js_mca_take_back(&mca);
@@ -100,14 +100,14 @@ static void test_the_user_s_files_count(void)
     snprintf(file, sizeof(file), "%s/mca-params.conf", folder);
     mkdir(folder, 0700);
     setenv("HOME", home, 1);
-    CU_ASSERT_FALSE(js_mca_is_set("js_a"));
+    CU_ASSERT_FALSE(js_mca_is_set("js_a", NULL));
     write_file(folder, "mca-params.conf",
                "# js_b = 1\njs_ab=1\n\n \tjs_c\t= x\njs_a= eth0,lo");
-    CU_ASSERT_TRUE(js_mca_is_set("js_a"));
-    CU_ASSERT_TRUE(js_mca_is_set("js_c"));
-    CU_ASSERT_FALSE(js_mca_is_set("js_b"));
-    CU_ASSERT_FALSE(js_mca_is_set("js"));
-    CU_ASSERT_FALSE(js_mca_is_set("x"));
+    CU_ASSERT_TRUE(js_mca_is_set("js_a", NULL));
+    CU_ASSERT_TRUE(js_mca_is_set("js_c", NULL));
+    CU_ASSERT_FALSE(js_mca_is_set("js_b", NULL));
+    CU_ASSERT_FALSE(js_mca_is_set("js", NULL));
+    CU_ASSERT_FALSE(js_mca_is_set("x", NULL));
     unlink(file);
     rmdir(folder);
     rmdir(home);
