@@ -656,6 +656,50 @@ static void test_cores_of_other_runs_come_last(void)
     js_allocator_free(allocator);
 }
 
+/* A node with one group of four cores, and a slave at home on core 1. */
+static void add_lender(struct js_allocator *allocator, unsigned rank,
+                       const char *held_by_others)
+{
+    struct js_resources resources = {.mem_bytes = 1000};
+    struct js_node about = {.boot_id = rank};
+    struct js_cpuset held;
+    uint32_t home = 1;
+    for (uint32_t i = 0; i < 4; i++) {
+        struct js_cpuset cpus = {{0}};
+        js_cpuset_add(&cpus, i);
+        CU_ASSERT_EQUAL(js_resources_add_core(&resources, &cpus, 0, 0), 0);
+    }
+    CU_ASSERT_EQUAL(js_cpuset_parse(held_by_others, &held), 0);
+    js_resources_lend(&resources, &held);
+    CU_ASSERT_EQUAL(js_allocator_add(allocator, rank, &about, true), 0);
+    CU_ASSERT_EQUAL(js_allocator_equip(allocator, rank, &resources, &home, 1),
+                    0);
+    js_resources_release(&resources);
+}
+
+/* That one node has only cores of other runs changes nothing on the other. */
+static void test_each_node_spares_the_cores_of_other_runs(void)
+{
+    for (unsigned spared = 1; spared <= 2; spared++) {
+        struct js_allocator *allocator = not_null(js_allocator_new());
+        struct js_request request = {.cores = 2};
+        struct js_allocation first, second;
+        add_lender(allocator, 1, spared == 1 ? "0" : "0-3");
+        add_lender(allocator, 2, spared == 2 ? "0" : "0-3");
+        CU_ASSERT_EQUAL_FATAL(
+            js_allocator_take(allocator, &request, 0, NULL, NULL, &first), 1);
+        CU_ASSERT_EQUAL(first.rank, spared);
+        expect_cpus(allocator, &first, "1-2");
+        CU_ASSERT_EQUAL_FATAL(
+            js_allocator_take(allocator, &request, 0, NULL, NULL, &second), 1);
+        CU_ASSERT_EQUAL(second.rank, 3 - spared);
+        expect_cpus(allocator, &second, "0-1");
+        js_allocator_release(allocator, &first);
+        js_allocator_release(allocator, &second);
+        js_allocator_free(allocator);
+    }
+}
+
 static void test_gpus_near_the_cores(void)
 {
     struct js_allocator *allocator = even_allocator(8);
@@ -862,6 +906,8 @@ static const struct unit_test tests[] = {
      test_what_is_scarce_is_set_aside_first},
     {"neighbours are granted", test_neighbours_are_granted},
     {"cores of other runs come last", test_cores_of_other_runs_come_last},
+    {"each node spares the cores of other runs",
+     test_each_node_spares_the_cores_of_other_runs},
     {"GPUs near the cores", test_gpus_near_the_cores},
     {"another slave where there is one", test_another_slave_where_there_is_one},
     {"small ones fill in around a reservation", test_small_ones_fill_in_around},
