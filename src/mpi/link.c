@@ -383,12 +383,13 @@ static int link_deliver_next(struct mpi_link *link, struct js_message *ret,
     return 0;
 }
 
-static int link_probe(struct mpi_link *link, int *ret_flag,
+/* Probes for messages with this tag, or MPI_ANY_TAG. */
+static int link_probe(struct mpi_link *link, int tag, int *ret_flag,
                       MPI_Status *ret_status, struct js_err *err)
 {
-    int rc = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, link->comm, ret_flag,
-                        ret_status);
-    link->is_empty = rc != MPI_SUCCESS || !*ret_flag;
+    int rc = MPI_Iprobe(MPI_ANY_SOURCE, tag, link->comm, ret_flag, ret_status);
+    if (tag == MPI_ANY_TAG)
+        link->is_empty = rc != MPI_SUCCESS || !*ret_flag;
     if (rc == MPI_SUCCESS)
         return 0;
     *ret_flag = 0;
@@ -411,12 +412,34 @@ static int link_receive(void *self, struct js_message *ret, struct js_err *err)
         MPI_Status status;
         if (link_count_transfers(&link->in) >= IN_MAX)
             return 0;
-        rc = link_probe(link, &flag, &status, err);
+        rc = link_probe(link, MPI_ANY_TAG, &flag, &status, err);
         if (rc < 0 || !flag)
             return rc;
         rc = link_receive_probed(link, &status, err);
     }
     return rc;
+}
+
+/* A BEAT is short, so it is received completely. One that has been received
+ * behind a longer message of its peer is delivered behind that. */
+static int link_receive_beat(void *self, struct js_message *ret,
+                             struct js_err *err)
+{
+    struct mpi_link *link = self;
+    struct transfers *in = &link->in;
+    int count = link_count_transfers(in);
+    int flag;
+    MPI_Status status;
+    if (link_probe(link, JS_TAG_BEAT, &flag, &status, err) < 0)
+        return -1;
+    if (!flag)
+        return 0;
+    if (link_receive_probed(link, &status, err) < 0)
+        return -1;
+    if (link_count_transfers(in) == count ||
+        in->items[in->end - 1].request != MPI_REQUEST_NULL)
+        return 0;
+    return link_deliver(link, in->items[--in->end], ret);
 }
 
 /* ---------------------------------------------------------------- waiting */
@@ -465,7 +488,7 @@ static int link_wait(void *self, struct pollfd *fds, nfds_t count,
     if (is_silent && link->is_empty)
         probes = 0;
     for (int i = 0; i < probes && !flag; i++) {
-        if (link_probe(link, &flag, MPI_STATUS_IGNORE, err) < 0)
+        if (link_probe(link, MPI_ANY_TAG, &flag, MPI_STATUS_IGNORE, err) < 0)
             return -1;
     }
     if (flag || sleep_ns <= 0)
@@ -515,6 +538,7 @@ static const struct js_link_ops mpi_ops = {
     .send_job = link_send_job,
     .post = link_post,
     .receive = link_receive,
+    .receive_beat = link_receive_beat,
     .wait = link_wait,
     .now_ns = link_now_ns,
 };

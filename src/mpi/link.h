@@ -5,7 +5,8 @@
  * tests, one in memory with delay, loss and a simulated clock (tests/unit).
  * Master and slave use only this interface. Time passes only in `wait`.
  *
- * Messages from one peer arrive in the order in which they were sent. No call
+ * Messages from one peer arrive in the order in which they were sent, except
+ * that a BEAT may be taken before the others (receive_beat). No call
  * here waits for a peer, even if the peer is stopped or dead. A failure of the
  * transport is final: the call returns -1 with *err, and the run cannot
  * continue.
@@ -45,6 +46,10 @@ struct js_link_ops {
      * than JS_WIRE_MAX is a failure. */
     int (*receive)(void *link, struct js_message *ret, struct js_err *err);
 
+    /* Does the same, but takes only BEATs. Other messages stay unread, even if
+     * the peer sent them earlier. */
+    int (*receive_beat)(void *link, struct js_message *ret, struct js_err *err);
+
     /*
      * Waits until shortly after a message may have arrived, one of the
      * descriptors has an event (revents is filled in), or the time `until_ns`
@@ -83,6 +88,13 @@ static inline int js_link_receive(struct js_link *link, struct js_message *ret,
                                   struct js_err *err)
 {
     return link->ops->receive(link->self, ret, err);
+}
+
+static inline int js_link_receive_beat(struct js_link *link,
+                                       struct js_message *ret,
+                                       struct js_err *err)
+{
+    return link->ops->receive_beat(link->self, ret, err);
 }
 
 static inline int js_link_wait(struct js_link *link, struct pollfd *fds,

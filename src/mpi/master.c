@@ -57,7 +57,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->has_input = true;
     master->first_assignment_ns = JS_NEVER_NS;
     master->now_ns = master->event_ns = js_link_now_ns(link);
-    master->meeting.phase_end_ns = master->now_ns + config->meeting_ns;
+    master->meeting.phase_end_ns = JS_NEVER_NS;
     master->meeting.quiet_end_ns = master->now_ns + config->quiet_ns;
     master->turn_ns = master->now_ns;
     master->leave_ns = JS_NEVER_NS;
@@ -571,7 +571,7 @@ static int64_t master_deadline_ns(const struct js_master *master)
     if (master->meeting.phase == JS_MEETING_QUIET)
         until_ns = earlier_ns(until_ns, master->meeting.quiet_look_ns);
     /* A longer wait would not count as time spent listening. */
-    if (config->setup.lease_ns > 0)
+    if (config->setup.lease_ns > 0 || master->meeting.phase < JS_MEETING_QUIET)
         until_ns =
             earlier_ns(until_ns, master->now_ns + JS_MASTER_LISTENING_NS);
     if (master->stop_request < JS_STOP_REQUEST_END)

@@ -11,6 +11,9 @@ enum { NAMED_MAX = 5 }; /* the most jobs named in a message */
 static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
 static const int64_t silence_margin_ns = JS_NS_PER_S;
 
+/* The time after which no more messages are read in a turn. */
+static const int64_t reading_most_ns = 20 * JS_NS_PER_MS;
+
 /* ---------------------------------------------------------------- losses */
 
 /* Records a job that was lost. If memory runs out, the message is just
@@ -321,7 +324,7 @@ int js_master_news_check_heartbeats(struct js_master *master,
     const struct js_wire_setup *setup = &master->config.setup;
     int64_t most_ns =
         setup->lease_ns + setup->settings.grace_ns + silence_margin_ns;
-    if (master->listened_ns < master->watch_ns)
+    if (master->listened_ns < master->watch_ns || master->has_unread_beats)
         return 0;
     master->watch_ns = master->listened_ns + watch_every_ns;
     for (int i = 1; i < master->link->size; i++) {
@@ -334,33 +337,72 @@ int js_master_news_check_heartbeats(struct js_master *master,
     return 0;
 }
 
-/* Takes some messages at a time, so that a flood of them does not delay
- * output. */
+static int master_take(struct js_master *master,
+                       const struct js_message *message, struct js_err *err)
+{
+    bool is_slave = message->peer > 0 && message->peer < master->link->size;
+    master_take_fn take = master_takers[message->tag];
+    if (!is_slave || !take)
+        return js_err_set(err,
+                          "rank %d sent a %s message, which a slave never "
+                          "sends",
+                          message->peer, js_tag_name(message->tag));
+    /* The jobs of a slave that was declared lost are running elsewhere by
+     * now. */
+    return master->conns[message->peer].is_lost ? 0
+                                                : take(master, message, err);
+}
+
+/* Heartbeats are read before everything else, since slaves end their jobs if
+ * these are not answered. */
+static int master_take_beats(struct js_master *master, struct js_err *err)
+{
+    enum { BEATS_AT_ONCE = 4096 };
+    if (master->config.setup.lease_ns == 0)
+        return 0;
+    for (int i = 0; i < BEATS_AT_ONCE; i++) {
+        struct js_message message;
+        int rc = js_link_receive_beat(master->link, &message, err);
+        master->has_unread_beats = rc != 0;
+        if (rc <= 0)
+            return rc;
+        if (master_take(master, &message, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Takes some messages at a time, so that a flood of them delays neither output
+ * nor heartbeats. */
 int js_master_news_take(struct js_master *master, struct js_err *err)
 {
-    enum { AT_ONCE = 256 };
+    enum { AT_ONCE = 256, LOOK_EVERY = 8 };
     /* Only part of a long turn counts as listening: if the disk was slow or
      * this process was stopped, messages may lie unread. */
     int64_t turn_ns = master->now_ns - master->turn_ns;
+    if (turn_ns > JS_MASTER_LISTENING_NS)
+        turn_ns = JS_MASTER_LISTENING_NS;
     master->turn_ns = master->now_ns;
-    master->listened_ns +=
-        turn_ns < JS_MASTER_LISTENING_NS ? turn_ns : JS_MASTER_LISTENING_NS;
+    if (!master->has_unread_beats)
+        master->listened_ns += turn_ns;
+    if (master_take_beats(master, err) < 0)
+        return -1;
+    bool has_met = false;
     for (int i = 0; i < AT_ONCE; i++) {
         struct js_message message;
+        if (i % LOOK_EVERY == LOOK_EVERY - 1 &&
+            js_link_now_ns(master->link) - master->now_ns > reading_most_ns)
+            return 0;
         int rc = js_link_receive(master->link, &message, err);
-        if (rc <= 0)
-            return rc;
-        bool is_slave = message.peer > 0 && message.peer < master->link->size;
-        master_take_fn take = master_takers[message.tag];
-        if (!is_slave || !take)
-            return js_err_set(err,
-                              "rank %d sent a %s message, which a slave never "
-                              "sends",
-                              message.peer, js_tag_name(message.tag));
-        /* The jobs of a slave that was declared lost are running elsewhere by
-         * now. */
-        if (!master->conns[message.peer].is_lost &&
-            take(master, &message, err) < 0)
+        if (rc < 0)
+            return -1;
+        if (rc == 0) {
+            if (!has_met)
+                master->meeting.awaited_ns += turn_ns;
+            return 0;
+        }
+        has_met |= message.tag == JS_TAG_HELLO || message.tag == JS_TAG_READY;
+        if (master_take(master, &message, err) < 0)
             return -1;
     }
     return 0;

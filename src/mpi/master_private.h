@@ -30,8 +30,8 @@ enum js_meeting_phase {
 
 struct js_meeting {
     enum js_meeting_phase phase;
-    int64_t phase_end_ns; /* slaves that have not reported by then are left
-                             out */
+    int64_t awaited_ns;   /* how long slaves have been awaited in this phase */
+    int64_t phase_end_ns; /* of JS_MEETING_QUIET */
     int64_t quiet_end_ns; /* by then the jobs of an earlier run have ended */
     int64_t quiet_look_ns;
     int first; /* slaves with a lower rank have come as far as is awaited in
@@ -85,8 +85,9 @@ struct js_master {
                                           were told to end */
     int64_t leave_ns;    /* when the run ends even if jobs are still running */
     int64_t listened_ns; /* total time in which a slave could have been heard */
-    int64_t turn_ns;     /* when the last turn began */
-    int64_t watch_ns;    /* when to check for missed heartbeats again */
+    bool has_unread_beats; /* ... not in this turn */
+    int64_t turn_ns;       /* when the last turn began */
+    int64_t watch_ns;      /* when to check for missed heartbeats again */
     unsigned lost;
     int64_t limit_ns;  /* time limit from the median, as sent to the slaves */
     uint64_t accepted; /* jobs taken from the source */
@@ -97,7 +98,8 @@ struct js_master {
 
 /* ---- meeting.c */
 
-/* Enters the next phase when it is time. */
+/* Enters the next phase when it is time. Only a turn in which all messages were
+ * read, and none of them was a HELLO or READY, counts as waiting for slaves. */
 int js_meeting_step(struct js_master *master, struct js_err *err);
 
 int js_meeting_take_hello(struct js_master *master,

@@ -56,15 +56,14 @@ static bool meeting_is_awaiting(struct js_master *master,
     while (*first < master->link->size && master->conns[*first].state >= state)
         ++*first;
     return *first < master->link->size &&
-           master->now_ns < master->meeting.phase_end_ns;
+           master->meeting.awaited_ns < master->config.meeting_ns;
 }
 
 /* The next phase begins by waiting for all slaves. */
-static void meeting_enter(struct js_master *master, enum js_meeting_phase phase,
-                          int64_t end_ns)
+static void meeting_enter(struct js_master *master, enum js_meeting_phase phase)
 {
     master->meeting.phase = phase;
-    master->meeting.phase_end_ns = end_ns;
+    master->meeting.awaited_ns = 0;
     master->meeting.first = 1;
 }
 
@@ -152,8 +151,7 @@ static int meeting_send_setups(struct js_master *master, struct js_err *err)
                                  err) < 0)
             return -1;
     }
-    meeting_enter(master, JS_MEETING_SETTING_UP,
-                  master->now_ns + master->config.meeting_ns);
+    meeting_enter(master, JS_MEETING_SETTING_UP);
     return 0;
 }
 
@@ -208,15 +206,15 @@ static int meeting_end_setup(struct js_master *master, struct js_err *err)
             return -1;
     }
     if (!is_over) {
-        meeting_enter(master, JS_MEETING_SETTING_UP,
-                      master->now_ns + master->config.meeting_ns);
+        meeting_enter(master, JS_MEETING_SETTING_UP);
         return 0;
     }
     if (master->config.claim)
         js_fd_close(master->config.claim);
     if (master->config.show_map)
         meeting_show_map(master);
-    meeting_enter(master, JS_MEETING_QUIET, master->meeting.quiet_end_ns);
+    meeting_enter(master, JS_MEETING_QUIET);
+    master->meeting.phase_end_ns = master->meeting.quiet_end_ns;
     int64_t left_ns = master->meeting.quiet_end_ns - master->now_ns;
     if (meeting_is_quiet(master))
         master->meeting.phase_end_ns = master->now_ns;
@@ -288,7 +286,8 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
         meeting_end_setup(master, err) < 0)
         return -1;
     if (master->meeting.phase == JS_MEETING_QUIET && meeting_is_quiet(master)) {
-        meeting_enter(master, JS_MEETING_CLEARING, JS_NEVER_NS);
+        meeting_enter(master, JS_MEETING_CLEARING);
+        master->meeting.phase_end_ns = JS_NEVER_NS;
     }
     if (master->meeting.phase != JS_MEETING_CLEARING)
         return 0;

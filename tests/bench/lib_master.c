@@ -135,6 +135,15 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
     return 1;
 }
 
+/* There is no lease. */
+static int receive_beat(void *self, struct js_message *ret, struct js_err *err)
+{
+    (void)self;
+    (void)ret;
+    (void)err;
+    return 0;
+}
+
 static int wait_link(void *self, struct pollfd *fds, nfds_t count,
                      int64_t until_ns, int64_t patience_ns, struct js_err *err)
 {
@@ -153,8 +162,8 @@ static int64_t loopback_now_ns(void *self)
     return ((struct loopback *)self)->now_ns;
 }
 
-static const struct js_link_ops ops = {send_job, post, receive, wait_link,
-                                       loopback_now_ns};
+static const struct js_link_ops ops = {
+    send_job, post, receive, receive_beat, wait_link, loopback_now_ns};
 
 static enum js_stop_request nothing_requested(void *arg, int64_t now_ns)
 {

@@ -54,6 +54,7 @@ struct process {
     int64_t cut_ns;
     int64_t due_ns;
     struct queue inbox;
+    struct queue beats; /* those that have come, likewise */
     struct queue timers;
     struct envelope *taken; /* what receive() returned last */
     int64_t arrived_ns;     /* its last message from the master */
@@ -100,6 +101,7 @@ struct fake_net {
     uint64_t turns, turns_at_once;
     struct parcel *parcels;
     size_t parcel_count, parcel_room;
+    int64_t age_ns; /* of the master's turn, by cost_ns */
     struct meter meter;
     struct fake_load load;
     const char *complaint;
@@ -205,8 +207,10 @@ static int64_t next_turn_ns(const struct process *process)
     int64_t next_ns = process->until_ns;
     if (process->has_left)
         return JS_NEVER_NS;
-    if (process->inbox.count > 0) {
+    if (process->inbox.count + process->beats.count > 0) {
         int64_t heard_ns = front_ns(&process->inbox);
+        if (front_ns(&process->beats) < heard_ns)
+            heard_ns = front_ns(&process->beats);
         if (heard_ns < process->deaf_ns)
             heard_ns = process->deaf_ns;
         if (heard_ns < next_ns)
@@ -261,6 +265,8 @@ static void empty_inbox(struct process *process)
 {
     while (process->inbox.count > 0)
         free(dequeue(&process->inbox).what);
+    while (process->beats.count > 0)
+        free(dequeue(&process->beats).what);
 }
 
 void fake_net_free(struct fake_net *net)
@@ -271,6 +277,7 @@ void fake_net_free(struct fake_net *net)
         struct process *process = &net->processes[i];
         empty_inbox(process);
         free(process->inbox.entries);
+        free(process->beats.entries);
         free(process->timers.entries);
         free(process->taken);
     }
@@ -383,7 +390,8 @@ static void deliver(struct process *to, struct envelope *envelope,
     if (arrival_ns < *last_ns)
         arrival_ns = *last_ns;
     *last_ns = arrival_ns;
-    enqueue(&to->inbox, (struct entry){arrival_ns, net->messages++, envelope});
+    enqueue(envelope->tag == JS_TAG_BEAT ? &to->beats : &to->inbox,
+            (struct entry){arrival_ns, net->messages++, envelope});
     plan_turn(to);
 }
 
@@ -421,7 +429,8 @@ static void post_envelope(struct process *from, struct process *to,
                                          clock_ns(CLOCK_MONOTONIC) -
                                              net->meter.began_ns});
     else
-        deliver(to, envelope, net->now_ns);
+        deliver(to, envelope,
+                net->now_ns + (from->number == 0 ? net->age_ns : 0));
 }
 
 static int check_peer(struct process *from, int peer, struct js_err *err)
@@ -466,19 +475,27 @@ static int post(void *self, int peer, enum js_tag tag, const void *bytes,
 }
 
 /* False: nothing has arrived by now. */
-static bool take_message(struct process *to, struct js_message *ret)
+static bool take_message(struct process *to, bool is_beat,
+                         struct js_message *ret)
 {
+    struct queue *queue = &to->beats;
     /* What was returned before is gone: a sanitizer sees who still reads it. */
     free(to->taken);
     to->taken = NULL;
-    if (front_ns(&to->inbox) > to->net->now_ns)
+    if (!is_beat && to->inbox.count > 0 &&
+        (to->beats.count == 0 ||
+         is_before(&to->inbox.entries[0], &to->beats.entries[0])))
+        queue = &to->inbox;
+    if (front_ns(queue) > to->net->now_ns)
         return false;
-    struct envelope *envelope = dequeue(&to->inbox).what;
+    struct envelope *envelope = dequeue(queue).what;
     to->unread--;
     to->unread_of[envelope->tag]--;
     to->taken = envelope;
-    if (to->number == 0)
+    if (to->number == 0) {
         to->net->meter.messages++;
+        to->net->age_ns += to->net->config.cost_ns[envelope->tag];
+    }
     *ret = (struct js_message){envelope->from, envelope->tag, envelope->bytes,
                                envelope->len};
     return true;
@@ -489,7 +506,17 @@ static int receive(void *self, struct js_message *ret, struct js_err *err)
     struct process *to = self;
     (void)err;
     int64_t entered_ns = enter_link(to);
-    bool is_there = take_message(to, ret);
+    bool is_there = take_message(to, false, ret);
+    leave_link(to, entered_ns);
+    return is_there;
+}
+
+static int receive_beat(void *self, struct js_message *ret, struct js_err *err)
+{
+    struct process *to = self;
+    (void)err;
+    int64_t entered_ns = enter_link(to);
+    bool is_there = take_message(to, true, ret);
     leave_link(to, entered_ns);
     return is_there;
 }
@@ -505,10 +532,13 @@ static int64_t now_ns(void *self)
 {
     const struct process *process = self;
     const struct fake_net *net = process->net;
-    if (process->number != 0 || !net->config.is_metered)
+    if (process->number != 0)
         return net->now_ns;
+    if (!net->config.is_metered)
+        return net->now_ns + net->age_ns;
     int64_t entered_ns = enter_link(process);
-    double age_ns = (double)used_ns(&net->meter) * net->config.cpu_scale;
+    double age_ns = (double)used_ns(&net->meter) * net->config.cpu_scale +
+                    (double)(FAKE_CALL_NS * net->meter.messages);
     leave_link(process, entered_ns);
     return net->now_ns + (int64_t)age_ns;
 }
@@ -662,6 +692,10 @@ static int wait_link(void *self, struct pollfd *fds, nfds_t count,
     enter_link(process);
     if (process->number == 0 && net->config.is_metered)
         end_metered_turn(net);
+    if (process->number == 0 && net->age_ns > 0) {
+        process->busy_ns = net->now_ns + net->age_ns;
+        net->age_ns = 0;
+    }
     note_wait(process, until_ns, patience_ns);
     if (process->number == 0) {
         rc = wait_as_master(process, fds, count, err);
@@ -683,6 +717,7 @@ static const struct js_link_ops fake_ops = {
     .send_job = send_job,
     .post = post,
     .receive = receive,
+    .receive_beat = receive_beat,
     .wait = wait_link,
     .now_ns = now_ns,
 };

@@ -44,6 +44,10 @@ struct fake_net_config {
     bool is_metered;
     double cpu_scale;
 
+    /* If not metered: how long the master's turn takes for a message that it
+     * receives. */
+    int64_t cost_ns[JS_TAG_COUNT];
+
     /* Called whenever the code of another process, or of the link (FAKE_LINK),
      * runs from then on; NULL: it is not. */
     void (*entered)(void *arg, int number);

@@ -21,12 +21,15 @@ uint64_t attempts_lost(const struct run *run)
 
 /* One for all runs: hwloc loads its plugins each time that the first is made,
  * which would take longer than all else here. */
-static const struct js_topo *machine(void)
+static const struct js_topo *machine(bool is_large)
 {
-    static struct js_topo *topo;
-    if (!topo)
-        topo = not_null(js_topo_new_synthetic("pack:1 core:4 pu:1", NULL));
-    return topo;
+    static struct js_topo *topos[2];
+    static const char *const about[] = {"pack:1 core:4 pu:1",
+                                        "pack:2 core:64 pu:1"};
+    if (!topos[is_large])
+        topos[is_large] =
+            not_null(js_topo_new_synthetic(about[is_large], NULL));
+    return topos[is_large];
 }
 
 int64_t since_start_ns(const struct run *run)
@@ -93,6 +96,7 @@ void fake_recorder_parted(struct js_recorder *recorder, unsigned slave)
     if (slave == 0 || slave > (unsigned)run->config.slaves)
         fake_net_complain(run->net, "nobody has parted");
     run->parted++;
+    run->parted_ns = since_start_ns(run);
 }
 
 void fake_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
@@ -190,7 +194,8 @@ void fake_recorder_show(struct js_recorder *recorder, int64_t now_ns,
         fake_net_complain(run->net, "jobs run before the run has begun");
     if (now_ns < FAKE_START_NS)
         fake_net_complain(run->net, "a turn at no time");
-    js_scheduler_assert_invariants(js_master_scheduler(run->master));
+    if (run->config.slaves <= SLAVES_MAX)
+        js_scheduler_assert_invariants(js_master_scheduler(run->master));
     if (standing.busy_slots > run->most_busy)
         run->most_busy = standing.busy_slots;
 }
@@ -320,6 +325,18 @@ struct js_node node_of(int rank)
     return node;
 }
 
+static struct js_node node_in(const struct run *run, int rank)
+{
+    struct js_node node = node_of(rank);
+    if (run->config.crowd == 0)
+        return node;
+    snprintf(node.host, sizeof(node.host), "n%d", rank / run->config.crowd);
+    js_cpuset_clear(&node.cpus);
+    for (int i = 0; i < run->config.crowd; i++)
+        js_cpuset_add(&node.cpus, (unsigned)i);
+    return node;
+}
+
 /* Not yet at the first look after a job has ended. */
 static enum js_stop_request late_request(void *arg)
 {
@@ -342,8 +359,8 @@ static void take_seat(struct run *run, int rank)
     seat->runner.ended = job_ended;
     seat->runner.arg = seat;
     seat->trace = not_null(js_outq_new(run->trace_fd));
-    struct js_slave_config config = {.node = node_of(rank),
-                                     .topo = machine(),
+    struct js_slave_config config = {.node = node_in(run, rank),
+                                     .topo = machine(run->config.crowd > 4),
                                      .runner_ops = &fake_runner_ops,
                                      .runner = &seat->runner,
                                      .trace = seat->trace,
@@ -424,7 +441,7 @@ static void open_master(struct run *run)
                                            : JS_NEVER_NS,
         .show_map = true,
         .meeting_ns = 60 * JS_NS_PER_S,
-        .node = node_of(0),
+        .node = node_in(run, 0),
         .source = run->source,
         .recorder = &run->recorder,
         .log = run->log,
@@ -456,7 +473,10 @@ struct run *run_new(const struct run_config *config)
                                   .seed = config->seed,
                                   .delay_max_ns = run->config.delay_max_ns,
                                   .is_restless = config->is_restless};
+    memcpy(net.cost_ns, config->cost_ns, sizeof(net.cost_ns));
     run->net = not_null(fake_net_new(&net));
+    run->seats =
+        not_null(calloc((size_t)config->slaves + 1, sizeof(*run->seats)));
     open_source(run);
     open_records(run);
     open_master(run);
@@ -472,6 +492,7 @@ void run_free(struct run *run)
         fake_runner_release(&run->seats[i].runner);
         js_outq_free(run->seats[i].trace);
     }
+    free(run->seats);
     js_master_free(run->master);
     js_delivery_free(run->recorder.delivery);
     js_source_free(run->source);

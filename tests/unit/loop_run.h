@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The most slaves of a random run. */
 enum { SLAVES_MAX = 8, JOBS_MAX = 4000, TRACE_MAX = 4 * JOBS_MAX };
 
 struct run_config {
@@ -33,12 +34,15 @@ struct run_config {
     uint32_t round_size; /* 0: ten */
     bool barrier;
     uint32_t slots; /* 0: one */
+    int crowd;      /* a node has so many slaves, and cores; 0: two slaves, and
+                       four cores */
     uint64_t spool_limit_bytes;
     int64_t delay_max_ns; /* 0: 100 us */
     uint64_t seed;
     bool is_restless;
     int out_fd;                        /* where stdout goes; 0: a file */
     int64_t lease_ns;                  /* 0: none */
+    int64_t cost_ns[JS_TAG_COUNT];     /* as in fake_net_config */
     int64_t stop_ns;                   /* from the start; 0: never */
     int64_t request_ns;                /* from the start; 0: never */
     enum js_stop_request stop_request; /* ... what is wanted then */
@@ -95,10 +99,11 @@ struct run {
     struct js_master *master;
     struct js_buf log_text;
     struct js_log log;
-    struct seat seats[SLAVES_MAX + 1];
+    struct seat *seats;              /* by rank */
     struct fate fates[JOBS_MAX + 1]; /* by id */
     uint64_t started;
-    uint64_t parted; /* slaves */
+    uint64_t parted; /* slaves, the last of them then: */
+    int64_t parted_ns;
     uint64_t finished;
     uint64_t committed; /* of these */
     int64_t commit_end_ns;

@@ -76,6 +76,7 @@
     _(loop)                                                                    \
     _(loop_losses)                                                             \
     _(loop_messages)                                                           \
+    _(loop_crowd)                                                              \
     _(delivery)                                                                \
     _(joblog)                                                                  \
     _(outdir)                                                                  \

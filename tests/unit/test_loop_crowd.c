@@ -1,0 +1,102 @@
+/* master and slave: so many slaves that messages lie unread. */
+#include "loop_run.h"
+#include "unit.h"
+
+#include <stdlib.h>
+
+static const int64_t lease_ns = 2 * JS_NS_PER_S;
+static const int64_t grace_ns = JS_NS_PER_S; /* as in loop_run.c */
+
+/* Each READY takes the master so long that the first slaves' leases are over
+ * long before the last is read. Their heartbeats are answered in the meantime.
+ */
+static void test_many_slaves_of_large_nodes_live(void)
+{
+    struct run_config config = {.slaves = 2560,
+                                .crowd = 128,
+                                .demo_jobs = 2560,
+                                .demo_duration_ns = 5 * JS_NS_PER_S,
+                                .lease_ns = lease_ns};
+    config.cost_ns[JS_TAG_READY] = 4 * JS_NS_PER_MS;
+    config.cost_ns[JS_TAG_BEAT] = JS_NS_PER_US;
+    struct run *run = run_through(&config);
+    expect_all_done(run, 2560);
+    CU_ASSERT_EQUAL(run->result.slaves, 2560);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    CU_ASSERT_EQUAL(attempts_lost(run), 0);
+    CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_NODE), 21);
+    CU_ASSERT(since_start_ns(run) > 4 * lease_ns);
+    run_free(run);
+}
+
+/* The master never has time to read all that the slaves send, and takes much
+ * longer for a message than between two heartbeats. One slave is killed. */
+static void test_a_killed_slave_of_a_saturated_master(void)
+{
+    static const int64_t killed_ns = 2 * JS_NS_PER_S;
+    char *jobs = lines_of("0.1", 3000);
+    struct run_config config = {
+        .slaves = 200, .jobs = jobs, .crowd = 128, .lease_ns = lease_ns};
+    config.cost_ns[JS_TAG_DONE] = 5 * JS_NS_PER_MS;
+    struct run *run = run_new(&config);
+    fake_net_cut(run->net, 7, FAKE_START_NS + killed_ns);
+    run_go_without_lost(run);
+    expect_no_complaint(run);
+    expect_end(run, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->finished, 3000);
+    CU_ASSERT_EQUAL(run->result.lost, 1);
+    CU_ASSERT(run->parted_ns > killed_ns + lease_ns);
+    CU_ASSERT(run->parted_ns <
+              killed_ns + lease_ns + grace_ns + 5 * JS_NS_PER_S);
+    CU_ASSERT(since_start_ns(run) > 12 * JS_NS_PER_S);
+    run_free(run);
+    free(jobs);
+}
+
+/* It takes the master more than a minute to read all HELLOs, and all READYs:
+ * nobody is left out. */
+static void test_slaves_that_lie_unread(void)
+{
+    struct run_config config = {.slaves = 250,
+                                .crowd = 128,
+                                .demo_jobs = 250,
+                                .demo_duration_ns = JS_NS_PER_S};
+    config.cost_ns[JS_TAG_HELLO] = JS_NS_PER_S / 2;
+    config.cost_ns[JS_TAG_READY] = JS_NS_PER_S / 2;
+    struct run *run = run_through(&config);
+    expect_all_done(run, 250);
+    CU_ASSERT_EQUAL(run->result.slaves, 250);
+    CU_ASSERT(since_start_ns(run) > 4 * 60 * JS_NS_PER_S);
+    run_free(run);
+}
+
+/* The last of them comes after more than a minute: as long as there is news of
+ * others, it is waited for. */
+static void test_slaves_that_come_one_after_another(void)
+{
+    static const int64_t apart_ns = 300 * JS_NS_PER_MS;
+    struct run_config config = {.slaves = 250,
+                                .crowd = 128,
+                                .demo_jobs = 250,
+                                .demo_duration_ns = JS_NS_PER_S};
+    struct run *run = run_new(&config);
+    for (int i = 1; i <= 250; i++)
+        fake_net_stop(run->net, i, FAKE_START_NS, FAKE_START_NS + i * apart_ns);
+    run_go(run);
+    expect_all_done(run, 250);
+    CU_ASSERT_EQUAL(run->result.slaves, 250);
+    CU_ASSERT(since_start_ns(run) > 250 * apart_ns);
+    run_free(run);
+}
+
+static const struct unit_test tests[] = {
+    {"many slaves of large nodes live", test_many_slaves_of_large_nodes_live},
+    {"a killed slave of a saturated master",
+     test_a_killed_slave_of_a_saturated_master},
+    {"slaves that lie unread", test_slaves_that_lie_unread},
+    {"slaves that come one after another",
+     test_slaves_that_come_one_after_another},
+    {NULL, NULL},
+};
+
+const struct unit_suite suite_loop_crowd = {"loop_crowd", tests};
