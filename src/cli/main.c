@@ -195,6 +195,7 @@ static int launch_with(const struct js_options *options, int argc, char **argv)
         .run = &options->config,
         .argv = &ranks,
         .argv_resumed = &ranks_resumed,
+        .has_slots = options->has_slots,
         .slaves = options->slaves,
         .hostfile = options->hostfile,
         .restarts = options->restarts,

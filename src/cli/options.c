@@ -146,6 +146,7 @@ static int set_slots(const struct js_options_row *row,
                      struct js_options *options, const char *value,
                      struct js_err *err)
 {
+    options->has_slots = true;
     if (strcmp(value, "all") != 0)
         return set_count32(row, options, value, err);
     options->config.slots = 0;

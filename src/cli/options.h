@@ -42,6 +42,7 @@ struct js_options {
     const char *explained; /* the name or id of a job; NULL: none */
     const char *report;    /* the file that --report writes */
     /* For a start without mpirun; --plan also tries this number of slaves. */
+    bool has_slots;       /* --slots was given */
     uint32_t slaves;      /* 0: one for each core, slot or task */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */

@@ -78,6 +78,26 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts)
     return sum;
 }
 
+uint32_t js_hosts_common_slots(uint32_t a, uint32_t b)
+{
+    while (b > 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+uint32_t js_hosts_divide(struct js_hosts *hosts)
+{
+    uint32_t divisor = 0;
+    for (size_t i = 0; i < hosts->count; i++)
+        divisor = js_hosts_common_slots(divisor, hosts->items[i].slots);
+    for (size_t i = 0; i < hosts->count; i++)
+        hosts->items[i].slots /= divisor;
+    return divisor;
+}
+
 /* ---------------------------------------------------------------- reading */
 
 static int hosts_parse_slots(const char *text, uint32_t *ret)

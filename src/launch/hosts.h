@@ -41,6 +41,14 @@ void js_hosts_drop(struct js_hosts *hosts, size_t i);
 /* The sum of all slots; 0 if a host does not say how many it has. */
 uint64_t js_hosts_slots(const struct js_hosts *hosts);
 
+/* Returns the greatest common divisor of two numbers of slots; 0 counts as a
+ * multiple of every number. */
+uint32_t js_hosts_common_slots(uint32_t a, uint32_t b);
+
+/* Divides the slots of all hosts by their greatest common divisor, and returns
+ * it. All hosts must say how many slots they have. */
+uint32_t js_hosts_divide(struct js_hosts *hosts);
+
 /* True if host number `i` is this host. */
 bool js_hosts_is_here(const struct js_hosts *hosts, size_t i);
 

@@ -59,6 +59,8 @@ struct launch {
     const char *names[3];   /* environment variables for rank 0 */
     bool is_out_of_time;
     struct js_requeue requeue;
+    bool is_merged;               /* the slaves of each node are: launch.h */
+    struct js_buf tasks_per_node; /* ... in Slurm; else empty */
 
     struct js_mca mca; /* settings for mpirun that depend on the folder */
     struct js_watch watch;
@@ -109,6 +111,33 @@ static int launch_count_slaves(struct launch *launch, uint64_t *ret,
     return 0;
 }
 
+/* Merges the slaves of each node if there are many nodes: launch.h. */
+static void launch_merge_slaves(struct launch *launch, uint64_t *slaves)
+{
+    const struct js_launch_config *config = launch->config;
+    uint32_t *slots = &launch->command.slots;
+    uint32_t merged = 1;
+    if (!config->has_slots && !config->hostfile)
+        *slots = js_slurm_task_cpus();
+    if (config->slaves > 0 || config->has_slots)
+        return;
+    if (!config->hostfile)
+        merged = js_slurm_divide_tasks(JS_LAUNCH_MANY_NODES,
+                                       &launch->tasks_per_node);
+    else if (launch->hosts.count >= JS_LAUNCH_MANY_NODES)
+        merged = js_hosts_divide(&launch->hosts);
+    launch->is_merged = merged > 1;
+    if (!launch->is_merged)
+        return;
+    *slaves /= merged;
+    *slots = merged * (*slots > 0 ? *slots : 1);
+    fprintf(stderr,
+            "jobsched: there are many nodes, so %" PRIu64 " slaves of %" PRIu32
+            " slots take the place of %" PRIu64
+            " slaves (to choose otherwise, give -n or --slots)\n",
+            *slaves, *slots, *slaves * merged);
+}
+
 static int launch_make_command(struct launch *launch, struct js_err *err)
 {
     int rc = js_rank_command_make(&launch->command);
@@ -138,6 +167,7 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
                             pwd ? " " : "", pwd ? pwd : "");
     if (launch_count_slaves(launch, &slaves, err) < 0)
         return -1;
+    launch_merge_slaves(launch, &slaves);
     /* An mpirun starts its ranks in one component only. */
     uint64_t unused = js_slurm_unused_components();
     if (unused > 0 && !config->hostfile)
@@ -149,7 +179,9 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
-    launch->mpirun.hostfile = config->hostfile;
+    /* The hostfile has other numbers of slots: launch_make_folder() writes the
+     * ones that count. */
+    launch->mpirun.hostfile = launch->is_merged ? NULL : config->hostfile;
     launch->mpirun.hosts = &launch->hosts;
     if (launch_make_command(launch, err) < 0)
         return -1;
@@ -195,6 +227,14 @@ static void launch_export_folder(struct launch *launch)
     setenv(JS_LIFELINE_NAME, launch->folder.path, 1);
 }
 
+static int launch_write_hosts(struct launch *launch, struct js_err *err)
+{
+    launch->mpirun.hostfile = launch->hostfile_path;
+    return js_hosts_write(launch->hostfile_path, &launch->hosts) < 0
+               ? js_err_errno(err, "cannot write %s", launch->hostfile_path)
+               : 0;
+}
+
 static int launch_make_folder(struct launch *launch, struct js_err *err)
 {
     char here[PATH_MAX];
@@ -216,7 +256,9 @@ static int launch_make_folder(struct launch *launch, struct js_err *err)
              launch->folder.path);
     snprintf(launch->hostfile_path, sizeof(launch->hostfile_path), "%s/hosts",
              launch->folder.path);
-    return 0;
+    return launch->is_merged && launch->hosts.count > 0
+               ? launch_write_hosts(launch, err)
+               : 0;
 }
 
 /* Must be done before anything is added to the environment, which the ranks get
@@ -306,6 +348,9 @@ static void launch_set_environment(struct launch *launch)
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
+    if (launch->tasks_per_node.len > 0)
+        setenv("SLURM_TASKS_PER_NODE", js_buf_string(&launch->tasks_per_node),
+               1);
     if (!js_slurm_is_in_step() || !counts || !nodes)
         return;
     setenv("SLURM_OVERLAP", "1", 1);
@@ -398,12 +443,11 @@ static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
     if (hosts->count == 0)
         return js_err_set(err, "no reachable host is left; run the same "
                                "command again when hosts can be reached");
-    if (js_hosts_write(launch->hostfile_path, hosts) < 0)
-        return js_err_errno(err, "cannot write %s", launch->hostfile_path);
+    if (launch_write_hosts(launch, err) < 0)
+        return -1;
     uint64_t slots = js_hosts_slots(hosts);
     if (slots > 0 && slots + 1 < launch->mpirun.ranks)
         launch->mpirun.ranks = slots + 1;
-    launch->mpirun.hostfile = launch->hostfile_path;
     return 0;
 }
 
@@ -606,16 +650,25 @@ static int launch_run(struct launch *launch)
 
 /* ---------------------------------------------------------------- all of it */
 
-static int launch_show_command(const struct launch *launch)
+static int launch_show_command(struct launch *launch)
 {
     struct js_argv argv = JS_ARGV_INIT;
-    struct js_buf line = JS_BUF_INIT;
-    int rc = js_mpirun_make(&launch->mpirun, &argv);
+    struct js_buf line = JS_BUF_INIT, setting = JS_BUF_INIT;
+    int rc = 0;
+    /* A run gets it through the environment. */
+    if (launch->tasks_per_node.len > 0) {
+        rc = js_buf_printf(&setting, "SLURM_TASKS_PER_NODE=%s",
+                           js_buf_string(&launch->tasks_per_node));
+        launch->mpirun.setting = js_buf_string(&setting);
+    }
+    if (rc == 0)
+        rc = js_mpirun_make(&launch->mpirun, &argv);
     if (rc == 0)
         rc = js_argv_quote(&argv, &line);
     if (rc == 0)
         rc = printf("%.*s\n", (int)line.len, line.data) < 0 || fflush(stdout);
     js_buf_release(&line);
+    js_buf_release(&setting);
     js_argv_release(&argv);
     return rc == 0 ? JOBSCHED_SUCCEEDED : JOBSCHED_BROKEN;
 }
@@ -732,6 +785,7 @@ int js_launch(const struct js_launch_config *config)
     js_fd_close(&launch.joblog);
     js_watch_close(&launch.watch);
     js_rank_command_release(&launch.command);
+    js_buf_release(&launch.tasks_per_node);
     js_hosts_release(&launch.hosts);
     return status;
 }

@@ -51,11 +51,9 @@ static int mpirun_add_places(const struct js_mpirun *mpirun,
 {
     bool has_hosts = mpirun->hosts && mpirun->hosts->count > 0;
     struct js_buf list = JS_BUF_INIT;
-    if (mpirun->mpi == JS_OPEN_MPI_4) {
-        if (mpirun->hostfile) {
-            js_argv_add(argv, "--hostfile");
-            js_argv_add(argv, mpirun->hostfile);
-        }
+    if (mpirun->mpi == JS_OPEN_MPI_4 && mpirun->hostfile) {
+        js_argv_add(argv, "--hostfile");
+        js_argv_add(argv, mpirun->hostfile);
         return 0;
     }
     if (mpirun->mpi == JS_OPEN_MPI_5) {
@@ -92,6 +90,10 @@ static const char *const *const fixed_options[] = {
 
 int js_mpirun_make(const struct js_mpirun *mpirun, struct js_argv *ret)
 {
+    if (mpirun->setting) {
+        js_argv_add(ret, "env");
+        js_argv_add(ret, mpirun->setting);
+    }
     js_argv_add(ret, mpirun->program);
     mpirun_add_all(ret, fixed_options[mpirun->mpi]);
     if (mpirun_add_places(mpirun, ret) < 0)
@@ -270,6 +272,8 @@ int js_rank_command_make(struct js_rank_command *command)
      * first start it is among the arguments that were given. */
     if (limit_ns > 0)
         js_argv_addf(argv, "--time-limit=%" PRId64 "s", limit_ns / JS_NS_PER_S);
+    if (command->slots > 0)
+        js_argv_addf(argv, "--slots=%" PRIu32, command->slots);
     if (command->restarts > 0 && config->run->time_limit_ns > 0)
         js_argv_addf(argv, "--time-limit=%" PRId64 ".%03ds", left_ms / 1000,
                      (int)(left_ms % 1000));

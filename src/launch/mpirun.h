@@ -25,13 +25,15 @@ struct js_mpirun {
     enum js_mpi mpi;
     const char *program;  /* path or name of mpirun */
     uint64_t ranks;       /* the master and the slaves */
-    const char *hostfile; /* NULL: this machine, or what the batch system
-                             has granted */
-    const struct js_hosts *hosts; /* the hosts in that file; NULL or none: as
-                                     above */
+    const char *hostfile; /* NULL: `hosts`, if there are any; else this machine,
+                             or what the batch system has granted */
+    const struct js_hosts *hosts; /* the hosts in that file; NULL or none: not
+                                     known */
     const char *const *names;     /* variables that rank 0 must get on its
                                      host, then NULL; NULL: none */
     char *const *command;         /* what each rank runs; ends with NULL */
+    const char *setting; /* "NAME=VALUE" that the command line sets for mpirun
+                            itself; NULL: none */
 };
 
 /*
@@ -86,6 +88,7 @@ struct js_rank_command {
     uint64_t id;                           /* the same for all starts */
     uint32_t restarts;                     /* so far */
     int64_t begun_ns;                      /* time of the first start */
+    uint32_t slots;                        /* of each slave; 0: as given */
     struct js_argv argv;                   /* program and arguments, from
                                               js_rank_command_make() */
 };

@@ -118,6 +118,61 @@ int js_slurm_tasks(uint64_t *ret, struct js_err *err)
     return 0;
 }
 
+uint32_t js_slurm_task_cpus(void)
+{
+    uint64_t count;
+    const char *text = getenv("SLURM_CPUS_PER_TASK");
+    bool is_known = text && js_slurm_is_here() && !js_slurm_is_in_step() &&
+                    js_parse_count(text, &count) == 0;
+    return is_known && count > 1 && count <= UINT32_MAX ? (uint32_t)count : 0;
+}
+
+struct division {
+    uint64_t tasks;
+    uint32_t nodes, divisor;
+    struct js_buf *text;
+    uint32_t last, repeats; /* not written yet */
+};
+
+static void slurm_find_divisor(void *arg, uint32_t n)
+{
+    struct division *division = arg;
+    division->divisor = js_hosts_common_slots(division->divisor, n);
+    division->tasks += n;
+    division->nodes++;
+}
+
+/* Slurm's form, "4(x2),1"; n is 0 behind the last. */
+static void slurm_write_share(void *arg, uint32_t n)
+{
+    struct division *division = arg;
+    struct js_buf *text = division->text;
+    if (n != division->last && division->repeats > 0) {
+        js_buf_printf(text, "%s%" PRIu32, text->len > 0 ? "," : "",
+                      division->last / division->divisor);
+        if (division->repeats > 1)
+            js_buf_printf(text, "(x%" PRIu32 ")", division->repeats);
+        division->repeats = 0;
+    }
+    division->last = n;
+    division->repeats++;
+}
+
+uint32_t js_slurm_divide_tasks(uint32_t nodes_least, struct js_buf *ret)
+{
+    struct division division = {.text = ret};
+    struct js_err err;
+    uint64_t tasks;
+    if (!js_slurm_is_here() || js_slurm_is_in_step() ||
+        js_slurm_tasks(&tasks, &err) < 0 ||
+        slurm_each_node(slurm_find_divisor, &division, &err) < 0 ||
+        division.nodes < nodes_least || division.tasks != tasks)
+        return 1;
+    slurm_each_node(slurm_write_share, &division, &err);
+    slurm_write_share(&division, 0);
+    return js_buf_string(ret) ? division.divisor : 1;
+}
+
 uint64_t js_slurm_unused_components(void)
 {
     const char *size = getenv("SLURM_HET_SIZE");

@@ -9,6 +9,7 @@
 #ifndef JS_LAUNCH_SLURM_H
 #define JS_LAUNCH_SLURM_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "launch/hosts.h"
 
@@ -39,6 +40,19 @@ int js_slurm_each_count(const char *text, void (*each)(void *arg, uint32_t n),
 /* Adds up these numbers; *ret is at most the number of tasks that the job (not
  * a step) has. Returns 0, or -1 with *err. */
 int js_slurm_tasks(uint64_t *ret, struct js_err *err);
+
+/* Returns the number of CPUs for each task, if more than one was requested for
+ * the job (not a step); otherwise 0. */
+uint32_t js_slurm_task_cpus(void);
+
+/*
+ * Divides the numbers of tasks on the nodes by their greatest common divisor,
+ * which is returned, and writes the result to *ret, in the form of
+ * SLURM_TASKS_PER_NODE. Returns 1, and writes nothing, if there are fewer than
+ * `nodes_least` nodes, in a step, or if Slurm grants more tasks than the job
+ * has.
+ */
+uint32_t js_slurm_divide_tasks(uint32_t nodes_least, struct js_buf *ret);
 
 /* Returns the number of components that a heterogeneous job has besides the one
  * of this process. A run cannot use those. */

@@ -51,14 +51,6 @@ script() { # STATUS ARGUMENT...
     lacks "$ROOT/slurm/jobsched.sbatch" '^trap |awk'
 }
 
-@test "batch: as many slots as CPUs a task" {
-    play_slurm
-    SLURM_CPUS_PER_TASK=4 script 0 jobs.txt
-    contains out " ran --requeue --slots 4 jobs.txt$"
-    SLURM_CPUS_PER_TASK=1 script 0 jobs.txt
-    contains out " ran --requeue jobs.txt$"
-}
-
 @test "batch: an array has a list for each task" {
     play_slurm
     export SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=2

@@ -106,6 +106,13 @@ hosts_command() { # SLOTS ARGUMENT...
         -np $((slots * ${#HOSTS[@]} + 1)) "$JOBSCHED" "$@"
 }
 
+# jobsched alone, on h1, with an agent that reaches the other hosts.
+launch_on_hosts() { # ARGUMENT...
+    reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
+    on_host h1 env "JS_MARK=$MARK" "${REACH[@]}" \
+        timeout --kill-after=10 "$(limit)" "$JOBSCHED" "$@"
+}
+
 # The link of a host goes down.
 cut_off() { # HOST
     ip link set "js${HOSTS_ID}v${1#?}" down

@@ -154,11 +154,57 @@ launch_start() {
     SLURM_TASKS_PER_NODE=2 SLURM_NTASKS=1 launch_run --show-mpirun jobs.txt
     contains out '-np 2 '
     lacks err 'component'
+    SLURM_CPUS_PER_TASK=4 launch_run --show-mpirun jobs.txt
+    contains out '-np 6 [^ ]*jobsched --slots=4 jobs.txt$'
+    SLURM_CPUS_PER_TASK=1 launch_run --show-mpirun jobs.txt
+    contains out '-np 6 [^ ]*jobsched jobs.txt$'
     SLURM_HET_SIZE=3 launch_run --show-mpirun jobs.txt
     contains err '^jobsched: this Slurm job has 3 components, but .* only one'
     SLURM_TASKS_PER_NODE=many launch_run --show-mpirun jobs.txt
     status_is 2
     contains err '^jobsched: SLURM_TASKS_PER_NODE=many '
+}
+
+@test "launch: on many nodes a slave has the slots of several" {
+    seq 63 | sed 's/.*/n& slots=4/' >hosts
+    launch_run --show-mpirun --hostfile hosts jobs.txt
+    contains out '-np 253 [^ ]*jobsched jobs.txt$'
+    equal "$(cat err)" ''
+    echo n64:4 >>hosts
+    launch_run --show-mpirun --hostfile hosts jobs.txt
+    contains out 'n1:2,n2:1,.*,n64:1 .*-np 65 [^ ]*jobsched --slots=4 jobs.txt$'
+    contains err '64 slaves of 4 slots take the place of 256 slaves'
+    # All slaves have as many.
+    echo 'n65 slots=6' >>hosts
+    launch_run --show-mpirun --hostfile hosts jobs.txt
+    contains out 'n1:3,n2:2,.*,n65:3 .*-np 132 [^ ]*jobsched --slots=2 jobs.txt$'
+    # What is asked for counts.
+    launch_run --show-mpirun --hostfile hosts --slots 4 jobs.txt
+    contains out '-np 263 [^ ]*jobsched --slots=4 jobs.txt$'
+    launch_run --show-mpirun --hostfile hosts -n 70 jobs.txt
+    contains out '-np 71 [^ ]*jobsched jobs.txt$'
+    equal "$(cat err)" ''
+}
+
+@test "launch: so it is in a Slurm job" {
+    export SLURM_JOB_ID=7 'SLURM_TASKS_PER_NODE=128(x63)'
+    launch_run --show-mpirun jobs.txt
+    contains out '^[^ ]*mpirun.* -np 8065 [^ ]*jobsched jobs.txt$'
+    export 'SLURM_TASKS_PER_NODE=128(x64),64,64,128'
+    launch_run --show-mpirun jobs.txt
+    contains out "^env 'SLURM_TASKS_PER_NODE=2\\(x64\\),1\\(x2\\),2' [^ ]*mpirun.* -np 133 [^ ]*jobsched --slots=64 jobs.txt\$"
+    # Each of the tasks has several CPUs.
+    SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt
+    contains out '-np 133 [^ ]*jobsched --slots=192 jobs.txt$'
+    SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt --slots 2
+    contains out '^[^ ]*mpirun.* -np 8449 [^ ]*jobsched --slots=2 jobs.txt$'
+    # Slurm grants whole cores, more than were asked for.
+    SLURM_NTASKS=8000 launch_run --show-mpirun jobs.txt
+    contains out '^[^ ]*mpirun.* -np 8001 [^ ]*jobsched jobs.txt$'
+    # In a step the counts are not those of its tasks.
+    export SLURM_STEP_ID=0 'SLURM_JOB_CPUS_PER_NODE=128(x64)'
+    launch_run --show-mpirun jobs.txt
+    contains out '^[^ ]*mpirun.* -np 8193 [^ ]*jobsched jobs.txt$'
 }
 
 # bats test_tags=mpis
@@ -425,13 +471,6 @@ RUN
     launch_run -n 1 --slave-timeout 0 jobs.txt
     status_is 0
     equal "$(wc -l <began)" 2
-}
-
-# On h1, with an agent that reaches the other hosts.
-launch_on_hosts() { # ARGUMENT...
-    reach_by "$HOSTS_DIR/rsh" 10.77.0.0/24
-    on_host h1 env "JS_MARK=$MARK" "${REACH[@]}" \
-        timeout --kill-after=10 "$(limit)" "$JOBSCHED" "$@"
 }
 
 # bats test_tags=mpis
