@@ -28,7 +28,7 @@ driver_port() {
 browser_end() {
     browser_ask DELETE '' </dev/null >/dev/null
     kill "$DRIVER"
-    wait "$DRIVER" || true
+    wait "$DRIVER" || true # its status may be that of the signal
     nothing_left
 }
 

@@ -87,8 +87,8 @@ programs/jobsched text/LICENSE text/README.md"
 # Compiles $1 to $2 with what pkg-config knows below $3.
 build_installed() {
     local flags
-    flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' \
-        "${JS_HELPERS%/helpers}/flags") || true
+    flags=$(grep_any -oE -- '-fsanitize=[^ ]*|--coverage' \
+        "${JS_HELPERS%/helpers}/flags")
     # shellcheck disable=SC2046,SC2086
     $MPICC -std=c11 $flags "$1" $(PKG_CONFIG_PATH=$3/lib/pkgconfig \
         pkg-config --cflags --libs jobsched) -o "$2"
@@ -304,7 +304,7 @@ BATS
             wait_until "$PATIENCE" test -s began
             equal "$(marked | wc -l)" 5
             kill "-$how" "$(cat began)" "$pid"
-            wait "$pid" || true
+            wait "$pid" || true # its status is that of the signal
         fi
         nothing_left
     done

@@ -43,11 +43,23 @@ teardown() {
     farm_teardown
 }
 
+# grep, where it is no failure that nothing matches. A bad pattern is one.
+grep_any() {
+    grep "$@" || (($? == 1))
+}
+
+# Writes to the file until its disk is full.
+fill_disk() { # FILE
+    ! cat /dev/zero 2>/dev/null >"$1"
+}
+
 farm_teardown() {
     if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
         show_file out
         show_file err
     fi
+    # What follows may have ended by itself, and the rest is to be cleaned up
+    # whatever becomes of it.
     if [[ -n $FARM ]]; then
         kill "$FARM" 2>/dev/null || true
         wait_until "$PATIENCE" is_gone "$FARM" || true

@@ -8,7 +8,7 @@ build_example() {
     local build=${JS_HELPERS%/helpers}
     local flags
     # The library's own instrumentation, where it has one.
-    flags=$(grep -oE -- '-fsanitize=[^ ]*|--coverage' "$build/flags") || true
+    flags=$(grep_any -oE -- '-fsanitize=[^ ]*|--coverage' "$build/flags")
     mkdir include
     cp "$ROOT/include/jobsched.h" include
     # shellcheck disable=SC2046,SC2086

@@ -323,6 +323,7 @@ EOF
     echo true >other/jobs.txt
     (cd other && "$JOBSCHED" -n 1 jobs.txt >out 2>err)
     claim test -d "$folder"
+    # The end of one may end others.
     for pid in "$FARM" $(marked); do kill -KILL "$pid" 2>/dev/null || true; done
     wait_until "$PATIENCE" none_marked
     FARM=
@@ -396,7 +397,7 @@ fill_up() { # FOLDER
 
 # The TCP ports on which the process listens.
 ports_of() { # PID
-    ss -ltnpH | grep -o "pid=$1," || true
+    ss -ltnpH | grep_any -o "pid=$1,"
 }
 
 # What the process has, mapped or open, of files where they are for a while, but
@@ -406,7 +407,7 @@ shared_by() { # PID
         grep -o '/.*' "/proc/$1/maps"
         find "/proc/$1/fd" -type l -printf '%l\n'
     } | grep -E '^(/dev/shm|/tmp|/var/tmp|/run)/' | sort -u |
-        grep -vE " \\(deleted\\)\$|^$PWD/|^$JOBSCHED\$" || true
+        grep_any -vE " \\(deleted\\)\$|^$PWD/|^$JOBSCHED\$"
 }
 
 # What the ranks share is where nobody else can enter, and so is all that Open
@@ -424,7 +425,7 @@ shared_by() { # PID
     claim test -n "$(ports_of "$(launched_mpirun)")"
     for rank in 0 1 2; do
         equal "$(ports_of "$(launched_rank "$rank")")" ''
-        equal "$(shared_by "$(launched_rank "$rank")" | grep -v "^$folder/" || true)" ''
+        equal "$(shared_by "$(launched_rank "$rank")" | grep_any -v "^$folder/")" ''
     done
     # The session, and what carries the messages.
     contains <(shared_by "$(launched_rank 1)") "^$folder/(ompi|prterun)\."

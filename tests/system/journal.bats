@@ -408,7 +408,7 @@ farm_in_slurm() { # RESTARTS ARGUMENT...
     seq 9000 | sed "s,.*,exec 9>>ran; echo & >\&9," >jobs.txt
     farm_start 2 jobs.txt --journal disk/jobs.txt.journal
     wait_until "$PATIENCE" exists ran
-    cat /dev/zero >disk/fill 2>/dev/null || true
+    fill_disk disk/fill
     farm_end "$((2 * PATIENCE))"
     status_is 4
     contains err 'cannot write to the journal .*: No space left on device: no more jobs are started'

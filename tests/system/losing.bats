@@ -167,7 +167,7 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
     touch go
     cat <&7 >/dev/null &
     farm_end
-    kill %% 2>/dev/null || true
+    kill %% 2>/dev/null || true # it ends at the end of the pipe
     exec 7>&-
     contains err 'job 2 .*failed .*its output could not be collected: .*its slave was lost'
     lacks err 'run fewer slots'

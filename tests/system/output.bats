@@ -340,7 +340,7 @@ launched() { # '>FILE ...' ARGUMENT...
     equal "$(grep -c ' ok ' jobs.txt.journal)" 0
     # One that has room for some of them.
     mount_tmpfs small size=64k
-    cat /dev/zero >small/ballast 2>/dev/null || true
+    fill_disk small/ballast
     truncate -s 57344 small/ballast
     rm jobs.txt.journal
     seq 30 | sed "s|.*|$JS_HELPERS/print_lines job& 60|" >jobs.txt

@@ -4,7 +4,7 @@
 load common
 
 teardown() {
-    terminal kill-server 2>/dev/null || true
+    terminal kill-server 2>/dev/null || true # most tests start none
     farm_teardown
 }
 

@@ -53,8 +53,10 @@ teardown() {
     AS=()
     if [[ -z ${BATS_TEST_COMPLETED-} ]]; then
         show_file batch
-        slurm scontrol show jobs | grep -E 'JobId|JobState|ExitCode' || true
+        slurm scontrol show jobs |
+            grep_any -E 'JobId|JobState|ExitCode'
     fi
+    # Whatever becomes of this, the folder is removed.
     slurm scancel --user=root || true
     slurm scancel --user=tester || true
     nothing_left 60 || true

@@ -66,7 +66,7 @@ pinned_on_both_nodes() { # USER
     for host in n1 n2; do
         grep -qx "JOBSCHED_NODE=$host" "env.$host"
         comm -3 env.batch "env.$host" | tr -d '\t' | cut -d = -f 1 | sort -u |
-            grep -vxF -f documented -f own >differing || true
+            grep_any -vxF -f documented -f own >differing
         equal "$(cat differing)" ''
     done
     contains env.n2 '^SLURM_JOB_ID='

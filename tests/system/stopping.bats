@@ -174,7 +174,7 @@ JOBS
     wait_until "$PATIENCE" exists ran
     kill -USR1 "$(mpirun_pid)"
     farm_end
-    kill "$feeder" 2>/dev/null || true
+    kill "$feeder"
     exec 7>&-
     status_is 3
     contains err 'stopped by SIGUSR1: nothing is on record'

@@ -100,7 +100,7 @@ has_environment() { # FILE
     echo _ >>documented
     env | grep -v ^JS_MARK= | sort >here
     grep -v ^JS_MARK= "$1" | sort | comm -3 - here | tr -d '\t' | cut -d = -f 1 |
-        sort -u | grep -vxF -f documented >differing || true
+        sort -u | grep_any -vxF -f documented >differing
     equal "$(cat differing)" ''
 }
 

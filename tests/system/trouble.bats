@@ -279,7 +279,7 @@ end_status() {
 @test "trouble: a joblog on a disk that gets room again lacks nothing" {
     mount_tmpfs small size=64k
     : >small/log
-    cat /dev/zero >small/ballast 2>/dev/null || true
+    fill_disk small/ballast
     printf '%s\n' 'echo one' "$HOLD" 'echo three' >jobs.txt
     farm_start 1 jobs.txt --joblog small/log
     wait_until "$PATIENCE" has_lines err 1 'joblog.*No space left'

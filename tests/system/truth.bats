@@ -158,7 +158,7 @@ run_traced() {
     status=0
     timeout "$PATIENCE" strace -f -qq -o trace -e trace=openat,execve \
         "$JOBSCHED" "$@" >out 2>err || status=$?
-    components=$(grep -cE 'mca_[a-z_0-9]*\.so|orted' trace) || true
+    components=$(grep_any -cE 'mca_[a-z_0-9]*\.so|orted' trace)
 }
 
 @test "truth: --help, --version and usage errors do not start MPI" {

@@ -92,7 +92,7 @@ CODE
     (cd attribute && add_attribute)
     cp -r attribute both
     (cd both && add_option)
-    diff -ru before both >patch || true
+    diff -ru before both >patch || equal $? 1 # they differ; 2 is trouble
     equal "$(files_between before attribute)" 4
     equal "$(files_between attribute both)" 4
     env -u JOBSCHED make -C both DEVELOPER=1 -j2 jobsched >out 2>err || {
