@@ -106,7 +106,8 @@ static int set_size(const struct js_options_row *row,
 }
 
 /* The fields of a row that sets `member`, which must have that type (an enum
- * counts as unsigned); otherwise this does not compile. */
+ * counts as unsigned); otherwise this does not compile. The offset alone would
+ * let a setter for a longer type write over the field behind it. */
 #define FIELD(setter, member, ...)                                             \
     .set = (setter),                                                           \
     .offset = _Generic(((struct js_options *)NULL)->member, __VA_ARGS__        \
@@ -195,6 +196,8 @@ static int read_percent(const char *value, uint32_t *ret)
 {
     char digits[16];
     uint64_t percent;
+    /* A value that is no percentage is not an error here: set_timeout() then
+     * takes it for a duration. */
     size_t len = strlen(value);
     if (len < 2 || len > sizeof(digits) || value[len - 1] != '%')
         return -1;
@@ -213,6 +216,7 @@ static int set_timeout(const struct js_options_row *row,
                        struct js_err *err)
 {
     struct jobsched_config *config = &options->config;
+    /* Both, or the one from before would be in force beside the new one. */
     config->timeout_ns = 0;
     config->timeout_percent = 0;
     if (read_percent(value, &config->timeout_percent) == 0)
@@ -513,6 +517,8 @@ enum { HELP_COLUMN = 27 };
 
 static int help_put_row(const struct js_options_row *row, struct js_buf *buf)
 {
+    /* doc/fill.awk, which makes the manual and the completion of the shell from
+     * this, tells a new row from further text by how it begins. */
     size_t start = buf->len;
     char letter[] = "-x, ";
     letter[1] = (char)row->letter;
@@ -536,6 +542,7 @@ static int help_put_row(const struct js_options_row *row, struct js_buf *buf)
     return 0;
 }
 
+/* No line is longer than 80 columns, which a test checks. */
 static const char intro[] =
     "Usage: jobsched [options] [JOBFILE]\n"
     "       mpirun -np N jobsched [options] [JOBFILE]\n\n"
@@ -557,7 +564,7 @@ int js_options_help(FILE *to)
     struct js_buf buf = JS_BUF_INIT;
     int rc = js_buf_puts(&buf, intro);
     for (size_t i = 0; i < row_count && rc == 0; i++) {
-        if (!rows[i].help)
+        if (!rows[i].help) /* only for use by jobsched itself */
             continue;
         rc = rows[i].name ? help_put_row(&rows[i], &buf)
                           : js_buf_printf(&buf, "\n%s\n", rows[i].help);

@@ -123,6 +123,7 @@ static void plan_put_title(struct plan_page *page,
 {
     const struct js_whatif *whatif = page->whatif;
     double core_hours = plan_core_hours(whatif);
+    /* Unlike a sentence of SAY(), printf() can round to three digits. */
     char hours[32];
     /* From a thousand on, %.3g would switch to an exponent. */
     snprintf(hours, sizeof(hours), core_hours >= 1000 ? "%.0f" : "%.3g",
@@ -164,6 +165,8 @@ static void plan_put_table(struct plan_page *page)
                    "  slots      makespan  efficiency  core-hours    gain\n");
     for (size_t i = 0; i < whatif->row_count; i++) {
         const struct js_whatif_row *row = &whatif->rows[i];
+        /* A short list needs the decimals: a column of 0.0 would not show that
+         * more slots cost more. */
         int decimals = row->core_hours < 10     ? 3
                        : row->core_hours < 1000 ? 1
                                                 : 0;
@@ -234,6 +237,7 @@ static void plan_put_end(struct plan_page *page)
             JS_COUNTED(last->peak_cores, "core"));
     else if (!whatif->is_path_reached)
         SAY(page, "more than % slots were not tried\n", JS_COUNT(last->slots));
+    /* SAY() has no way to escape its sign, so a percent sign is a value. */
     SAY(page,
         "recommended: %, % (the largest number that keeps at least % % of the "
         "efficiency of %)\n",
@@ -268,6 +272,7 @@ static void plan_json_rows(struct js_json *json, const struct js_whatif *whatif)
         js_json_open_object(json, NULL);
         js_json_count(json, "slots", row->slots);
         js_json_seconds(json, "makespan", row->makespan_ns);
+        /* A fraction; only the text has percent. */
         js_json_real(json, "efficiency", row->efficiency);
         js_json_real(json, "core_hours", row->core_hours);
         if (row->gain > 0)

@@ -99,6 +99,8 @@ static struct js_list *
 report_data_list_of_record(const struct js_report_data *data,
                            const struct js_past_runs *past_runs)
 {
+    /* The commands are never run, but a line needs one. What matters is that
+     * the line numbers are the ids. */
     struct js_buf text = JS_BUF_INIT;
     struct js_list *list = NULL;
     int rc = 0;
@@ -149,6 +151,8 @@ struct js_report_data *js_report_data_new(const struct js_report_config *config,
     }
     data->config = *config;
     data->model = js_journal_model_load(config->journal, err);
+    /* After the journal, so that nothing in it is later than "now" (by the
+     * clock of this host, at least). */
     data->now_unix_ns = js_clock_unix_ns();
     if (data->model) {
         data->jobs = js_journal_model_look(data->model).jobs;

@@ -20,6 +20,7 @@ static void json_put_or_null(struct js_json *json, const char *key,
 
 static const char *json_life_of(const struct js_status_model *status)
 {
+    /* No default: the compiler then names the state that is missing here. */
     switch (status->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
         break;
@@ -63,6 +64,9 @@ static void json_put_counts(struct js_json *json,
                             const struct js_status_model *status)
 {
     const struct js_status_model_counts *counts = &status->counts;
+    /* `left` includes `running`. Those of running_briefly are an estimate: they
+     * are among `left`, but not among `running`, where only jobs of a second or
+     * more are. `added` and `gone` are part of no other number. */
     js_json_open_object(json, "jobs");
     js_json_count(json, "total", counts->jobs);
     js_json_count(json, "done", counts->done);
@@ -74,6 +78,7 @@ static void json_put_counts(struct js_json *json,
     js_json_count(json, "added", counts->added);
     js_json_count(json, "gone", counts->gone);
     js_json_close_object(json);
+    /* Unknown is null, and not 0, which would mean that nothing moves. */
     if (status->rate_per_s > 0)
         js_json_real(json, "jobs_per_second", status->rate_per_s);
     else
@@ -120,6 +125,8 @@ static void json_put_identity(struct js_json *json,
         js_json_null(json, "command");
 }
 
+/* A host may be "" (record/journal_model.h). The text shows "?" then, but a
+ * program could take that for a name. */
 static void json_put_place(struct js_json *json,
                            const struct js_status_model *status, size_t number)
 {
@@ -142,6 +149,8 @@ static void json_put_begun(struct js_json *json,
     js_json_seconds(json, "seconds", status->now_unix_ns - begun.start_unix_ns);
 }
 
+/* All of them, while the text shows the first few: a program can count. So do
+ * the failed jobs below. */
 static void json_put_running(struct js_json *json,
                              const struct js_status_model *status)
 {
@@ -174,6 +183,8 @@ static void json_put_tail(struct js_json *json,
                           const struct js_status_model *status, size_t number)
 {
     struct js_journal_model_tail tail;
+    /* The journal keeps one of each failed attempt that has written anything.
+     */
     if (!js_journal_model_tail(status->model, number, &tail)) {
         js_json_null(json, "tail");
         return;
@@ -290,6 +301,7 @@ static void json_put_list_state(struct js_json *json,
                   js_list_state_above(status->list_state, it->job->seq));
 }
 
+/* Only the list knows these. The journal records what a job was given. */
 static void json_put_need(struct js_json *json, const struct js_job *job)
 {
     js_json_count(json, "line", job->line);
@@ -348,6 +360,8 @@ static void json_put_explained(struct js_json *json,
     js_json_string(json, "state", it->id > 0 ? json_state_of(&job) : "new");
     if (it->job)
         json_put_need(json, it->job);
+    /* For the list, a job that runs is left as well, and so has a reason to
+     * wait: the journal knows better. */
     if (it->job && it->wait != JS_WAIT_NOT &&
         job.begun == JS_JOURNAL_MODEL_NONE)
         json_put_list_state(json, status);
@@ -365,6 +379,7 @@ static void json_put_explained(struct js_json *json,
 
 int js_status_json(const struct js_status_model *status, struct js_buf *buf)
 {
+    /* The document owns the caller's buffer until it is complete. */
     struct js_json json = {.buf = *buf};
     js_json_open_object(&json, NULL);
     json_put_or_null(&json, "list", status->config.job_file);

@@ -16,6 +16,8 @@ static const int64_t brief_ns = 5 * JS_NS_PER_S;
 enum { FOLLOWED_PER_SLOT = 2000 };
 
 /* The state that is needed while the list is read, job by job. */
+/* Invariant: if is_named, the explained job of `status` has the wanted name;
+ * otherwise it has the wanted id, or none was found yet. */
 struct gathering {
     struct js_status_model *status;
     uint64_t explained_id; /* according to the journal; 0: it has no such job */
@@ -121,6 +123,8 @@ static int follow_run(const struct js_status_model *status, struct js_eta *eta)
     for (size_t i = 0; i < count; i++) {
         const struct moment *moment = &all[i];
         bool is_end = moment->run_ns >= 0;
+        /* An attempt that took no time ends before it begins here. The sum then
+         * wraps, but only for a moment of no length, which has no weight. */
         running += is_end ? -1 : 1;
         run_ns += is_end ? moment->run_ns : 0;
         ended += moment->is_counted;
@@ -228,6 +232,8 @@ bool js_status_model_next_failed(const struct js_status_model *status,
                                  struct js_journal_model_attempt *ret)
 {
     const struct js_journal_model *model = status->model;
+    /* Only the latest attempt of a job counts: after an earlier one that failed
+     * it may have succeeded. */
     size_t i = *at == JS_JOURNAL_MODEL_NONE
                    ? js_journal_model_look(model).attempts
                    : *at;
@@ -322,6 +328,8 @@ static void status_model_read_list(struct gathering *gathering)
         status_model_take_job, gathering);
     if (!status->list_state)
         js_err_errno(&status->list_error, "%s", status->config.job_file);
+    /* Jobs come in the order of the list, which need not be that of their ids:
+     * lines may have been moved between two runs. */
     size_t count = status->kept.len / sizeof(struct js_job *);
     if (count > 0)
         qsort(status->kept.data, count, sizeof(struct js_job *), compare_ids);
@@ -397,6 +405,8 @@ int js_status_model_load(struct js_status_model *ret,
         js_journal_model_job(ret->model, id, &job);
         counts_add(&ret->counts, &job);
     }
+    /* The list comes after the journal, which says of which jobs it is to keep
+     * the commands. It may also be gone, while the rest can be shown. */
     status_model_estimate(ret);
     status_model_find_worked(ret);
     gathering.explained_id = find_explained(ret);
@@ -422,7 +432,7 @@ void js_status_model_release(struct js_status_model *status)
     for (size_t i = 0; i < count; i++)
         js_job_free(((struct js_job **)status->kept.data)[i]);
     js_buf_release(&status->kept);
-    js_list_state_free(status->list_state);
+    js_list_state_free(status->list_state); /* its source reads the list */
     js_list_free(status->list);
     js_journal_model_free(status->model);
     errno = saved;

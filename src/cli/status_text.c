@@ -63,7 +63,8 @@ static void page_put_tail(struct status_page *page, size_t attempt,
     if (!js_journal_model_tail(page->status->model, attempt, &tail))
         return;
     size_t end = strlen(tail.text);
-    /* A newline at the end begins no line; further ones would only be blank. */
+    /* The end is shown, because that is where a program says why it failed. A
+     * newline at the end begins no line; further ones would only be blank. */
     while (end > 0 && tail.text[end - 1] == '\n')
         end--;
     size_t start = end;
@@ -150,6 +151,7 @@ static void page_put_counts(struct status_page *page)
         JS_COUNT(counts->done), JS_COUNT(counts->failed));
     if (counts->skipped > 0)
         SAY(page, ", % skipped", JS_COUNT(counts->skipped));
+    /* This is never more than what is left: count_brief() sees to it. */
     uint64_t running = counts->running + counts->brief;
     if (status_is_on(status))
         SAY(page, ", % running, % waiting", JS_COUNT(running),
@@ -187,6 +189,8 @@ static void page_put_running(struct status_page *page)
     size_t count = js_journal_model_look(status->model).begun;
     if (count == 0)
         return;
+    /* A copy, because it is sorted: what the model returns is in the order of
+     * the journal. */
     struct js_journal_model_begun *begun = calloc(count, sizeof(*begun));
     if (!begun) {
         page->textbuf.has_failed = true;
@@ -259,7 +263,7 @@ static void page_put_waiting(struct status_page *page)
         [JS_WAIT_BEHIND_WAIT] = "for jobs above a wait line",
         [JS_WAIT_TO_SKIP] = "for jobs that failed",
     };
-    const char *between = "  ";
+    const char *between = "  "; /* "; " after the first reason */
     /* Without the list, no dependency is known. */
     if (!status->list_state || counts->left <= counts->running)
         return;
@@ -289,6 +293,8 @@ static void page_put_list(struct status_page *page)
             JS_TEXT(added == 1 ? "it" : "them"));
 }
 
+/* What users look for most often comes first: whether the run is on, then how
+ * far it is. The longer sections follow, and what concerns the list is last. */
 int js_status_text(const struct js_status_model *status, struct js_buf *buf)
 {
     struct status_page page = {status, {.buf = buf, .keeps_backslashes = true}};
@@ -303,8 +309,8 @@ int js_status_text(const struct js_status_model *status, struct js_buf *buf)
 
 /* ---------------------------------------------------------------- one job */
 
-/* Describes the state of a job in a few words, which fit behind "job 3: " and
- * behind "which is ". */
+/* Describes the state of any job, not only of the explained one, in a few
+ * words, which fit behind "job 3: " and behind "which is ". */
 static void page_put_state(struct status_page *page, uint64_t id)
 {
     const struct js_status_model *status = page->status;
@@ -469,6 +475,8 @@ static void page_put_attempts(struct status_page *page, uint64_t id,
     bool has_loss = js_journal_model_next_loss(model, id, &at, &loss);
     if (has_loss || number != JS_JOURNAL_MODEL_NONE)
         page_put(page, "attempts (latest first)\n");
+    /* Attempts are numbered in the order of the journal, over all jobs: a loss
+     * that saw more of them than `number` came after that attempt. */
     while (has_loss || number != JS_JOURNAL_MODEL_NONE) {
         if (has_loss &&
             (number == JS_JOURNAL_MODEL_NONE || loss.attempts > number)) {

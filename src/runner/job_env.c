@@ -54,6 +54,8 @@ static int find_outer(struct js_job_env *env, const char *const *outer)
 int js_job_env_init(struct js_job_env *env,
                     const struct js_runner_config *config)
 {
+    /* What is set here is written to the left of `at`, as much as there is: the
+     * list of most jobs is a pointer into one array. */
     size_t count = 0;
     size_t at = OWN_MAX;
     while (config->env[count])
@@ -124,6 +126,7 @@ static const char *own_value(const struct js_job_spec *details,
 const char *js_job_env_path(const struct js_job_env *env,
                             const struct js_job_spec *details)
 {
+    /* The program is looked for as a shell would: in the job's own PATH. */
     const char *path = own_value(details, "PATH");
     return path ? path : env->path;
 }

@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Invariants: from its place OWN_MAX (job_env.c) on, `list` has what is left of
+ * the configuration's environment, without JOBSCHED_ variables and without PWD,
+ * and is NULL-terminated. `path` and `functions` point into it. `cpus` has
+ * `slots` entries. */
 struct js_job_env {
     const char **list;       /* room for what is set here, then the rest */
     bool sets_omp;           /* this module sets OMP_NUM_THREADS */

@@ -73,7 +73,7 @@ void js_job_output_init(struct js_job_output *output)
     for (int i = 0; i < JS_STREAM_COUNT; i++)
         output->file[i] = (struct js_job_output_file){.fd = -1};
     output->folder = -1;
-    output->was_full = true;
+    output->was_full = true; /* the first file is checked */
 }
 
 void js_job_output_release(struct js_job_output *output)
@@ -142,6 +142,9 @@ static int open_in_folder(struct js_job_output *output, const char *dir,
     *file = (struct js_job_output_file){.fd = open_named(dir, id, stream)};
     if (file->fd < 0)
         return -1;
+    /* A named file cannot be kept in memory instead. So a job is not started on
+     * a full disk. The disk is asked only after a job that may have filled it.
+     */
     if (output->was_full)
         output->was_full = has_no_room(file->fd);
     if (!output->was_full)
@@ -186,6 +189,7 @@ bool js_job_output_is_in_memory(const struct js_job_output *output)
 
 /* ---------------------------------------------------------------- rescue */
 
+/* Returns 1, or -1 with errno: then the old file is still the job's. */
 static int job_output_write_anew(struct js_job_output_file *file,
                                  const char *dir, uint64_t id,
                                  enum js_stream stream)
@@ -312,6 +316,9 @@ int js_job_files_open(struct js_job_files *files,
     *files = (struct js_job_files){.fd = {-1, -1, -1}};
     if (!in && !out && !err)
         return 0;
+    /* Opened once, even if the job names it twice: the streams then share their
+     * position, and neither overwrites the other on NFS, where O_APPEND alone
+     * does not prevent that. */
     files->is_shared = out && err && strcmp(out, err) == 0;
     *failure = (struct js_spawn_failure){.step = JS_STEP_CHDIR};
     if (details->dir &&
@@ -368,6 +375,8 @@ char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
     fd = mkostemp(path.data, O_CLOEXEC);
     if (fd < 0)
         goto out;
+    /* One that cannot be written in whole must not be used: the job would run
+     * on some of its hosts only. */
     if (js_file_write(fd, lines.data, lines.len) == 0)
         /* The job may run in a different folder from the runner. */
         absolute = realpath(path.data, NULL);

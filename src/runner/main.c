@@ -50,6 +50,11 @@ enum { QUEUE_CAPACITY_MIN = 16 };
  * The whole process. Only the loop at the end of this file waits; everything
  * else does what it can at once. Jobs wait in `queue` for a free slot of
  * `slots`.
+ *
+ * Invariants, while it waits: no job is in `queue` if a slot is free, or
+ * without `slots`. report_ns is JS_NEVER_NS unless the channel has something to
+ * send. `config` is complete once its cwd is set, and does not change from then
+ * on.
  */
 struct runner {
     struct js_channel channel;

@@ -51,6 +51,8 @@ static const struct js_cpuset *get_set(struct js_cursor *cursor,
     return to;
 }
 
+/* The environment and the sets of CPUs are not in the table, as they are arrays
+ * whose length is in another field. */
 static const struct js_field config_fields[] = {
     JS_FIELD(struct js_runner_config, host),
     JS_FIELD(struct js_runner_config, slave),
@@ -64,6 +66,8 @@ int js_messages_put_config(struct js_buf *buf,
     size_t count = 0;
     while (config->env[count])
         count++;
+    /* The number comes first: the reader allocates with it, before it reads any
+     * of the strings. */
     if (js_pack_u64(buf, count) < 0 ||
         js_settings_pack(buf, &config->settings) < 0 ||
         js_fields_pack(buf, JS_FIELDS(config_fields), config) < 0)
@@ -151,6 +155,7 @@ int js_messages_put_job(struct js_buf *buf, const struct js_runner_job *job)
         put_set(buf, job->cpus) < 0 || put_set(buf, job->numa) < 0 ||
         put_string(buf, job->gpus) < 0 || put_string(buf, job->hosts) < 0 ||
         js_pack_bytes(buf, job->details, job->details_len) < 0 ||
+        /* With its NUL, as put_string() does, but without strlen(). */
         js_pack_bytes(buf, job->command, job->len + 1) < 0)
         return -1;
     return 0;
@@ -172,6 +177,7 @@ int js_messages_get_job(const void *body, size_t len,
     ret->gpus = get_string_or_null(&cursor);
     ret->hosts = get_string_or_null(&cursor);
     ret->details = js_unpack_bytes(&cursor, &ret->details_len);
+    /* A bad message yields "" and zeros from here on; the end reports it. */
     ret->command = get_string(&cursor);
     ret->len = strlen(ret->command);
     return js_cursor_end(&cursor);

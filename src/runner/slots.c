@@ -57,8 +57,14 @@ struct slot {
     const struct js_job_folder *opening; /* ours, for the file it opens */
 };
 
-/* A job that ends is one of `slots`; `endings` deals with children that no job
- * is known to have left. */
+/*
+ * A job that ends is one of `slots`; `endings` deals with children that no job
+ * is known to have left.
+ *
+ * Invariants: while is_draining, no slot is WAITING. A slot that has been freed
+ * has a `freed` below the one here, and no two of them have the same. If one
+ * slot is_homeless, the reason has been reported, and not again for the others.
+ */
 struct js_slots {
     struct js_slots_means means;
     struct js_job_env env;
@@ -220,6 +226,9 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
     slot->state = SLOT_FREE;
     slot->is_homeless = false;
     js_ending_reset(&slot->ending);
+    /* In the order of the reports: the rank gives the slot that it hears of
+     * first to the first job that waits, and js_slots_free_slot() must do the
+     * same. */
     slot->freed = slots->freed++;
     slots->scratch.len = 0;
     if (js_messages_put_ended(&slots->scratch, slot->job.slot, &slot->outcome) <
@@ -583,6 +592,7 @@ static int slots_settle(struct js_slots *slots, struct slot *slot,
 static int look_at_strangers(struct js_slots *slots, bool has_news)
 {
     bool is_idle = true;
+    /* A slot that waits or sweeps is busy: its job may still leave a child. */
     for (uint32_t i = 0; i < slots->count; i++)
         is_idle &= slots->slot[i].state == SLOT_FREE;
     return js_endings_look_at_strangers(slots->endings, has_news, is_idle) ==
