@@ -108,18 +108,18 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
     *ret = bytes[0];
     if (bytes[0] != '\\')
         return 1;
-    /* memchr() and not strchr(), which finds the NUL at the end as well. */
+    /* A NUL must not be looked for: strchr() finds it at the end. */
     const char *letter =
-        len < 2 ? NULL : memchr(letters, bytes[1], strlen(letters));
+        len < 2 || !bytes[1] ? NULL : strchr(letters, bytes[1]);
     if (letter) {
         *ret = plain[letter - letters];
         return 2;
     }
     if (len < 4 || bytes[1] != 'x')
         return 0;
-    const char *high = memchr(hex, bytes[2], strlen(hex));
-    const char *low = memchr(hex, bytes[3], strlen(hex));
-    if (!high || !low)
+    const char *high = bytes[2] ? strchr(hex, bytes[2]) : NULL;
+    const char *low = high && bytes[3] ? strchr(hex, bytes[3]) : NULL;
+    if (!low)
         return 0;
     *ret = (char)((high - hex) * 16 + (low - hex));
     return 4;

@@ -58,7 +58,7 @@ static int take_nice(struct reader *reader, const struct row *row)
 }
 
 CODE
-    behind_line src/list/attributes.c '{"stderr", take_path' <<'CODE'
+    behind_line src/list/attributes.c '{"stderr", ' <<'CODE'
     {"nice", take_nice, AT(nice), .most = 19},
 CODE
     in_front_of src/cli/doc/jobsched.5.in '.It Cm dir Ns' <<'TEXT'
