@@ -60,6 +60,8 @@ plan() {
     ((hosts == 1)) || slaves=$((2 - slaves % 2))
     one_of special '' '' '' '' '' '' '' fresh failures limit joblog tmpdir
     [[ $recorded == yes || $special == joblog ]] || special=
+    one_of slots 1 1 3 # of a slave
+    [[ -z $special ]] || slots=1
     JOBS=$((12 + RANDOM % 12))
     plan_special
     plan_tries
@@ -148,7 +150,7 @@ can_have_hosts() {
 say_plan() {
     local i
     echo "$starts, $list, recorded $recorded, output $output, hosts $hosts" \
-        "($first first), slaves $slaves, special ${special:-none}, jobs $JOBS"
+        "($first first), slaves $slaves of $slots slots, special ${special:-none}, jobs $JOBS"
     for ((i = 0; i <= strikes; i++)); do
         echo "  $i: ${signals[i]} to ${targets[i]} at ${moments[i]} ${after[i]}" \
             "+${pauses[i]}; feeder ${feeders[i]} (${cut_lines[i]}," \
@@ -288,7 +290,7 @@ is_sink_bad() { # TRY
 
 # Sets COMMAND.
 make_command() { # TRY
-    local options=(--tmpdir "$PWD/spool" --grace 0.2 --start-timeout "$((30 * JS_PATIENCE))") ranks=$((slaves * hosts + 1))
+    local options=(--slots "$slots" --tmpdir "$PWD/spool" --grace 0.2 --start-timeout "$((30 * JS_PATIENCE))") ranks=$((slaves * hosts + 1))
     [[ $special == limit ]] && options+=(--slave-timeout "$JS_PATIENCE") ||
         options+=(--slave-timeout $(((1 + seed % 2) * JS_PATIENCE)))
     [[ $recorded == yes ]] && options+=(--journal J) || options+=(--no-journal)

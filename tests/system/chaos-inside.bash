@@ -66,6 +66,8 @@ wait_for_start() { # STARTS BEFORE, FARM
 # The exit status goes to $status.
 run_once() {
     local options slaves=$((1 + RANDOM % 3)) before began=$SECONDS
+    # A slave may have all slots of its node.
+    local slots=$((1 + (RANDOM % 2) * 3))
     recovers=$((RANDOM % 2)) struck=
     options=("${PLAIN[@]}")
     ((RANDOM % 2)) && options=("${LAUNCH[@]}")
@@ -73,7 +75,7 @@ run_once() {
     before=$(starts)
     # One that takes no notice of SIGTERM is killed.
     env "JS_CHAOS=$MARK" timeout --kill-after=8 "$HANGS" "$MPIRUN" "${options[@]}" \
-        -np $((slaves + 1)) "$JOBSCHED" jobs.txt --slave-timeout "$JS_PATIENCE" \
+        -np $((slaves + 1)) "$JOBSCHED" jobs.txt --slots "$slots" --slave-timeout "$JS_PATIENCE" \
         --start-timeout "$((5 * JS_PATIENCE))" --grace 0.2 >out 2>err </dev/null &
     local farm=$!
     if (($1 < TRIES / 2)); then
