@@ -17,10 +17,8 @@ void js_buf_release(struct js_buf *buf)
     errno = saved;
 }
 
-int js_buf_reserve(struct js_buf *buf, size_t extra)
+int js_buf_expand(struct js_buf *buf, size_t extra)
 {
-    if (extra <= buf->capacity - buf->len)
-        return 0;
     /* Half of the address space, so that doubling cannot overflow. */
     if (extra > SIZE_MAX / 2 - buf->len) {
         errno = ENOMEM;
@@ -35,17 +33,6 @@ int js_buf_reserve(struct js_buf *buf, size_t extra)
         return -1;
     buf->data = data;
     buf->capacity = capacity;
-    return 0;
-}
-
-int js_buf_append(struct js_buf *buf, const void *bytes, size_t len)
-{
-    if (len == 0)
-        return 0;
-    if (js_buf_reserve(buf, len) < 0)
-        return -1;
-    memcpy(buf->data + buf->len, bytes, len);
-    buf->len += len;
     return 0;
 }
 
@@ -73,6 +60,41 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     return rc;
 }
 
+/* Looks up two digits at a time. */
+int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
+                       size_t count)
+{
+    enum { DIGITS_MAX = 20, NUMBER_MAX = 1 + DIGITS_MAX };
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+    if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
+        return -1;
+    char *to = buf->data + buf->len;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = numbers[i];
+        if (before)
+            *to++ = before;
+        if (number < 10) {
+            *to++ = (char)('0' + number);
+            continue;
+        }
+        /* Longer than need be, because a fixed size is copied. */
+        char digits[2 * DIGITS_MAX] = "";
+        size_t at = DIGITS_MAX;
+        for (; number >= 10; number /= 100)
+            memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
+        if (number > 0)
+            digits[--at] = (char)('0' + number);
+        memcpy(to, digits + at, DIGITS_MAX);
+        to += DIGITS_MAX - at;
+    }
+    buf->len = (size_t)(to - buf->data);
+    return 0;
+}
+
 static const char hex[] = "0123456789abcdef";
 static const char plain[] = "\\\t\n\r", letters[] = "\\tnr";
 
@@ -86,17 +108,18 @@ int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len)
     char *to = buf->data + buf->len;
     for (size_t i = 0; i < len; i++) {
         unsigned char byte = (unsigned char)bytes[i];
+        if (byte >= 0x20 && byte != '\\' && byte != 0x7f) {
+            *to++ = (char)byte;
+            continue;
+        }
         const char *found = byte ? strchr(plain, byte) : NULL;
+        *to++ = '\\';
         if (found) {
-            *to++ = '\\';
             *to++ = letters[found - plain];
-        } else if (byte < 0x20 || byte == 0x7f) {
-            *to++ = '\\';
+        } else {
             *to++ = 'x';
             *to++ = hex[byte >> 4];
             *to++ = hex[byte & 15];
-        } else {
-            *to++ = (char)byte;
         }
     }
     buf->len = (size_t)(to - buf->data);

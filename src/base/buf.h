@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct js_buf {
@@ -27,7 +28,11 @@ struct js_buf {
 void js_buf_release(struct js_buf *buf);
 
 /* Makes room for `extra` more bytes after len. */
-int js_buf_reserve(struct js_buf *buf, size_t extra);
+int js_buf_expand(struct js_buf *buf, size_t extra);
+static inline int js_buf_reserve(struct js_buf *buf, size_t extra)
+{
+    return extra <= buf->capacity - buf->len ? 0 : js_buf_expand(buf, extra);
+}
 
 /* Adds `extra` bytes with undefined values to the contents. Returns a pointer
  * to the first of them, or NULL. */
@@ -39,7 +44,18 @@ static inline char *js_buf_extend(struct js_buf *buf, size_t extra)
     return buf->data + buf->len - extra;
 }
 
-int js_buf_append(struct js_buf *buf, const void *bytes, size_t len);
+static inline int js_buf_append(struct js_buf *buf, const void *bytes,
+                                size_t len)
+{
+    if (len == 0)
+        return 0;
+    if (js_buf_reserve(buf, len) < 0)
+        return -1;
+    memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    return 0;
+}
+
 static inline int js_buf_puts(struct js_buf *buf, const char *text)
 {
     return js_buf_append(buf, text, strlen(text));
@@ -48,6 +64,12 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+
+/* Appends the numbers in decimal, with `before` in front of each, unless it is
+ * NUL. Costs a tenth of js_buf_printf(), which shows where there is a line for
+ * each job. */
+int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
+                       size_t count);
 
 /*
  * Appends `bytes` so that they fit into one field of a tab-separated line and

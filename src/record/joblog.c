@@ -143,12 +143,21 @@ fail:
     return NULL;
 }
 
+/* Appends all of them, with a tab before each. */
+#define PUT(buf, ...)                                                          \
+    js_buf_put_numbers((buf), '\t', (const uint64_t[]){__VA_ARGS__},           \
+                       sizeof((const uint64_t[]){__VA_ARGS__}) /               \
+                           sizeof(uint64_t))
+
 /* Milliseconds are what GNU parallel writes, and its readers expect. */
 static int add_seconds(struct js_buf *buf, int64_t ns)
 {
-    int64_t ms = ns > 0 ? ns / JS_NS_PER_MS : 0;
-    return js_buf_printf(buf, "\t%" PRId64 ".%03d", ms / 1000,
-                         (int)(ms % 1000));
+    uint64_t ms = ns > 0 ? (uint64_t)(ns / JS_NS_PER_MS) : 0;
+    const char decimals[] = {'.', (char)('0' + ms / 100 % 10),
+                             (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)};
+    return PUT(buf, ms / 1000) < 0
+               ? -1
+               : js_buf_append(buf, decimals, sizeof(decimals));
 }
 
 static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
@@ -168,26 +177,26 @@ int js_joblog_add(struct js_joblog *joblog,
     size_t before = lines->len;
     int rc = -1;
     joblog->has_begun = true;
-    if (js_buf_printf(lines, "%" PRIu64 "\t", job->id) == 0 &&
+    if (js_buf_put_numbers(lines, '\0', &job->id, 1) == 0 &&
+        js_buf_append(lines, "\t", 1) == 0 &&
         js_buf_escape(lines, completion->host, strlen(completion->host)) == 0 &&
         add_seconds(lines, outcome->start_unix_ns) == 0 &&
         add_seconds(lines, outcome->run_ns) == 0 &&
-        js_buf_printf(lines, "\t0\t%" PRIu64 "\t%" PRIu32 "\t%" PRIu32 "\t",
-                      outcome->out_bytes,
-                      is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
-                      is_timeout ? 0 : outcome->signal) == 0)
+        PUT(lines, 0, outcome->out_bytes,
+            is_timeout ? TIMEOUT_EXIT : outcome->exit_code,
+            is_timeout ? 0 : outcome->signal) == 0 &&
+        js_buf_append(lines, "\t", 1) == 0)
         rc = job->kind == JS_JOB_SIMULATED
                  ? js_buf_puts(lines, "(simulated)")
                  : js_buf_escape(lines, job->command, job->command_len);
     /* Up to here the columns are GNU parallel's, from here on our own. */
-    if (rc == 0 &&
-        js_buf_printf(lines, "\t%s\t%" PRIu32 "\t%u\t%" PRIu32,
-                      js_job_name(job), job->attempt, completion->slave,
-                      completion->cores) == 0 &&
+    if (rc == 0 && js_buf_append(lines, "\t", 1) == 0 &&
+        js_buf_puts(lines, js_job_name(job)) == 0 &&
+        PUT(lines, job->attempt, completion->slave, completion->cores) == 0 &&
         add_seconds(lines, outcome->user_cpu_ns) == 0 &&
         add_seconds(lines, outcome->system_cpu_ns) == 0 &&
-        js_buf_printf(lines, "\t%" PRIu64 "\t%" PRIu32 "\n",
-                      outcome->max_rss_bytes / 1024, outcome->leftovers) == 0) {
+        PUT(lines, outcome->max_rss_bytes / 1024, outcome->leftovers) == 0 &&
+        js_buf_append(lines, "\n", 1) == 0) {
         if (joblog_waiting_bytes(joblog) <= JS_JOBLOG_MAX_WAITING)
             return 0;
         errno = ENOBUFS;

@@ -46,8 +46,6 @@ enum { WORDS = sizeof(kind_words) / sizeof(kind_words[0]) };
 
 /* ---------------------------------------------------------------- writing */
 
-enum { NUMBER_MAX = 21 }; /* bytes: a blank and the digits */
-
 /* The width is fixed, so that a checksum can be filled in once the rest of the
  * line is there, and an identity can be cut from the line without looking for
  * its end.
@@ -66,37 +64,11 @@ static uint64_t us_of(int64_t ns)
     return ns > 0 ? (uint64_t)(ns / JS_NS_PER_US) : 0;
 }
 
-/* Numbers are most of a journal, and printf is slow at them: here two digits
- * are looked up at a time. */
-static int put_numbers(struct js_buf *buf, const uint64_t *numbers,
-                       size_t count)
-{
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324"
-        "25262728293031323334353637383940414243444546474849"
-        "50515253545556575859606162636465666768697071727374"
-        "75767778798081828384858687888990919293949596979899";
-    if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        char digits[NUMBER_MAX];
-        size_t at = sizeof(digits);
-        uint64_t number = numbers[i];
-        for (; number >= 10; number /= 100)
-            memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
-        if (number > 0 || at == sizeof(digits))
-            digits[--at] = (char)('0' + number);
-        digits[--at] = ' ';
-        memcpy(buf->data + buf->len, digits + at, sizeof(digits) - at);
-        buf->len += sizeof(digits) - at;
-    }
-    return 0;
-}
-
 /* Appends all of them, with a blank before each. */
 #define PUT(buf, ...)                                                          \
-    put_numbers((buf), (const uint64_t[]){__VA_ARGS__},                        \
-                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+    js_buf_put_numbers((buf), ' ', (const uint64_t[]){__VA_ARGS__},            \
+                       sizeof((const uint64_t[]){__VA_ARGS__}) /               \
+                           sizeof(uint64_t))
 
 static int put_identities(struct js_buf *buf,
                           const struct js_journal_line *line)
@@ -135,7 +107,7 @@ static int put_job_fields(struct js_buf *buf,
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
-        return put_numbers(buf, line->ids, line->count);
+        return js_buf_put_numbers(buf, ' ', line->ids, line->count);
     case JS_JOURNAL_LINE_BEGAN:
         return PUT(buf, line->id, line->attempt, line->slave, line->unix_us);
     case JS_JOURNAL_LINE_SAID:
@@ -188,7 +160,7 @@ static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
                    processes->pid, processes->started, processes->runner,
                    processes->runner_started);
     case JS_JOURNAL_LINE_DEAD_PROCESS:
-        return put_numbers(buf, line->ids, line->count);
+        return js_buf_put_numbers(buf, ' ', line->ids, line->count);
     case JS_JOURNAL_LINE_DEAD:
         return put_mark(buf, line->mark) < 0
                    ? -1

@@ -1,8 +1,8 @@
 /*
- * lib_master N|FILE [SLAVES] - a master that has N jobs of no time, or those of
- * a list, run by slaves that take none: what is left is the master's own cost.
- * For tools that count instructions; a link in memory answers each message at
- * once.
+ * lib_master N|FILE [SLAVES [JOBLOG]] - a master that has N jobs of no time, or
+ * those of a list, run by slaves that take none: what is left is the master's
+ * own cost. For tools that count instructions; a link in memory answers each
+ * message at once.
  */
 #include "base/clock.h"
 #include "base/outq.h"
@@ -50,8 +50,13 @@ static struct js_buf *answer(struct loopback *link, int peer, enum js_tag tag)
 static void end_job(struct loopback *link, struct js_buf *done, int peer,
                     const struct js_wire_job *job)
 {
-    struct js_wire_done ended = {.ticket = job->ticket,
-                                 .jobs = ++link->jobs[peer]};
+    struct js_wire_done ended = {
+        .ticket = job->ticket,
+        .jobs = ++link->jobs[peer],
+        .outcome = {.start_unix_ns = INT64_C(1700000000123456789),
+                    .user_cpu_ns = 1234 * JS_NS_PER_MS,
+                    .system_cpu_ns = 30 * JS_NS_PER_MS,
+                    .max_rss_bytes = 12345678}};
     js_wire_pack_done(done, &ended);
 }
 
@@ -178,7 +183,8 @@ static enum js_stop_request nothing_requested(void *arg, int64_t now_ns)
 void js_recorder_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
-    (void)recorder;
+    if (recorder->joblog)
+        js_joblog_add(recorder->joblog, completion);
     js_job_free(completion->job);
 }
 
@@ -233,8 +239,9 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
 
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
-    (void)recorder;
     (void)now_ns;
+    if (recorder->joblog)
+        js_joblog_flush(recorder->joblog, NULL);
     return true;
 }
 
@@ -311,7 +318,7 @@ static struct js_source *open_source(const char *jobs)
     return not_null(source);
 }
 
-static int run_jobs(const char *jobs, int slaves)
+static int run_jobs(const char *jobs, int slaves, const char *joblog)
 {
     struct js_err err = {""};
     struct js_master_result result;
@@ -322,6 +329,8 @@ static int run_jobs(const char *jobs, int slaves)
     struct js_outq *err_out = not_null(js_outq_new(STDERR_FILENO));
     struct js_recorder recorder = {
         .delivery = not_null(js_delivery_new(out, err_out, &log))};
+    if (joblog)
+        recorder.joblog = not_null(js_joblog_open(joblog, -1, false, &err));
     struct js_master_config config = {
         .scheduler = {.round_size = 10},
         .setup = {.slots = 1, .settings = {.cwd = "/"}},
@@ -340,6 +349,7 @@ static int run_jobs(const char *jobs, int slaves)
     if (err.text[0])
         fprintf(stderr, "%s\n", err.text);
     js_master_free(master);
+    js_joblog_close(recorder.joblog, NULL);
     js_delivery_free(recorder.delivery);
     js_source_free(config.source);
     js_outq_free(err_out);
@@ -351,5 +361,6 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return 2;
-    return run_jobs(argv[1], argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2);
+    return run_jobs(argv[1], argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2,
+                    argc > 3 ? argv[3] : NULL);
 }

@@ -73,6 +73,17 @@ instructions() { # N SLAVES
     between "$crowd" 1000 $((small * 3 / 2))
 }
 
+# A line of the joblog is a tenth of what printf() would need for it.
+@test "cost: what a line of the joblog adds to a job" {
+    need_programs valgrind
+    local a b c d
+    a=$(instructions 1000 64)
+    b=$(instructions 11000 64)
+    c=$(instructions 1000 64 /dev/null)
+    d=$(instructions 11000 64 /dev/null)
+    between $(((d - c - b + a) / 10000)) 300 1500
+}
+
 @test "cost: what ten thousand dependencies add to the master's work" {
     check_dependencies 10000
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,26 @@ static void test_buf_grows_escapes_and_consumes(void)
 }
 
 /* Every byte comes back; what js_buf_escape() does not write is refused. */
+/* Each power of ten, what is around it, and the last. */
+static void test_buf_puts_numbers(void)
+{
+    struct js_buf numbers = JS_BUF_INIT, printed = JS_BUF_INIT;
+    uint64_t power = 1;
+    for (int i = 0; i < 20; i++, power *= 10) {
+        const uint64_t around[] = {power - 1, power, power + 1, power * 7,
+                                   UINT64_MAX - power};
+        CU_ASSERT_EQUAL(js_buf_put_numbers(&numbers, '\t', around, 5), 0);
+        CU_ASSERT_EQUAL(js_buf_put_numbers(&numbers, '\0', around, 1), 0);
+        for (int j = 0; j < 5; j++)
+            js_buf_printf(&printed, "\t%" PRIu64, around[j]);
+        js_buf_printf(&printed, "%" PRIu64, around[0]);
+        CU_ASSERT_EQUAL_FATAL(numbers.len, printed.len);
+        CU_ASSERT_EQUAL(memcmp(numbers.data, printed.data, printed.len), 0);
+    }
+    js_buf_release(&numbers);
+    js_buf_release(&printed);
+}
+
 static void test_buf_unescapes(void)
 {
     static const char *const refused[] = {
@@ -741,6 +762,7 @@ static const struct unit_test tests[] = {
     {"err cuts and returns -1", test_err_cuts_and_returns_minus_one},
     {"buf grows, escapes, consumes", test_buf_grows_escapes_and_consumes},
     {"buf unescapes", test_buf_unescapes},
+    {"buf puts numbers", test_buf_puts_numbers},
     {"arrays grow", test_arrays_grow},
     {"pack refuses every truncation", test_pack_refuses_every_truncation},
     {"pack refuses bad strings", test_pack_refuses_bad_strings_and_rests},
