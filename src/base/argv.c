@@ -44,11 +44,13 @@ int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";
+    const char *blank = "";
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < argv->count; i++) {
         const char *at = argv->items[i];
         bool is_plain = at[0] && at[strspn(at, plain)] == '\0';
-        rc = js_buf_printf(buf, "%s%s", i > 0 ? " " : "", is_plain ? at : "'");
+        rc = js_buf_printf(buf, "%s%s", blank, is_plain ? at : "'");
+        blank = " ";
         if (is_plain)
             continue;
         for (; rc == 0 && *at; at++)

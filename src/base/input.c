@@ -16,18 +16,6 @@ enum {
     MARK_END = 'e',
 };
 
-/* Invariants: ending_ns is set once, when a read brought the end or its mark;
- * is_broken never becomes false again. */
-struct js_input {
-    struct js_input_config config;
-    bool is_within_mark; /* the first byte of a mark has arrived */
-    bool has_end;        /* the mark of the end has arrived */
-    bool is_broken;
-    bool is_within_line;
-    int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not
-                          yet */
-};
-
 struct js_input *js_input_new(const struct js_input_config *config)
 {
     struct js_input *input = calloc(1, sizeof(*input));
@@ -123,16 +111,6 @@ ssize_t js_input_read(struct js_input *input, void *bytes, size_t len)
         return (ssize_t)kept;
     }
     return input_decide_end(input);
-}
-
-int js_input_fd(const struct js_input *input)
-{
-    return input->ending_ns == JS_NEVER_NS ? input->config.fd : -1;
-}
-
-bool js_input_is_within_line(const struct js_input *input)
-{
-    return input->is_within_line;
 }
 
 /* Escapes the NULs of the stream, so that none can be mistaken for a mark. */

@@ -15,6 +15,7 @@
 #define JS_BASE_INPUT_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,7 +40,18 @@ struct js_input_config {
     int64_t settle_ns, settle_cut_ns;
 };
 
-struct js_input;
+/* Private; callers use the functions below. Invariants: ending_ns is set once,
+ * when a read brought the end or its mark; is_broken never becomes false again.
+ */
+struct js_input {
+    struct js_input_config config;
+    bool is_within_mark; /* the first byte of a mark has arrived */
+    bool has_end;        /* the mark of the end has arrived */
+    bool is_broken;
+    bool is_within_line;
+    int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not
+                          yet */
+};
 
 /* Returns NULL with errno ENOMEM on failure. */
 struct js_input *js_input_new(const struct js_input_config *config);
@@ -52,10 +64,16 @@ ssize_t js_input_read(struct js_input *input, void *bytes, size_t len);
 
 /* The descriptor to poll for POLLIN after EAGAIN. -1: try again after a
  * while. */
-int js_input_fd(const struct js_input *input);
+static inline int js_input_fd(const struct js_input *input)
+{
+    return input->ending_ns == JS_NEVER_NS ? input->config.fd : -1;
+}
 
 /* True if the last byte read was not a newline. */
-bool js_input_is_within_line(const struct js_input *input);
+static inline bool js_input_is_within_line(const struct js_input *input)
+{
+    return input->is_within_line;
+}
 
 /* For the process in between that marks the end: these append to `to` the bytes
  * that it must pass on. They return 0, or -1 with errno ENOMEM. */

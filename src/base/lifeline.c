@@ -18,10 +18,8 @@
 
 enum {
     BACKLOG = 4096, /* ranks of one host may all connect at the same time */
-    FDS_MOST = 6,   /* lock, environment, 0 to 2, joblog */
     LOCK = 0,
     ENVIRON = 1,
-    STDIO = 2, /* and from here on JS_LIFELINE_JOBLOG */
 };
 
 /* A rank sends the first message, and only rank 0 sends more than its rank. */
@@ -44,7 +42,7 @@ struct message {
 /* This is a union because the bytes must be aligned like the header. */
 union control {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
+    char bytes[CMSG_SPACE(JS_LIFELINE_FDS * sizeof(int))];
 };
 
 /* ---------------------------------------------------------------- messages */
@@ -125,14 +123,6 @@ static void make_address(int folder, struct sockaddr_un *ret)
 
 /* ---------------------------------------------------------------- a rank */
 
-/* The end of a rank. Invariant: is_cut never becomes false again. */
-struct js_lifeline {
-    int fd;
-    int fds[FDS_MOST]; /* -1: not handed over */
-    struct js_buf environ;
-    bool is_cut;
-};
-
 /* The environment comes as a file in memory, because it may be larger than a
  * message can be. The ranks share the offset of that file, so they do not use
  * the offset. */
@@ -157,7 +147,7 @@ static int lifeline_read_environ(struct js_lifeline *lifeline)
 static int await_welcome(struct js_lifeline *lifeline, int64_t until_ns)
 {
     struct message message;
-    int fds[FDS_MOST], count = 0, next = 0;
+    int fds[JS_LIFELINE_FDS], count = 0, next = 0;
     for (;;) {
         int rc = message_take(lifeline->fd, &message, fds, &count);
         if (rc > 0)
@@ -174,7 +164,7 @@ static int await_welcome(struct js_lifeline *lifeline, int64_t until_ns)
         struct pollfd event = {.fd = lifeline->fd, .events = POLLIN};
         poll(&event, 1, (int)(left_ns / JS_NS_PER_MS) + 1);
     }
-    for (int i = 0; i < FDS_MOST; i++) {
+    for (int i = 0; i < JS_LIFELINE_FDS; i++) {
         if ((message.number & 1 << i) && next < count)
             lifeline->fds[i] = fds[next++];
     }
@@ -191,7 +181,7 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
     *ret = NULL;
     if (!lifeline)
         return js_err_errno(err, "cannot create the socket to the launcher");
-    for (int i = 0; i < FDS_MOST; i++)
+    for (int i = 0; i < JS_LIFELINE_FDS; i++)
         lifeline->fds[i] = -1;
     lifeline->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (lifeline->fd < 0) {
@@ -225,16 +215,11 @@ void js_lifeline_free(struct js_lifeline *lifeline)
 {
     if (!lifeline)
         return;
-    for (int i = 0; i < FDS_MOST; i++)
+    for (int i = 0; i < JS_LIFELINE_FDS; i++)
         js_fd_close(&lifeline->fds[i]);
     js_fd_close(&lifeline->fd);
     js_buf_release(&lifeline->environ);
     free(lifeline);
-}
-
-int js_lifeline_given(const struct js_lifeline *lifeline, int number)
-{
-    return lifeline->fds[STDIO + number];
 }
 
 /* The kernel knows the peer's pid, so no message is needed. */
@@ -255,11 +240,6 @@ bool js_lifeline_is_up(const struct js_lifeline *lifeline)
            (poll(&event, 1, 0) <= 0 || !(event.revents & POLLHUP));
 }
 
-const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline)
-{
-    return &lifeline->environ;
-}
-
 void js_lifeline_report(struct js_lifeline *lifeline,
                         const struct js_lifeline_news *news)
 {
@@ -273,7 +253,7 @@ void js_lifeline_report(struct js_lifeline *lifeline,
 int js_lifeline_take(struct js_lifeline *lifeline)
 {
     struct message message;
-    int fds[FDS_MOST], count;
+    int fds[JS_LIFELINE_FDS], count;
     if (lifeline->is_cut)
         return SIGKILL;
     int rc = message_take(lifeline->fd, &message, fds, &count);
@@ -283,33 +263,12 @@ int js_lifeline_take(struct js_lifeline *lifeline)
     return lifeline->is_cut ? SIGKILL : 0;
 }
 
-int js_lifeline_fd(const struct js_lifeline *lifeline)
-{
-    return lifeline->is_cut ? -1 : lifeline->fd;
-}
-
 /* ---------------------------------------------------------------- launcher */
 
-struct rank_end {
+struct js_lifeline_end {
     int fd;
     int rank; /* -1: it has not said HELLO yet */
     pid_t pid;
-};
-
-/* The end of the launcher. Invariants: the first `count` of `ends` are
- * connected; is_cut is set once the end of rank 0 has closed; news are the last
- * that rank 0 reported. */
-struct js_lifeline_host {
-    int folder;
-    int listener;
-    int environ; /* a file in memory */
-    struct js_lifeline_gift gift;
-    struct rank_end *ends; /* of ranks that are connected */
-    size_t count, capacity;
-    struct pollfd *fds; /* one for each rank, after the listener's */
-    size_t fds_capacity;
-    struct js_lifeline_news news;
-    bool is_cut;
 };
 
 static int listen_in(struct js_lifeline_host *host, const char *folder)
@@ -412,15 +371,17 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
 }
 
 static int lifeline_welcome(const struct js_lifeline_host *host,
-                            struct rank_end *end, int rank)
+                            struct js_lifeline_end *end, int rank)
 {
     const struct js_lifeline_gift *gift = &host->gift;
-    const int all[FDS_MOST] = {gift->lock,     host->environ,  gift->stdio[0],
-                               gift->stdio[1], gift->stdio[2], gift->joblog};
+    const int all[JS_LIFELINE_FDS] = {gift->lock,     host->environ,
+                                      gift->stdio[0], gift->stdio[1],
+                                      gift->stdio[2], gift->joblog};
     struct message message = {.kind = WELCOME};
-    int fds[FDS_MOST], count = 0;
+    int fds[JS_LIFELINE_FDS], count = 0;
     end->rank = rank;
-    for (int i = 0; i < (rank == 0 ? FDS_MOST : STDIO); i++) {
+    for (int i = 0; i < (rank == 0 ? JS_LIFELINE_FDS : JS_LIFELINE_STDIO);
+         i++) {
         if (all[i] < 0)
             continue;
         message.number |= 1 << i;
@@ -430,10 +391,11 @@ static int lifeline_welcome(const struct js_lifeline_host *host,
 }
 
 /* Returns false if the rank is gone. */
-static bool serve_end(struct js_lifeline_host *host, struct rank_end *end)
+static bool serve_end(struct js_lifeline_host *host,
+                      struct js_lifeline_end *end)
 {
     struct message message;
-    int fds[FDS_MOST], count, rc;
+    int fds[JS_LIFELINE_FDS], count, rc;
     while ((rc = message_take(end->fd, &message, fds, &count)) > 0) {
         if (message.kind == HELLO) {
             if (lifeline_welcome(host, end, message.number) < 0)
@@ -457,8 +419,8 @@ const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host)
                          SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         struct ucred peer = {.pid = 0};
         socklen_t len = sizeof(peer);
-        struct rank_end *ends = js_buf_grow(host->ends, &host->capacity,
-                                            host->count + 1, sizeof(*ends));
+        struct js_lifeline_end *ends = js_buf_grow(
+            host->ends, &host->capacity, host->count + 1, sizeof(*ends));
         if (ends)
             host->ends = ends;
         /* Only this user and root can reach the socket. A connection that is
@@ -467,10 +429,11 @@ const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host)
             peer.uid != geteuid())
             js_fd_close(&fd);
         else
-            host->ends[host->count++] = (struct rank_end){fd, -1, peer.pid};
+            host->ends[host->count++] =
+                (struct js_lifeline_end){fd, -1, peer.pid};
     }
     for (size_t i = 0; i < host->count; i++) {
-        struct rank_end *end = &host->ends[i];
+        struct js_lifeline_end *end = &host->ends[i];
         if (serve_end(host, end)) {
             host->ends[kept++] = *end;
             continue;
@@ -482,13 +445,8 @@ const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host)
     return &host->news;
 }
 
-bool js_lifeline_is_cut(const struct js_lifeline_host *host)
-{
-    return host->is_cut;
-}
-
-static const struct rank_end *find_end(const struct js_lifeline_host *host,
-                                       int rank)
+static const struct js_lifeline_end *
+find_end(const struct js_lifeline_host *host, int rank)
 {
     for (size_t i = 0; i < host->count; i++) {
         if (host->ends[i].rank == rank)
@@ -500,17 +458,12 @@ static const struct rank_end *find_end(const struct js_lifeline_host *host,
 bool js_lifeline_pass(struct js_lifeline_host *host, int number)
 {
     const struct message message = {.kind = SIGNAL, .number = number};
-    const struct rank_end *end = find_end(host, 0);
+    const struct js_lifeline_end *end = find_end(host, 0);
     return end && message_send(end->fd, &message, NULL, 0) == 0;
 }
 
 pid_t js_lifeline_pid(const struct js_lifeline_host *host, int rank)
 {
-    const struct rank_end *end = find_end(host, rank);
+    const struct js_lifeline_end *end = find_end(host, rank);
     return end ? end->pid : 0;
-}
-
-size_t js_lifeline_count(const struct js_lifeline_host *host)
-{
-    return host->count;
 }

@@ -58,7 +58,20 @@ struct js_lifeline_news {
 
 /* ---------------------------------------------------------------- a rank */
 
-struct js_lifeline;
+enum {
+    JS_LIFELINE_FDS = 6, /* handed over: lock, environment, 0 to 2, joblog */
+    JS_LIFELINE_STDIO = 2,
+    JS_LIFELINE_JOBLOG = 3, /* counted from there */
+};
+
+/* Invariant: is_cut never becomes false again. */
+struct js_lifeline {
+    struct js_buf environ;    /* in which the launcher was started: "NAME=value"
+                                 strings, each with a NUL */
+    int fd;                   /* private, as are the fields below */
+    int fds[JS_LIFELINE_FDS]; /* -1: not handed over */
+    bool is_cut;
+};
 
 /*
  * Connects to the launcher whose folder is `folder`, and waits at most
@@ -71,20 +84,20 @@ int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
 void js_lifeline_free(struct js_lifeline *lifeline); /* NULL is allowed */
 
 /* The descriptor that the launcher handed over as its standard input (0),
- * output (1) or error (2), or that of the joblog if it is a file that the
- * launcher has open. -1: it handed none over. The lifeline owns it. */
-enum { JS_LIFELINE_JOBLOG = 3 };
-int js_lifeline_given(const struct js_lifeline *lifeline, int number);
+ * output (1) or error (2), or that of the joblog (JS_LIFELINE_JOBLOG) if it is
+ * a file that the launcher has open. -1: it handed none over. The lifeline owns
+ * it. */
+static inline int js_lifeline_given(const struct js_lifeline *lifeline,
+                                    int number)
+{
+    return lifeline->fds[JS_LIFELINE_STDIO + number];
+}
 
 /* The launcher's process, or 0 if it is not visible from here. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
 
 /* False once the launcher is gone. Consumes no message. */
 bool js_lifeline_is_up(const struct js_lifeline *lifeline);
-
-/* The environment in which the launcher was started, as "NAME=value" strings,
- * each with a NUL. The lifeline owns it. */
-const struct js_buf *js_lifeline_environ(const struct js_lifeline *lifeline);
 
 /* Reports the news to the launcher. If the launcher is gone, the news is lost,
  * and js_lifeline_take() will report that. */
@@ -98,11 +111,12 @@ int js_lifeline_take(struct js_lifeline *lifeline);
 
 /* The descriptor to poll for POLLIN before js_lifeline_take(). -1 once that
  * call has found that the launcher is gone. */
-int js_lifeline_fd(const struct js_lifeline *lifeline);
+static inline int js_lifeline_fd(const struct js_lifeline *lifeline)
+{
+    return lifeline->is_cut ? -1 : lifeline->fd;
+}
 
 /* ---------------------------------------------------------------- launcher */
-
-struct js_lifeline_host;
 
 /* Everything that a rank gets as a welcome; all of it is borrowed. Each rank
  * gets the first two, and rank 0 also gets the others. */
@@ -111,6 +125,23 @@ struct js_lifeline_gift {
     char *const *environ; /* terminated by NULL */
     int stdio[3];         /* -1: this one is not handed over */
     int joblog;           /* the descriptor of the joblog; -1: none */
+};
+
+/* Invariants: the first `count` of `ends` are connected; news are the last that
+ * rank 0 reported. */
+struct js_lifeline_host {
+    bool is_cut;  /* rank 0 has connected and its end has been closed: it is
+                     gone */
+    size_t count; /* of the connected ranks */
+    int folder;   /* private, as are the fields below */
+    int listener;
+    int environ; /* a file in memory */
+    struct js_lifeline_gift gift;
+    struct js_lifeline_end *ends; /* of ranks that are connected */
+    size_t capacity;
+    struct pollfd *fds; /* one for each rank, after the listener's */
+    size_t fds_capacity;
+    struct js_lifeline_news news;
 };
 
 /* Listens in that folder. Returns NULL with errno on failure. */
@@ -137,16 +168,10 @@ struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
  * reported; they change with the next call. */
 const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host);
 
-/* True once rank 0 has connected and its end has been closed: rank 0 is
- * gone. */
-bool js_lifeline_is_cut(const struct js_lifeline_host *host);
-
 /* Passes a signal on to rank 0. Returns false if rank 0 is not connected. */
 bool js_lifeline_pass(struct js_lifeline_host *host, int number);
 
-/* The pid of rank `rank` if it is connected, else 0; and the number of
- * connected ranks. */
+/* The pid of rank `rank` if it is connected, else 0. */
 pid_t js_lifeline_pid(const struct js_lifeline_host *host, int rank);
-size_t js_lifeline_count(const struct js_lifeline_host *host);
 
 #endif

@@ -119,17 +119,6 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value)
                : mca_put(mca, variable, value);
 }
 
-/* Open MPI has a component that finds out which networks reach each other. By
- * default it asks the kernel for a route for each connection. It found none
- * from a host's IPv6 address to itself, and printed a warning at each start
- * (5.0.7). The other component compares addresses. */
-int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
-{
-    if (mpi != JS_OPEN_MPI_5)
-        return 0;
-    return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
-}
-
 /* Without HOME it asked for the home of user -1 (5.0.7). */
 int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi)
 {

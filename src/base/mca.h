@@ -40,8 +40,19 @@ bool js_mca_is_set(const char *name, const char *ours);
  * valid), unless the user has set it. Returns 0, or -1 with errno ENOMEM. */
 int js_mca_set(struct js_mca *mca, const char *variable, const char *value);
 
-/* Sets what any rank of this MPI needs. Returns the same as js_mca_set(). */
-int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi);
+/*
+ * Sets what any rank of this MPI needs. Open MPI has a component that finds out
+ * which networks reach each other. By default it asks the kernel for a route
+ * for each connection. It found none from a host's IPv6 address to itself, and
+ * printed a warning at each start (5.0.7). The other component compares
+ * addresses. Returns the same as js_mca_set().
+ */
+static inline int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)
+{
+    if (mpi != JS_OPEN_MPI_5)
+        return 0;
+    return js_mca_set(mca, "OMPI_MCA_reachable", "weighted");
+}
 
 /*
  * Prepares an mpirun whose ranks are all on this host. Its session folder will

@@ -113,13 +113,6 @@ void js_outq_flush(struct js_outq *outq)
     }
 }
 
-void js_outq_fail(struct js_outq *outq, int error)
-{
-    if (!outq->error)
-        outq->error = error;
-    js_outq_flush(outq);
-}
-
 /* Takes all bytes, or none if there is no memory. */
 static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
 {

@@ -100,7 +100,12 @@ static inline uint64_t js_outq_written(const struct js_outq *outq)
 
 /* Makes the queue GONE with this errno, because the caller knows that nothing
  * more will reach the reader. */
-void js_outq_fail(struct js_outq *outq, int error);
+static inline void js_outq_fail(struct js_outq *outq, int error)
+{
+    if (!outq->error)
+        outq->error = error;
+    js_outq_flush(outq);
+}
 
 /* True if the last byte taken was a newline, or none was taken yet. */
 static inline bool js_outq_is_at_line_start(const struct js_outq *outq)

@@ -49,21 +49,14 @@ int js_userenv_write(const char *path, char *const *environ)
     /* An environment may contain secrets, and the folder may be /tmp. */
     int fd =
         open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc = fd < 0 ? -1 : js_userenv_copy(environ, &text);
+    int rc = fd < 0 ? -1 : 0;
+    for (; rc == 0 && *environ; environ++)
+        rc = js_buf_append(&text, *environ, strlen(*environ) + 1);
     if (rc == 0)
         rc = js_file_write(fd, text.data, text.len);
     js_fd_close(&fd);
     js_buf_release(&text);
     return rc;
-}
-
-int js_userenv_copy(char *const *environ, struct js_buf *ret)
-{
-    for (; *environ; environ++) {
-        if (js_buf_append(ret, *environ, strlen(*environ) + 1) < 0)
-            return -1;
-    }
-    return 0;
 }
 
 /* ---------------------------------------------------------------- a rank */

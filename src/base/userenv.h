@@ -17,10 +17,6 @@
  */
 int js_userenv_of_rank(struct js_buf *ret);
 
-/* Appends a list that ends in NULL, such as environ. Returns 0, or -1 with
- * errno ENOMEM. */
-int js_userenv_copy(char *const *environ, struct js_buf *ret);
-
 /* Writes the environment to a file that only the user can read, for a rank 0 on
  * another host. Returns 0, or -1 with errno. */
 int js_userenv_write(const char *path, char *const *environ);

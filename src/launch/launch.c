@@ -418,8 +418,8 @@ static bool launch_is_worth_restart(const struct launch *launch)
         watch->looked_ns - watch->begun_ns >= watch->config->start_timeout_ns;
     if (run->phase == JS_RUN_UNKNOWN)
         return launch->command.restarts == 0 && !is_start_late &&
-               (js_lifeline_is_cut(launch->lifeline) ||
-                watch->termed_ns != JS_NEVER_NS || was_killed);
+               (launch->lifeline->is_cut || watch->termed_ns != JS_NEVER_NS ||
+                was_killed);
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->status == JOBSCHED_BROKEN && run->lost > 0);
     return is_broken && launch_has_journal(launch) &&

@@ -70,7 +70,7 @@ static void watch_read_status(struct js_watch *watch)
     watch->run.has_run = news.has_run;
     watch->run.out_bytes = news.out_bytes;
     watch->run.lease_ns = news.lease_ns;
-    if (!js_lifeline_is_cut(watch->lifeline))
+    if (!watch->lifeline->is_cut)
         watch->run.said_ns = js_clock_ns();
 }
 
@@ -223,7 +223,7 @@ static void watch_suspend(struct js_watch *watch)
     /* Waits until the master has paused its bar, so that the bar does not
      * overwrite what the shell prints next. */
     while (is_here && !news.is_paused && js_clock_ns() < until_ns &&
-           !js_lifeline_is_cut(watch->lifeline)) {
+           !watch->lifeline->is_cut) {
         nfds_t count = 0;
         struct pollfd *fds = js_lifeline_fds(watch->lifeline, 0, &count);
         if (fds)
@@ -321,7 +321,7 @@ static void watch_look_at_master(struct js_watch *watch)
     if (run->phase == JS_RUN_ENDED || watch->termed_ns != JS_NEVER_NS)
         return;
     /* It was on this host, and has ended. */
-    if (js_lifeline_is_cut(watch->lifeline)) {
+    if (watch->lifeline->is_cut) {
         /* Its last report may still be on its way through mpirun. */
         if (!has_begun) {
             watch_expect_end(watch, report_most_ns);
@@ -338,8 +338,7 @@ static void watch_look_at_master(struct js_watch *watch)
     }
     /* The master's host may be lost. The ranks that are still running on this
      * host notice that themselves. */
-    if (has_begun && run->lease_ns > 0 &&
-        js_lifeline_count(watch->lifeline) == 0 &&
+    if (has_begun && run->lease_ns > 0 && watch->lifeline->count == 0 &&
         silence_ns > run->lease_ns + status_delay_ns) {
         fprintf(stderr,
                 "jobsched: the master has been silent for %" PRId64
@@ -358,12 +357,12 @@ static void watch_look_at_master(struct js_watch *watch)
  */
 static void watch_look_at_start(struct js_watch *watch)
 {
-    size_t count = js_lifeline_count(watch->lifeline);
+    size_t count = watch->lifeline->count;
     bool is_starting =
         watch->run.phase == JS_RUN_UNKNOWN && watch->termed_ns == JS_NEVER_NS;
     bool is_rank_0_missing = is_starting && !watch->relay && count > 0 &&
                              js_lifeline_pid(watch->lifeline, 0) == 0 &&
-                             !js_lifeline_is_cut(watch->lifeline);
+                             !watch->lifeline->is_cut;
     if (count > watch->arrived) {
         watch->arrived = count;
         watch->arrived_ns = watch->looked_ns;

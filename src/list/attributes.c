@@ -47,6 +47,7 @@ struct row {
     size_t offset;       /* of the field in struct js_attributes */
     int32_t least, most; /* range of a number */
     const char *must_be; /* what to say about an empty string */
+    bool is_name;        /* a string of the characters of a name */
     bool repeatable;
     bool job_only; /* makes no sense as a default for all jobs */
 };
@@ -107,18 +108,6 @@ static int strings_add(struct js_strings *strings, const char *text, size_t len)
         return -1;
     strings->count++;
     return 0;
-}
-
-static int strings_copy(struct js_strings *to, const struct js_strings *from)
-{
-    to->count = from->count;
-    return js_buf_append(&to->bytes, from->bytes.data, from->bytes.len);
-}
-
-static void strings_release(struct js_strings *strings)
-{
-    js_buf_release(&strings->bytes);
-    strings->count = 0;
 }
 
 const char *js_strings_next(const struct js_strings *strings,
@@ -183,21 +172,6 @@ static int take_duration(struct reader *reader, const struct row *row)
     return 0;
 }
 
-static int take_string(struct reader *reader, const struct row *row)
-{
-    char **field = attributes_field_of(reader, row);
-    if (!*reader->value)
-        return refuse_value(reader, row, row->must_be);
-    /* The copy is made first, so that the default remains if memory runs
-     * out. */
-    char *copy = strdup(reader->value);
-    if (!copy)
-        return fail_memory(reader, reader->value_at);
-    free(*field);
-    *field = copy;
-    return 0;
-}
-
 /* strspn() would be slower: it takes longer to set up than the whole rest of a
  * line takes. */
 static size_t name_length(const char *text)
@@ -209,11 +183,21 @@ static size_t name_length(const char *text)
     return (size_t)(end - text);
 }
 
-static int take_job_name(struct reader *reader, const struct row *row)
+static int take_string(struct reader *reader, const struct row *row)
 {
-    if (reader->value[name_length(reader->value)])
+    char **field = attributes_field_of(reader, row);
+    if (!*reader->value)
+        return refuse_value(reader, row, row->must_be);
+    if (row->is_name && reader->value[name_length(reader->value)])
         return refuse_value(reader, row, bad_job_name);
-    return take_string(reader, row);
+    /* The copy is made first, so that the default remains if memory runs
+     * out. */
+    char *copy = strdup(reader->value);
+    if (!copy)
+        return fail_memory(reader, reader->value_at);
+    free(*field);
+    *field = copy;
+    return 0;
 }
 
 static int take_retries(struct reader *reader, const struct row *row)
@@ -260,8 +244,8 @@ static int take_env(struct reader *reader, const struct row *row)
 #define AT(field) .offset = offsetof(struct js_attributes, field)
 
 static const struct row rows[] = {
-    {"name", take_job_name, AT(name), .must_be = "must be a name for the job",
-     .job_only = true},
+    {"name", take_string, AT(name), .is_name = true,
+     .must_be = "must be a name for the job", .job_only = true},
     {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
     {"after-any", take_job_names, AT(after_any), .repeatable = true,
      .job_only = true},
@@ -573,9 +557,9 @@ void js_attributes_release(struct js_attributes *attributes)
 #define ATTRIBUTES_FREE(letter, field) free(attributes->field);
     JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_FREE)
 #undef ATTRIBUTES_FREE
-    strings_release(&attributes->env);
-    strings_release(&attributes->after);
-    strings_release(&attributes->after_any);
+    js_buf_release(&attributes->env.bytes);
+    js_buf_release(&attributes->after.bytes);
+    js_buf_release(&attributes->after_any.bytes);
     js_attributes_init(attributes);
     errno = saved;
 }
@@ -592,6 +576,9 @@ int js_attributes_copy(struct js_attributes *to,
         .priority = from->priority,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,
+        .env.count = from->env.count,
+        .after.count = from->after.count,
+        .after_any.count = from->after_any.count,
     };
     /* All fields are set even after a failure, so that js_attributes_release()
      * finds no wild pointer. */
@@ -601,12 +588,14 @@ int js_attributes_copy(struct js_attributes *to,
     is_copied &= to->field || !from->field;
     JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_COPY)
 #undef ATTRIBUTES_COPY
-    if (!is_copied || strings_copy(&to->env, &from->env) < 0 ||
-        strings_copy(&to->after, &from->after) < 0 ||
-        strings_copy(&to->after_any, &from->after_any) < 0)
-        goto fail;
-    return 0;
-fail:
+    const struct js_strings *lists[] = {&from->env, &from->after,
+                                        &from->after_any};
+    struct js_strings *copies[] = {&to->env, &to->after, &to->after_any};
+    for (size_t i = 0; is_copied && i < sizeof(lists) / sizeof(lists[0]); i++)
+        is_copied = js_buf_append(&copies[i]->bytes, lists[i]->bytes.data,
+                                  lists[i]->bytes.len) == 0;
+    if (is_copied)
+        return 0;
     js_attributes_release(to);
     return -1;
 }

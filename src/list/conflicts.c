@@ -34,16 +34,11 @@ void js_lineage_release(struct js_lineage *lineage)
     js_buf_release(&lineage->stack);
 }
 
-static struct record *records_of(const struct js_lineage *lineage)
-{
-    return (struct record *)lineage->records.data;
-}
-
 /* Returns the index of the job's record, or SIZE_MAX if it has none. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
-    const struct record *records = records_of(lineage);
+    const struct record *records = (const struct record *)lineage->records.data;
     size_t count = lineage->records.len / sizeof(*records);
     size_t from = 0, to = count;
     while (from < to) {
@@ -76,7 +71,7 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
  * jobs with lower numbers, so records below `least` lead nowhere. */
 static int push_record(struct js_lineage *lineage, size_t index, size_t least)
 {
-    struct record *record = &records_of(lineage)[index];
+    struct record *record = (struct record *)lineage->records.data + index;
     lineage->steps++;
     if (index < least || record->asked == lineage->questions)
         return 0;
@@ -104,7 +99,8 @@ enum js_lineage_answer js_lineage_follows(struct js_lineage *lineage,
         stack->len -= sizeof(size_t);
         size_t index =
             ((const size_t *)stack->data)[stack->len / sizeof(size_t)];
-        const struct record *record = &records_of(lineage)[index];
+        const struct record *record =
+            (const struct record *)lineage->records.data + index;
         const size_t *its = (const size_t *)lineage->parents.data;
         if (index == wanted)
             return JS_LINEAGE_YES;

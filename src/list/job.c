@@ -94,13 +94,6 @@ const char *js_job_path(const struct js_job *job, enum js_step step)
     }
 }
 
-void js_job_free(struct js_job *job)
-{
-    int saved = errno;
-    free(job);
-    errno = saved;
-}
-
 void js_job_queue_push(struct js_job_queue *queue, struct js_job *job)
 {
     job->next = NULL;

@@ -17,9 +17,11 @@
 #include "list/attributes.h"
 #include "list/outcome.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum js_job_kind {
     JS_JOB_COMMAND = 1,   /* runs a line in /bin/sh */
@@ -114,7 +116,12 @@ static inline bool js_job_is_plain(const struct js_job *job)
 }
 
 /* NULL is allowed. Keeps errno. */
-void js_job_free(struct js_job *job);
+static inline void js_job_free(struct js_job *job)
+{
+    int saved = errno;
+    free(job);
+    errno = saved;
+}
 
 /* A queue, first in, first out. All zero means empty. It owns the jobs in
  * it. */

@@ -51,7 +51,8 @@ struct js_jobfile {
     struct js_resume *resume; /* NULL: all jobs run */
     struct js_attributes defaults;
     bool has_defaults;
-    struct js_buf edges; /* of the job being created: struct js_graph_edge */
+    struct js_graph_edge *edges; /* of the job being created */
+    size_t edge_count, edge_capacity;
 
     bool is_checked; /* the next three fields are set */
     struct js_jobfile_checks checks;
@@ -92,7 +93,7 @@ void js_jobfile_free(struct js_jobfile *file)
     js_buf_release(&file->input);
     js_buf_release(&file->text);
     js_buf_release(&file->lines);
-    js_buf_release(&file->edges);
+    free(file->edges);
     js_conflicts_free(file->conflicts);
     js_attributes_release(&file->defaults);
     free(file->name);
@@ -240,20 +241,19 @@ static void warn_at(struct js_jobfile *file, size_t at, enum js_warning kind,
 static int gather_edges(struct js_jobfile *file, const struct js_strings *names,
                         bool any)
 {
-    struct js_graph_edge edge = {.any = any};
-    while ((edge.name = js_strings_next(names, edge.name))) {
-        if (js_buf_append(&file->edges, &edge, sizeof(edge)) < 0)
-            return -1;
-    }
+    size_t needed = file->edge_count + names->count;
+    const char *name = NULL;
+    if (names->count == 0)
+        return 0;
+    struct js_graph_edge *edges =
+        js_buf_grow(file->edges, &file->edge_capacity, needed, sizeof(*edges));
+    if (!edges)
+        return -1;
+    file->edges = edges;
+    while ((name = js_strings_next(names, name)))
+        edges[file->edge_count++] =
+            (struct js_graph_edge){.name = name, .any = any};
     return 0;
-}
-
-static int add_to_graph(struct js_jobfile *file, uint64_t id, const char *name,
-                        size_t *ret_bad, struct js_err *err)
-{
-    return js_graph_add(
-        file->graph, id, name, (const struct js_graph_edge *)file->edges.data,
-        file->edges.len / sizeof(struct js_graph_edge), ret_bad, err);
 }
 
 /* Adds the job to the graph. Returns 1 if it is READY, 0 if it waits, or -1. */
@@ -265,7 +265,8 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
     const char *line = file->text.data;
     size_t len = file->text.len;
     const char *name = attributes ? attributes->name : NULL;
-    int rc = add_to_graph(file, seq, name, &bad, &err);
+    int rc = js_graph_add(file->graph, seq, name, file->edges, file->edge_count,
+                          &bad, &err);
     if (rc >= 0)
         return rc;
     if (errno == ENOMEM)
@@ -281,13 +282,13 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
         at = bad < after
                  ? js_attributes_find(line, len, "after", bad)
                  : js_attributes_find(line, len, "after-any", bad - after);
-        struct js_graph_edge *edges = (struct js_graph_edge *)file->edges.data;
-        size_t count = file->edges.len / sizeof(*edges);
-        memmove(edges + bad, edges + bad + 1,
-                (count - bad - 1) * sizeof(*edges));
-        file->edges.len -= sizeof(*edges);
+        file->edge_count--;
+        memmove(file->edges + bad, file->edges + bad + 1,
+                (file->edge_count - bad) * sizeof(*file->edges));
     }
-    if (add_to_graph(file, seq, name, &bad, &none) < 0 && errno == ENOMEM)
+    if (js_graph_add(file->graph, seq, name, file->edges, file->edge_count,
+                     &bad, &none) < 0 &&
+        errno == ENOMEM)
         return jobfile_fail_errno(file);
     return refuse_at(file, at, &err);
 }
@@ -359,9 +360,8 @@ static int jobfile_decide(struct js_jobfile *file, struct js_job *job,
     *ret = JS_RESUME_DECISION_RUN;
     if (!file->resume)
         return 0;
-    int after = js_graph_mark_before(
-        file->graph, (const struct js_graph_edge *)file->edges.data,
-        file->edges.len / sizeof(struct js_graph_edge));
+    int after =
+        js_graph_mark_before(file->graph, file->edges, file->edge_count);
     if (after < 0)
         return 0;
     if (js_resume_decide(file->resume, job, (enum js_resume_decision)after,
@@ -369,7 +369,7 @@ static int jobfile_decide(struct js_jobfile *file, struct js_job *job,
         return jobfile_fail_errno(file);
     /* The job has ended, whatever happened to the jobs it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
-        file->edges.len = 0;
+        file->edge_count = 0;
     return 0;
 }
 
@@ -380,17 +380,16 @@ static int admit(struct js_jobfile *file, struct js_job *job,
     enum js_resume_decision decision;
     bool is_checked = file->is_checked && attributes;
     job->line = file->first_line;
-    file->edges.len = 0;
+    file->edge_count = 0;
     if (attributes && (gather_edges(file, &attributes->after, false) < 0 ||
                        gather_edges(file, &attributes->after_any, true) < 0))
         return jobfile_fail_errno(file);
     /* This comes before the decision, which drops the edges of a job that has
      * ended: two jobs that write one file must be in order in every run, not
      * only in this one. */
-    if (is_checked && js_conflicts_add_job(
-                          file->conflicts, job->seq, attributes, file->graph,
-                          (const struct js_graph_edge *)file->edges.data,
-                          file->edges.len / sizeof(struct js_graph_edge)) < 0)
+    if (is_checked &&
+        js_conflicts_add_job(file->conflicts, job->seq, attributes, file->graph,
+                             file->edges, file->edge_count) < 0)
         return jobfile_fail_errno(file);
     if (jobfile_decide(file, job, &decision) < 0)
         return -1;

@@ -12,22 +12,6 @@
  * holds a second copy of a large file. */
 enum { PIECE_BYTES = 64 * 1024 };
 
-/* A job that needs anything other than a single core, and whose needs differ
- * from those of the job before it. */
-struct special {
-    uint64_t id, line;
-    struct js_request request;
-};
-
-/* Invariant: nothing changes once the list has been checked, so any number of
- * readers may share it. */
-struct js_list {
-    char *name;
-    struct js_buf text;
-    struct js_buf needs; /* struct special */
-    struct js_list_survey survey;
-};
-
 void js_list_free(struct js_list *list)
 {
     if (!list)
@@ -142,13 +126,14 @@ static int keep_need(struct js_list *list, const struct js_job *job)
         return 0;
     if (needs->len > 0) {
         const struct js_request *before =
-            &((const struct special *)(needs->data + needs->len) - 1)->request;
+            &((const struct js_list_need *)(needs->data + needs->len) - 1)
+                 ->request;
         if (js_request_nodes(before) == js_request_nodes(now) &&
             before->cores == now->cores && before->gpus == now->gpus &&
             before->mem_bytes == now->mem_bytes)
             return 0;
     }
-    struct special special = {job->id, job->line, *now};
+    struct js_list_need special = {job->id, job->line, *now};
     return js_buf_append(needs, &special, sizeof(special));
 }
 
@@ -307,23 +292,13 @@ struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
     return NULL;
 }
 
-const char *js_list_name(const struct js_list *list)
-{
-    return list->name;
-}
-
-const struct js_list_survey *js_list_survey(const struct js_list *list)
-{
-    return &list->survey;
-}
-
 void js_list_each_need(const struct js_list *list,
                        void (*visit)(void *arg, uint64_t id, uint64_t line,
                                      const struct js_request *request),
                        void *arg)
 {
-    const struct special *specials =
-        (const struct special *)(const void *)list->needs.data;
+    const struct js_list_need *specials =
+        (const struct js_list_need *)(const void *)list->needs.data;
     size_t count = list->needs.len / sizeof(*specials);
     for (size_t i = 0; i < count; i++)
         visit(arg, specials[i].id, specials[i].line, &specials[i].request);

@@ -21,8 +21,6 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-struct js_list;
-
 /* The check stops after this many errors in a file. */
 enum { JS_LIST_ERRORS = 20 };
 
@@ -33,6 +31,22 @@ struct js_list_survey {
     bool is_ordered;             /* some job that will run has a priority */
     struct js_graph_shape shape; /* of all jobs, whether they will run or not */
     struct js_resume_counts resume;
+};
+
+/* A job that needs anything other than a single core, and whose needs differ
+ * from those of the job before it. */
+struct js_list_need {
+    uint64_t id, line;
+    struct js_request request;
+};
+
+/* Invariant: nothing changes once the list has been checked, so any number of
+ * readers may share it. */
+struct js_list {
+    char *name; /* as messages show it */
+    struct js_buf text;
+    struct js_buf needs; /* struct js_list_need */
+    struct js_list_survey survey;
 };
 
 /*
@@ -80,8 +94,15 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
  * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */
 char *js_list_show_path(const char *path);
 
-const char *js_list_name(const struct js_list *list);
-const struct js_list_survey *js_list_survey(const struct js_list *list);
+static inline const char *js_list_name(const struct js_list *list)
+{
+    return list->name;
+}
+static inline const struct js_list_survey *
+js_list_survey(const struct js_list *list)
+{
+    return &list->survey;
+}
 
 /*
  * Calls `visit` for each job that will run and needs anything other than a

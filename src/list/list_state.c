@@ -19,24 +19,18 @@ struct js_list_state {
     int error; /* errno of a failed visit or allocation; 0: none */
 };
 
-static void list_state_visit(struct js_list_state *list_state,
-                             const struct js_job *job, enum js_wait wait)
-{
-    if (list_state->error == 0 &&
-        list_state->visit(list_state->arg, job, wait) < 0)
-        list_state->error = errno;
-}
-
 /* Called in the order of the list. Unfinished jobs are visited later, when all
  * jobs are in the graph. */
 static void note_decided(void *arg, const struct js_job *job,
                          enum js_resume_decision decision)
 {
     struct js_list_state *list_state = arg;
-    if (js_buf_append(&list_state->ids, &job->id, sizeof(job->id)) < 0)
+    bool has_ended = decision != JS_RESUME_DECISION_RUN;
+    if (list_state->error == 0 &&
+        (js_buf_append(&list_state->ids, &job->id, sizeof(job->id)) < 0 ||
+         (has_ended &&
+          list_state->visit(list_state->arg, job, JS_WAIT_NOT) < 0)))
         list_state->error = errno;
-    if (decision != JS_RESUME_DECISION_RUN)
-        list_state_visit(list_state, job, JS_WAIT_NOT);
 }
 
 static enum js_wait wait_of(const struct js_graph *graph,
@@ -77,7 +71,9 @@ struct js_list_state *js_list_state_new(const struct js_list *list,
                JS_SOURCE_JOB) {
         struct js_graph *graph = js_source_graph(list_state->source);
         uint64_t parent;
-        list_state_visit(list_state, job, wait_of(graph, job));
+        if (list_state->error == 0 &&
+            list_state->visit(list_state->arg, job, wait_of(graph, job)) < 0)
+            list_state->error = errno;
         /* js_graph_next_skipped() must be called after each job that waits; its
          * answer is already part of wait_of(). */
         while (js_graph_next_skipped(graph, &parent))

@@ -94,14 +94,6 @@ void js_resources_lend(struct js_resources *resources,
     }
 }
 
-void js_resources_core(const struct js_resources *resources, uint32_t index,
-                       struct js_cpuset *set)
-{
-    const struct js_core *core = &resources->cores[index];
-    for (uint16_t i = 0; i < core->cpu_count; i++)
-        js_cpuset_add(set, resources->cpus[core->first_cpu + i]);
-}
-
 uint32_t js_resources_find(const struct js_resources *resources,
                            const struct js_cpuset *set)
 {
@@ -112,35 +104,26 @@ uint32_t js_resources_find(const struct js_resources *resources,
     return UINT32_MAX;
 }
 
-/* Cache and NUMA node share a word: a node may have hundreds of cores. */
-static int pack_core(struct js_buf *buf, const struct js_resources *resources,
-                     const struct js_core *core)
-{
-    if (js_pack_u32(buf, (uint32_t)core->cache << 16 | core->numa) < 0 ||
-        js_pack_u8(buf, core->is_others) < 0 ||
-        js_pack_u32(buf, core->cpu_count) < 0)
-        return -1;
-    for (uint16_t i = 0; i < core->cpu_count; i++) {
-        if (js_pack_u32(buf, resources->cpus[core->first_cpu + i]) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 int js_resources_pack(struct js_buf *buf, const struct js_resources *resources)
 {
+    /* A failure is kept, and writing on is harmless. */
     int rc = js_pack_u64(buf, resources->mem_bytes);
-    if (rc == 0)
-        rc = js_pack_u32(buf, resources->core_count);
-    for (uint32_t i = 0; rc == 0 && i < resources->core_count; i++)
-        rc = pack_core(buf, resources, &resources->cores[i]);
-    if (rc == 0)
-        rc = js_pack_u32(buf, resources->gpu_count);
-    for (uint32_t i = 0; rc == 0 && i < resources->gpu_count; i++) {
+    rc |= js_pack_u32(buf, resources->core_count);
+    for (uint32_t i = 0; i < resources->core_count; i++) {
+        const struct js_core *core = &resources->cores[i];
+        /* Cache and NUMA node share a word: a node may have hundreds of
+         * cores. */
+        rc |= js_pack_u32(buf, (uint32_t)core->cache << 16 | core->numa);
+        rc |= js_pack_u8(buf, core->is_others);
+        rc |= js_pack_u32(buf, core->cpu_count);
+        for (uint16_t j = 0; j < core->cpu_count; j++)
+            rc |= js_pack_u32(buf, resources->cpus[core->first_cpu + j]);
+    }
+    rc |= js_pack_u32(buf, resources->gpu_count);
+    for (uint32_t i = 0; i < resources->gpu_count; i++) {
         const struct js_gpu *gpu = &resources->gpus[i];
-        rc = js_pack_bytes(buf, gpu->name, strlen(gpu->name));
-        if (rc == 0)
-            rc = js_pack_u32(buf, gpu->numa);
+        rc |= js_pack_bytes(buf, gpu->name, strlen(gpu->name));
+        rc |= js_pack_u32(buf, gpu->numa);
     }
     return rc;
 }

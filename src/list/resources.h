@@ -62,8 +62,13 @@ void js_resources_lend(struct js_resources *resources,
                        const struct js_cpuset *set);
 
 /* Adds the CPUs of core `index` (below core_count) to the set. */
-void js_resources_core(const struct js_resources *resources, uint32_t index,
-                       struct js_cpuset *set);
+static inline void js_resources_core(const struct js_resources *resources,
+                                     uint32_t index, struct js_cpuset *set)
+{
+    const struct js_core *core = &resources->cores[index];
+    for (uint16_t i = 0; i < core->cpu_count; i++)
+        js_cpuset_add(set, resources->cpus[core->first_cpu + i]);
+}
 
 /* The index of the first core that has a CPU of the set, or UINT32_MAX. */
 uint32_t js_resources_find(const struct js_resources *resources,

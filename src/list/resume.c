@@ -16,13 +16,6 @@ void js_resume_init(struct js_resume *resume, struct js_registry *registry,
     js_registry_rewind(registry);
 }
 
-void js_resume_rewind(struct js_resume *resume)
-{
-    resume->counts = (struct js_resume_counts){0};
-    if (resume->registry)
-        js_registry_rewind(resume->registry);
-}
-
 /* ---------------------------------------------------------------- one job */
 
 static int resume_report(const struct js_resume *resume,

@@ -99,7 +99,12 @@ void js_resume_init(struct js_resume *resume, struct js_registry *registry,
                     enum js_resume_what what, js_resume_fn report, void *arg);
 
 /* Starts over at the beginning of the list, and resets the counts. */
-void js_resume_rewind(struct js_resume *resume);
+static inline void js_resume_rewind(struct js_resume *resume)
+{
+    resume->counts = (struct js_resume_counts){0};
+    if (resume->registry)
+        js_registry_rewind(resume->registry);
+}
 
 /*
  * Decides on the next job of the list. `after` is the strongest decision on the

@@ -59,7 +59,7 @@ static int rank_take_environ(struct js_run_rank *rank, struct js_err *err)
     char path[PATH_MAX];
     const char *status_file = rank->config->status_file;
     const struct js_buf *given =
-        rank->lifeline ? js_lifeline_environ(rank->lifeline) : NULL;
+        rank->lifeline ? &rank->lifeline->environ : NULL;
     int rc = 0;
     if (given) {
         rc = js_buf_append(&rank->environ, given->data, given->len);

@@ -70,7 +70,7 @@ static int rank_status(pid_t pid)
 
 static void serve_until_cut(struct js_lifeline_host *host)
 {
-    while (!js_lifeline_is_cut(host))
+    while (!host->is_cut)
         serve(host);
 }
 
@@ -79,7 +79,7 @@ static void serve_until_cut(struct js_lifeline_host *host)
 static int check_gifts(struct js_lifeline *lifeline)
 {
     static const char expected[] = "A=1\0B=\n2";
-    const struct js_buf *environ = js_lifeline_environ(lifeline);
+    const struct js_buf *environ = &lifeline->environ;
     if (environ->len != sizeof(expected) ||
         memcmp(environ->data, expected, sizeof(expected)) != 0)
         return 1;
@@ -118,8 +118,7 @@ static int check_no_stdio(struct js_lifeline *lifeline)
 {
     char byte;
     close(held[1]);
-    return js_lifeline_given(lifeline, 1) < 0 &&
-                   js_lifeline_environ(lifeline)->len > 0 &&
+    return js_lifeline_given(lifeline, 1) < 0 && lifeline->environ.len > 0 &&
                    read(held[0], &byte, 1) == 0
                ? 0
                : 1;
@@ -140,9 +139,9 @@ static void test_other_ranks_are_given_the_environment_alone(void)
         serve(place.host);
     CU_ASSERT_EQUAL(js_lifeline_pid(place.host, 3), pid);
     close(held[1]);
-    while (js_lifeline_count(place.host) > 0)
+    while (place.host->count > 0)
         serve(place.host);
-    CU_ASSERT_FALSE(js_lifeline_is_cut(place.host));
+    CU_ASSERT_FALSE(place.host->is_cut);
     CU_ASSERT_EQUAL(rank_status(pid), 0);
     place_close(&place);
 }
@@ -175,7 +174,7 @@ static void test_news_arrive_though_the_rank_was_killed(void)
     CU_ASSERT_EQUAL(news.lost, 2);
     CU_ASSERT_EQUAL(rank_status(pid), -SIGKILL);
     js_lifeline_reset(place.host);
-    CU_ASSERT_FALSE(js_lifeline_is_cut(place.host));
+    CU_ASSERT_FALSE(place.host->is_cut);
     place_close(&place);
 }
 

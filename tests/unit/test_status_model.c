@@ -78,7 +78,8 @@ static void put_jobs(struct scene *scene, uint64_t count,
         js_job_free(job);
         fprintf(list, "%s%s\n", attributes && *attributes ? *attributes : "",
                 command);
-        attributes += attributes && *attributes;
+        if (attributes && *attributes)
+            attributes++;
     }
     fclose(list);
     put_line(scene, &line);
