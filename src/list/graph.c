@@ -14,7 +14,8 @@ enum {
 enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
 
 /* An edge to a job that has not ended. It is in the parent's list, but its
- * memory belongs to the child. */
+ * memory is the child's: an allocation for each edge would take longer than all
+ * else that an edge costs. */
 struct edge {
     struct edge *next;
     struct node *child;
@@ -29,7 +30,6 @@ struct node {
     struct node *next;       /* in the queue of ready or skipped jobs */
     struct node *next_by_id; /* in the table of ids */
     struct epoch *epoch;     /* valid until the job has ended */
-    struct edge *edges;      /* owned; NULL when all are met */
     struct edge_list children;
     uint64_t id;
     uint64_t depth;
@@ -37,10 +37,10 @@ struct node {
     size_t unmet;    /* edges whose parents have not ended */
     enum state state;
     int mark;
-    bool is_named;
-    bool is_held;   /* it is in a run of an epoch, or in a released run */
-    bool is_queued; /* it is still to be reported */
-    char name[];
+    bool is_held;     /* it is in a run of an epoch, or in a released run */
+    bool is_queued;   /* it is still to be reported */
+    const char *name; /* behind the edges; NULL: none */
+    struct edge edges[];
 };
 
 struct node_queue {
@@ -159,7 +159,6 @@ static void graph_free_node(struct node *node)
     if (!node)
         return;
     int saved = errno;
-    free(node->edges);
     free(node);
     errno = saved;
 }
@@ -167,7 +166,7 @@ static void graph_free_node(struct node *node)
 /* Frees the node if it is no longer needed. */
 static void drop_if_done(struct js_graph *graph, struct node *node)
 {
-    if (node->is_named || node->is_held || node->is_queued || node->unmet ||
+    if (node->name || node->is_held || node->is_queued || node->unmet ||
         node->state == WAITING || node->state == READY)
         return;
     js_idmap_take(&graph->nodes, node->id);
@@ -228,13 +227,12 @@ static void graph_assert_node_invariants(const struct js_graph *graph,
 {
     bool is_done = node->state > READY;
     JS_INVARIANT(node->depth > 0 && node->depth <= graph->depths.deepest);
-    JS_INVARIANT((node->unmet > 0) == (node->edges != NULL));
     JS_INVARIANT(node->state != READY || (!node->unmet && !node->is_held));
     JS_INVARIANT(node->state != WAITING || node->unmet || node->is_held);
     JS_INVARIANT(!is_done || !node->children.first);
-    JS_INVARIANT(!is_done || node->is_named || node->is_held ||
-                 node->is_queued || node->unmet);
-    JS_INVARIANT(!node->is_named ||
+    JS_INVARIANT(!is_done || node->name || node->is_held || node->is_queued ||
+                 node->unmet);
+    JS_INVARIANT(!node->name ||
                  js_strmap_get(&graph->names, node->name) == node);
     for (const struct edge *e = node->children.first; e; e = e->next) {
         JS_INVARIANT(e->child->unmet > 0);
@@ -242,7 +240,7 @@ static void graph_assert_node_invariants(const struct js_graph *graph,
         sums->edges++;
     }
     sums->nodes++;
-    sums->named += node->is_named;
+    sums->named += node->name != NULL;
     sums->queued += node->is_queued;
     sums->live += !is_done;
     sums->unmet += node->unmet;
@@ -401,15 +399,14 @@ static int make_node(struct js_graph *graph, struct draft *draft)
         (draft->name && js_strmap_reserve(&graph->names) < 0))
         return -1;
     size_t size = draft->name ? strlen(draft->name) + 1 : 0;
-    draft->node = calloc(1, sizeof(*draft->node) + size);
+    /* The number of edges is limited by the length of the line. */
+    size_t before = sizeof(*draft->node) + draft->unmet * sizeof(struct edge);
+    draft->node = calloc(1, before + size);
     if (!draft->node)
         return -1;
-    if (draft->unmet) {
-        draft->node->edges =
-            reallocarray(NULL, draft->unmet, sizeof(struct edge));
-        if (!draft->node->edges)
-            return -1;
-    }
+    if (draft->name)
+        draft->node->name =
+            memcpy((char *)draft->node + before, draft->name, size);
     return 0;
 }
 
@@ -467,11 +464,8 @@ static void link_node(struct js_graph *graph, const struct draft *draft)
         children->last = edge;
     }
     js_idmap_put(&graph->nodes, node); /* there is room */
-    if (!draft->name)
-        return;
-    node->is_named = true;
-    memcpy(node->name, draft->name, strlen(draft->name) + 1);
-    js_strmap_put(&graph->names, node->name, node);
+    if (node->name)
+        js_strmap_put(&graph->names, node->name, node);
 }
 
 static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
@@ -589,8 +583,6 @@ static void graph_settle(struct js_graph *graph, struct node *parent)
             skip(graph, child, parent->id);
         if (child->unmet)
             continue;
-        free(child->edges);
-        child->edges = NULL;
         if (child->state == WAITING && !child->is_held) {
             child->state = READY;
             push_node(&graph->ready, child);
@@ -707,7 +699,7 @@ uint64_t js_graph_find(const struct js_graph *graph, const char *name)
 const char *js_graph_name(const struct js_graph *graph, uint64_t id)
 {
     const struct node *node = js_idmap_get(&graph->nodes, id);
-    return node && node->is_named ? node->name : NULL;
+    return node ? node->name : NULL;
 }
 
 void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret)

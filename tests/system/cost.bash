@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Instructions of the master, counted.
 
-# What is counted is the master at work, less the reading of the list.
+# What is counted is the master at work, less the reading of the list and the
+# link that answers in the place of slaves.
 dispatching() { # FILE
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         --toggle-collect=js_master_run --toggle-collect=js_source_next \
+        --toggle-collect=send_job --toggle-collect=post --toggle-collect=receive \
         "$JS_BENCH/lib_master" "$1" 2>counted
     awk '/Collected/ { print $NF }' counted
 }
@@ -19,5 +21,5 @@ check_dependencies() { # JOBS
     plain=$(dispatching plain)
     after=$(dispatching after)
     between "$plain" $(($1 * 1000)) $(($1 * 4000))
-    between "$after" "$plain" $((plain * 5 / 4))
+    between "$after" "$plain" $((plain + $1 * 300))
 }
