@@ -45,6 +45,7 @@ static void master_finish_job(void *arg, const struct js_completion *completion)
 struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link)
 {
+    static const struct js_node nameless;
     struct js_master *master = calloc(1, sizeof(*master));
     if (!master)
         return NULL;
@@ -74,8 +75,10 @@ struct js_master *js_master_new(const struct js_master_config *config,
             &scheduler, js_source_graph(config->source), master->allocator);
     master->conns = calloc((size_t)link->size, sizeof(*master->conns));
     for (int i = 0; master->conns && i < link->size; i++)
-        master->conns[i] = (struct js_slave_conn){
-            .link = link, .queue = &master->queue, .rank = i};
+        master->conns[i] = (struct js_slave_conn){.link = link,
+                                                  .queue = &master->queue,
+                                                  .rank = i,
+                                                  .node = &nameless};
     if (!master->scheduler || !master->allocator || !master->conns ||
         js_allocator_add(master->allocator, 0, &config->node, false) < 0) {
         js_master_free(master);
@@ -102,7 +105,7 @@ void js_master_free(struct js_master *master)
 
 const char *js_master_host(const struct js_master *master, unsigned slave)
 {
-    return master->conns[slave].node.host;
+    return master->conns[slave].node->host;
 }
 
 /* ---------------------------------------------------------------- a turn */

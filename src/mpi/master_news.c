@@ -279,7 +279,7 @@ static bool master_is_host_alive(const struct js_master *master, int slave)
 {
     const struct js_slave_conn *conn = &master->conns[slave];
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
-    if (js_node_is_same(&conn->node, &master->config.node))
+    if (js_node_is_same(conn->node, &master->config.node))
         return true;
     const unsigned *ranks;
     size_t count =
@@ -302,7 +302,7 @@ static int master_declare_lost(struct js_master *master, int slave,
     bool had_left = conn->state == JS_SLAVE_CONN_GONE;
     js_log(&master->config.log,
            "slave %d on %s has sent nothing for %d s and is given up%s", slave,
-           conn->node.host,
+           conn->node->host,
            (int)((master->listened_ns - conn->answered_ns) / JS_NS_PER_S),
            had_left ? "" : "; its jobs will run again elsewhere");
     conn->is_lost = true;

@@ -15,6 +15,7 @@ int js_meeting_take_hello(struct js_master *master,
 {
     struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_hello hello;
+    struct js_location place;
     /* This slave came too late and was left out. It must still hear that it may
      * leave. */
     if (conn->state != JS_SLAVE_CONN_AWAITED)
@@ -38,12 +39,14 @@ int js_meeting_take_hello(struct js_master *master,
                                          JS_LEAVE_TOGETHER, err);
     }
     conn->state = JS_SLAVE_CONN_MET;
-    conn->node = hello.node;
     conn->is_near = js_node_is_same(&hello.node, &master->config.node);
     conn->processes = hello.processes;
     if (js_allocator_add(master->allocator, (unsigned)message->peer,
-                         &hello.node, true))
+                         &hello.node, true) < 0 ||
+        js_allocator_locate(master->allocator, (unsigned)message->peer,
+                            &place) < 0)
         return js_master_no_memory(err);
+    conn->node = place.node;
     return 0;
 }
 
@@ -121,7 +124,7 @@ static void meeting_leave_out_before(struct js_master *master,
         else
             js_log(&master->config.log,
                    "slave %d on %s was not ready within %d s and is left out",
-                   i, conn->node.host, seconds);
+                   i, conn->node->host, seconds);
         conn->state = JS_SLAVE_CONN_GONE;
     }
 }
@@ -161,15 +164,11 @@ static void meeting_show_map(const struct js_master *master)
     uint32_t nodes = js_allocator_count_nodes(master->allocator, &nothing, 0);
     for (int i = 1; i < master->link->size; i++) {
         const struct js_slave_conn *conn = &master->conns[i];
-        struct js_buf cpus = JS_BUF_INIT;
         if (conn->state != JS_SLAVE_CONN_WORKING)
             continue;
-        js_cpuset_format(&conn->home, &cpus);
-        const char *list = js_buf_string(&cpus);
         js_log(&master->config.log, "slave %d on %s: %u slot%s on CPUs %s", i,
-               conn->node.host, conn->slots, conn->slots == 1 ? "" : "s",
-               list ? list : "?");
-        js_buf_release(&cpus);
+               conn->node->host, conn->slots, conn->slots == 1 ? "" : "s",
+               conn->home.data);
     }
     if (nodes > 1)
         js_log(&master->config.log,
@@ -326,7 +325,7 @@ static int meeting_enlist(struct js_master *master, unsigned slave,
     master->meeting.slaves++;
     master->meeting.slots += conn->slots;
     js_recorder_enlisted(master->config.recorder, slave, conn->slots,
-                         conn->node.host, &conn->processes);
+                         conn->node->host, &conn->processes);
     /* Only the first slave of a node warns, for all slaves on it. */
     if (js_allocator_locate(master->allocator, slave, &place) == 0 &&
         place.index == 0 && (uint64_t)place.slaves * conn->slots > place.cores)
@@ -389,7 +388,10 @@ static int meeting_take_ready(struct js_master *master, unsigned slave,
     }
     conn->homes = ready->homes;
     conn->slots = ready->slots;
-    conn->home = ready->home;
+    if (master->config.show_map &&
+        (js_cpuset_format(&ready->home, &conn->home) < 0 ||
+         js_buf_append(&conn->home, "", 1) < 0))
+        return js_master_no_memory(err);
     conn->is_watched = master->config.setup.lease_ns > 0;
     conn->answered_ns = master->listened_ns;
     bool is_described =
@@ -426,11 +428,11 @@ int js_meeting_take_cleared(struct js_master *master,
             &master->config.log,
             "node %s: %u process%s that jobs of a killed run had left behind "
             "%s ended",
-            conn->node.host, cleared.ended, cleared.ended == 1 ? "" : "es",
+            conn->node->host, cleared.ended, cleared.ended == 1 ? "" : "es",
             cleared.ended == 1 ? "was" : "were");
     if (cleared.left > 0)
         js_log(&master->config.log,
                "node %s: %u of them cannot be ended, not even by SIGKILL",
-               conn->node.host, cleared.left);
+               conn->node->host, cleared.left);
     return 0;
 }

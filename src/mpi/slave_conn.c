@@ -6,6 +6,8 @@
 void js_slave_conn_release(struct js_slave_conn *conn)
 {
     js_slave_conn_take_away(conn);
+    free(conn->outgoing);
+    js_buf_release(&conn->home);
     js_buf_release(&conn->out);
     js_buf_release(&conn->setup);
     js_buf_release(&conn->releases);
@@ -89,21 +91,40 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
 
 /* ---------------------------------------------------------------- jobs */
 
+/* Most slaves never have many jobs on their way at once. */
+enum { OUTGOING_FEW = 4 };
+
+static int slave_conn_reserve(struct js_slave_conn *conn)
+{
+    if (conn->outgoing_count < conn->outgoing_capacity)
+        return 0;
+    unsigned capacity =
+        conn->outgoing ? 2 * conn->outgoing_capacity : OUTGOING_FEW;
+    struct js_outgoing_job *outgoing =
+        realloc(conn->outgoing, capacity * sizeof(*outgoing));
+    if (!outgoing)
+        return -1;
+    conn->outgoing = outgoing;
+    conn->outgoing_capacity = capacity;
+    return 0;
+}
+
 /* The text is appended to the allocation only if there is one. Otherwise it is
  * sent from the job itself, without a copy. */
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing)
 {
-    struct js_outgoing_job *own = &conn->outgoing[conn->outgoing_count];
     const struct js_job *job = outgoing->job;
-    *own = *outgoing;
-    own->allocation_len = (uint32_t)own->allocation.len;
-    if (own->allocation_len > 0 &&
-        js_buf_append(&own->allocation, job->text,
-                      job->details_len + job->command_len) < 0) {
-        js_buf_release(&own->allocation);
+    struct js_outgoing_job own = *outgoing;
+    own.allocation_len = (uint32_t)own.allocation.len;
+    if (slave_conn_reserve(conn) < 0 ||
+        (own.allocation_len > 0 &&
+         js_buf_append(&own.allocation, job->text,
+                       job->details_len + job->command_len) < 0)) {
+        js_buf_release(&own.allocation);
         return -1;
     }
+    conn->outgoing[conn->outgoing_count] = own;
     conn->outgoing_count++;
     slave_conn_enqueue(conn);
     return 0;
@@ -154,6 +175,11 @@ static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
             conn->outgoing_count * sizeof(conn->outgoing[0]));
     conn->jobs_sent += count;
     conn->text = NULL;
+    if (conn->outgoing_count > 0 || conn->outgoing_capacity == OUTGOING_FEW)
+        return;
+    free(conn->outgoing);
+    conn->outgoing = NULL;
+    conn->outgoing_capacity = 0;
 }
 
 /* Sends the first outgoing job. If its text is long, it has been sent

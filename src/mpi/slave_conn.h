@@ -77,11 +77,12 @@ struct js_slave_conn {
     enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;
     struct js_link *link;             /* borrowed */
-    struct js_node node;              /* valid from MET on */
+    const struct js_node *node;       /* the allocator's; nameless until MET */
     bool is_near;                     /* on the master's host */
     struct js_process_pair processes; /* valid from MET on */
     uint32_t slots;                   /* valid from READY on, as is `home` */
-    struct js_cpuset home;            /* the CPUs that its jobs are bound to */
+    struct js_buf home;  /* a list of the CPUs that its jobs are bound to;
+                            empty unless the map is shown */
     bool is_watched;     /* it sends heartbeats, and is lost when these cease */
     int64_t answered_ns; /* when it was last answered, in the master's
                             listening time */
@@ -99,8 +100,8 @@ struct js_slave_conn {
     struct js_slave_conn_queue *queue; /* borrowed */
     struct js_slave_conn *next;        /* in the queue */
     bool is_queued;
-    struct js_outgoing_job outgoing[JS_SCHEDULER_CREDIT];
-    unsigned outgoing_count;
+    struct js_outgoing_job *outgoing; /* owned; NULL: no capacity */
+    unsigned outgoing_count, outgoing_capacity;
     uint64_t jobs_sent; /* since the start */
     uint64_t batches_sent;
     uint64_t batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent after each of
@@ -116,8 +117,8 @@ struct js_slave_conn {
     struct js_wire_ack acknowledged;     /* by the slave, since the start */
 };
 
-/* A connection is AWAITED if everything in it but rank, link and queue is
- * zero. */
+/* A connection is AWAITED if everything in it but rank, link, queue and node
+ * is zero. */
 void js_slave_conn_release(struct js_slave_conn *conn);
 
 /* Every function below that sends returns 0, or -1 with *err if there is no
