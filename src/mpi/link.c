@@ -546,7 +546,7 @@ static const struct js_link_ops mpi_ops = {
 /* The datatype of struct js_wire_job. */
 static int link_make_job_type(MPI_Datatype *ret)
 {
-    static const int lengths[] = {3, 2, 8, JS_WIRE_JOB_TEXT};
+    static const int lengths[] = {4, 2, 8, JS_WIRE_JOB_TEXT};
     const MPI_Aint offsets[] = {
         offsetof(struct js_wire_job, id),
         offsetof(struct js_wire_job, duration_ns),

@@ -79,6 +79,16 @@ static int master_part_from(struct js_master *master, unsigned slave,
 
 /* ---------------------------------------------------------------- news */
 
+/* The number of a heartbeat has come; 0: none has. */
+static void master_hear(struct js_master *master, unsigned slave, uint64_t beat)
+{
+    struct js_slave_conn *conn = &master->conns[slave];
+    if (beat == 0)
+        return;
+    conn->answered_ns = master->listened_ns;
+    js_slave_conn_answer(conn, beat);
+}
+
 static int master_take_ack(struct js_master *master,
                            const struct js_message *message, struct js_err *err)
 {
@@ -87,6 +97,7 @@ static int master_take_ack(struct js_master *master,
     if (js_wire_unpack_ack(message->bytes, message->len, &ack) < 0)
         return js_err_set(err, "slave %d sent an invalid ACK message",
                           message->peer);
+    master_hear(master, (unsigned)message->peer, ack.beat);
     js_scheduler_acknowledged(master->scheduler, (unsigned)message->peer,
                               js_slave_conn_acknowledge(conn, &ack));
     return 0;
@@ -148,6 +159,7 @@ static int master_take_done(struct js_master *master,
             return js_err_set(err, "slave %d sent an invalid DONE message",
                               message->peer);
         const struct js_wire_ack ack = {.jobs = done.jobs};
+        master_hear(master, (unsigned)message->peer, done.beat);
         js_scheduler_acknowledged(master->scheduler, (unsigned)message->peer,
                                   js_slave_conn_acknowledge(conn, &ack));
         if (master_take_end(master, (unsigned)message->peer, &done, err) < 0)

@@ -19,9 +19,9 @@ enum { LOOKS = 4 };
 static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
 enum { LONG_LOOKS = 400 };
 
-/* Heartbeats during one lease. Several of them may be late or lost before the
- * lease expires. */
-enum { BEATS = 6 };
+/* Heartbeats during one lease: at least, and at most. So some of them may be
+ * late before the lease expires. How many the master shall get in a second. */
+enum { BEATS_LEAST = 3, BEATS_MOST = 6, BEATS_A_SECOND = 1000 };
 
 /* In a turn that took longer than this, the slave was not listening. */
 static const int64_t listening_most_ns = 100 * JS_NS_PER_MS;
@@ -90,7 +90,8 @@ static int slave_acknowledge(struct js_slave *slave, struct js_err *err)
         return 0;
     struct js_wire_ack ack = {.jobs = acks->jobs,
                               .text_bytes = acks->text_bytes,
-                              .releases = acks->releases};
+                              .releases = acks->releases,
+                              .beat = js_slave_carry_beat(slave)};
     acks->must_acknowledge = acks->must_acknowledge_jobs = false;
     acks->jobs_acknowledged = acks->jobs;
     return js_slave_post(slave, JS_TAG_ACK, js_wire_pack_ack(&slave->out, &ack),
@@ -103,21 +104,68 @@ static int slave_acknowledge(struct js_slave *slave, struct js_err *err)
 static void slave_renew_lease(struct js_slave *slave, int64_t from_ns)
 {
     slave->lease.silence_ns = 0;
-    slave->lease.is_unanswered = false;
     /* If the runner is gone, that is noticed when it is asked for events. */
     slave->lease.until_ns = from_ns + slave->lease.length_ns;
     if (!slave->is_retired)
         slave->runner.ops->lease(slave->runner.self, slave->lease.until_ns);
 }
 
-/* There is never more than one heartbeat under way. So the answer says at which
- * time the slave was known to be alive: when that heartbeat was sent. */
+/* Returns the time between two heartbeats. The more slaves there are, the
+ * longer it is, so that the master gets no more than BEATS_A_SECOND if the
+ * lease allows it. */
+static int64_t slave_beat_every_ns(const struct js_slave *slave)
+{
+    int64_t every_ns = slave->link->size * JS_NS_PER_S / BEATS_A_SECOND;
+    int64_t least_ns = slave->lease.length_ns / BEATS_MOST;
+    int64_t most_ns = slave->lease.length_ns / BEATS_LEAST;
+    if (every_ns < least_ns)
+        return least_ns;
+    return every_ns < most_ns ? every_ns : most_ns;
+}
+
+/* There is never more than one BEAT under way, and before it at most one number
+ * in a DONE or ACK: that one need not be read soon, so it is not waited for as
+ * long. The answer to a number says at which time the slave was known to be
+ * alive: when that number was sent. */
 static int64_t slave_next_beat_ns(const struct js_slave *slave)
 {
     const struct js_slave_lease *lease = &slave->lease;
-    bool is_due =
-        lease->length_ns > 0 && lease->beat > 0 && !lease->is_unanswered;
-    return is_due ? lease->beat_ns + lease->length_ns / BEATS : JS_NEVER_NS;
+    bool is_answered = lease->answered == lease->beat;
+    if (lease->length_ns == 0 || lease->beat == 0 ||
+        (!is_answered && !lease->is_carried))
+        return JS_NEVER_NS;
+    int64_t every_ns = slave_beat_every_ns(slave);
+    return lease->beat_ns + (is_answered ? every_ns : every_ns / 4);
+}
+
+static uint64_t slave_begin_beat(struct js_slave *slave, bool is_carried)
+{
+    struct js_slave_lease *lease = &slave->lease;
+    lease->before_ns = lease->beat_ns;
+    lease->beat_ns = slave->now_ns;
+    lease->is_carried = is_carried;
+    return ++lease->beat;
+}
+
+uint64_t js_slave_carry_beat(struct js_slave *slave)
+{
+    const struct js_slave_lease *lease = &slave->lease;
+    if (lease->length_ns == 0 || lease->beat == 0 ||
+        lease->answered < lease->beat ||
+        slave->now_ns < lease->beat_ns + slave_beat_every_ns(slave) / 2)
+        return 0;
+    return slave_begin_beat(slave, true);
+}
+
+void js_slave_hear(struct js_slave *slave, uint64_t number)
+{
+    struct js_slave_lease *lease = &slave->lease;
+    bool is_last = number == lease->beat;
+    if (number <= lease->answered || number > lease->beat ||
+        (!is_last && number + 1 < lease->beat))
+        return;
+    lease->answered = number;
+    slave_renew_lease(slave, is_last ? lease->beat_ns : lease->before_ns);
 }
 
 /* By the time this fails, the runner has ended the jobs. Only time in which
@@ -130,7 +178,7 @@ static int slave_check_silence(struct js_slave *slave, struct js_err *err)
     int64_t most_ns = lease->length_ns + slave->grace_ns;
     if (!slave->is_set_up)
         most_ns = slave->config.start_ns;
-    if (most_ns == 0 || (slave->is_set_up && !lease->is_unanswered))
+    if (most_ns == 0 || (slave->is_set_up && lease->answered == lease->beat))
         return 0;
     lease->silence_ns +=
         turn_ns < listening_most_ns ? turn_ns : listening_most_ns;
@@ -163,7 +211,7 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
     memcpy(ready.error, problem, len);
     /* The lease begins with READY: the master counts from its arrival. */
     if (len == 0) {
-        slave->lease.beat = 1;
+        slave->lease.beat = slave->lease.answered = 1;
         slave->lease.beat_ns = slave->now_ns;
     }
     if (len == 0 && slave->lease.length_ns > 0)
@@ -296,8 +344,7 @@ static int slave_take_number(struct js_slave *slave,
     case JS_TAG_DRAIN:
         return js_slave_jobs_end(slave, (int64_t)number, err);
     case JS_TAG_BEAT:
-        if (number == slave->lease.beat && slave->lease.is_unanswered)
-            slave_renew_lease(slave, slave->lease.beat_ns);
+        js_slave_hear(slave, number);
         return 0;
     case JS_TAG_RUNNER:
         /* The answer may be about a runner that was lost in the meantime. */
@@ -469,12 +516,9 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
     slave->runner.ops->flush(slave->runner.self);
     if (slave->now_ns < slave_next_beat_ns(slave))
         return 0;
-    slave->lease.beat++;
-    slave->lease.beat_ns = slave->now_ns;
-    slave->lease.is_unanswered = true;
+    uint64_t number = slave_begin_beat(slave, false);
     return js_slave_post(slave, JS_TAG_BEAT,
-                         js_wire_pack_number(&slave->out, slave->lease.beat),
-                         err);
+                         js_wire_pack_number(&slave->out, number), err);
 }
 
 /* Returns when something is due even if nothing happens. */
@@ -482,7 +526,9 @@ static int64_t slave_deadline_ns(const struct js_slave *slave)
 {
     int64_t until_ns = slave_next_beat_ns(slave);
     /* A longer wait would not count as time spent listening. */
-    if (slave->lease.is_unanswered || !slave->is_set_up)
+    bool is_listening =
+        slave->lease.answered < slave->lease.beat || !slave->is_set_up;
+    if (is_listening && slave->now_ns + listening_most_ns < until_ns)
         until_ns = slave->now_ns + listening_most_ns;
     if (slave->orphans && slave->orphans_ns < until_ns)
         until_ns = slave->orphans_ns;

@@ -150,7 +150,8 @@ static const char *slave_conn_text_of(const struct js_outgoing_job *outgoing,
 }
 
 /* Fills in everything but the text, which is returned. */
-static const char *slave_conn_write_head(const struct js_outgoing_job *outgoing,
+static const char *slave_conn_write_head(struct js_slave_conn *conn,
+                                         const struct js_outgoing_job *outgoing,
                                          uint32_t inline_max,
                                          struct js_wire_job *ret)
 {
@@ -161,6 +162,8 @@ static const char *slave_conn_write_head(const struct js_outgoing_job *outgoing,
     ret->allocation_len = outgoing->allocation_len;
     ret->data_limit_bytes = outgoing->data_limit_bytes;
     ret->inline_max = inline_max;
+    ret->beat = conn->beat_owed;
+    conn->beat_owed = 0;
     return text;
 }
 
@@ -189,7 +192,7 @@ static int slave_conn_send_first(struct js_slave_conn *conn,
 {
     struct js_wire_job wire;
     const char *text =
-        slave_conn_write_head(&conn->outgoing[0], inline_max, &wire);
+        slave_conn_write_head(conn, &conn->outgoing[0], inline_max, &wire);
     if (wire.text_len <= JS_WIRE_JOB_TEXT)
         memcpy(wire.text, text, wire.text_len);
     slave_conn_drop_outgoing(conn, 1);
@@ -241,6 +244,14 @@ int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
     return 0;
 }
 
+void js_slave_conn_answer(struct js_slave_conn *conn, uint64_t beat)
+{
+    if (beat <= conn->beat_owed)
+        return;
+    conn->beat_owed = beat;
+    slave_conn_enqueue(conn);
+}
+
 /* ---------------------------------------------------------------- all */
 
 /* Begins to send the text of the next outgoing job if it is too long for a
@@ -280,8 +291,8 @@ static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     while (rc == 0 && count < conn->outgoing_count &&
            conn->out.len < JS_WIRE_BATCH && len <= JS_WIRE_BATCH_TEXT) {
         struct js_wire_job wire;
-        const char *text =
-            slave_conn_write_head(&conn->outgoing[count], inline_max, &wire);
+        const char *text = slave_conn_write_head(conn, &conn->outgoing[count],
+                                                 inline_max, &wire);
         rc = js_wire_pack_job(&conn->out, &wire, text);
         if (++count < conn->outgoing_count)
             slave_conn_text_of(&conn->outgoing[count], &len);
@@ -339,6 +350,10 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
         rc = slave_conn_send_ends(conn, err);
     if (rc == 0)
         rc = slave_conn_pump_jobs(conn, inline_max, err);
+    if (rc == 0 && conn->beat_owed > 0) {
+        rc = js_slave_conn_post_number(conn, JS_TAG_BEAT, conn->beat_owed, err);
+        conn->beat_owed = 0;
+    }
     /* Some of these were for jobs that have only now been sent. */
     return rc < 0 ? rc : slave_conn_send_ends(conn, err);
 }

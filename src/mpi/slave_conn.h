@@ -86,6 +86,7 @@ struct js_slave_conn {
     bool is_watched;     /* it sends heartbeats, and is lost when these cease */
     int64_t answered_ns; /* when it was last answered, in the master's
                             listening time */
+    uint64_t beat_owed;  /* a heartbeat that is to be answered; 0: none */
     bool is_lost;        /* messages that still arrive from it are ignored */
     bool has_new_runner; /* named in `processes`; the slave waits until it
                             hears that this runner is on record */
@@ -175,6 +176,10 @@ static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
     return js_slave_conn_post(conn, tag,
                               js_wire_pack_number(&conn->out, number), err);
 }
+
+/* Answers a heartbeat: with the next job that js_slave_conn_pump() sends, or
+ * without one. Of several only the last is answered. 0 is no heartbeat. */
+void js_slave_conn_answer(struct js_slave_conn *conn, uint64_t beat);
 
 /* Records how much the slave has taken in since the start; a 0 may mean that
  * the number is unknown. Returns the number of newly acknowledged jobs. */

@@ -41,9 +41,12 @@ static struct js_slave_order *slave_next_order(struct js_slave *slave,
 
 /* The master may have JS_WIRE_JOBS_SENT unacknowledged jobs. It need not wait
  * if an ACK is sent after each half of that number. */
-static int slave_accept_order(struct js_slave *slave, struct js_err *err)
+static int slave_accept_order(struct js_slave *slave,
+                              const struct js_slave_order *order,
+                              struct js_err *err)
 {
     struct js_slave_acks *acks = &slave->acks;
+    js_slave_hear(slave, order->wire.beat);
     acks->jobs++;
     if (acks->jobs - acks->jobs_acknowledged >= ACK_EVERY)
         acks->must_acknowledge_jobs = true;
@@ -72,7 +75,7 @@ int js_slave_jobs_take_job(struct js_slave *slave,
         order->text = slave->text.data;
         slave->text = (struct js_buf)JS_BUF_INIT;
     }
-    return slave_accept_order(slave, err);
+    return slave_accept_order(slave, order, err);
 }
 
 int js_slave_jobs_take_jobs(struct js_slave *slave,
@@ -90,7 +93,7 @@ int js_slave_jobs_take_jobs(struct js_slave *slave,
             return js_err_set(err, "the master sent an invalid job");
         if (js_slave_queue_set_text(order, text) < 0)
             return js_slave_setup_no_memory(err);
-        if (slave_accept_order(slave, err) < 0)
+        if (slave_accept_order(slave, order, err) < 0)
             return -1;
     }
     return 0;
@@ -273,6 +276,7 @@ static int slave_add_done(struct js_slave *slave, struct js_wire_done *done,
 {
     struct js_slave_acks *acks = &slave->acks;
     done->jobs = acks->jobs_acknowledged = acks->jobs;
+    done->beat = js_slave_carry_beat(slave);
     acks->must_acknowledge_jobs = false;
     slave->run_ns += (done->outcome.run_ns - slave->run_ns) / RUN_TIME_WEIGHT;
     if (js_wire_pack_done(&slave->done, done) < 0)

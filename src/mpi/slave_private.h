@@ -18,12 +18,15 @@
 /* Jobs may run, and the master counts on this slave, only as long as the two
  * hear from each other (see wire.h). */
 struct js_slave_lease {
-    int64_t length_ns; /* 0: there is none */
-    int64_t until_ns;  /* the runner's jobs may run until then */
-    uint64_t beat;     /* the number of the last heartbeat; 0: READY has not
-                          been sent */
-    int64_t beat_ns;   /* when that heartbeat was sent (READY counts as one) */
-    bool is_unanswered;
+    int64_t length_ns;  /* 0: there is none */
+    int64_t until_ns;   /* the runner's jobs may run until then */
+    uint64_t beat;      /* the number of the last heartbeat; 0: READY has not
+                           been sent */
+    uint64_t answered;  /* the last one that was answered: this or the one
+                           before */
+    int64_t beat_ns;    /* when the last one was sent (READY counts as one) */
+    int64_t before_ns;  /* ... and the one before */
+    bool is_carried;    /* the last one was in a DONE or ACK */
     int64_t silence_ns; /* how long the master has been silent while this
                            slave listened */
     int64_t turn_ns;    /* when the last turn began */
@@ -156,6 +159,13 @@ static inline int js_slave_note(struct js_slave *slave, const char *text,
     return js_slave_post(slave, JS_TAG_NOTE, js_buf_puts(&slave->out, text),
                          err);
 }
+
+/* Returns the number of a heartbeat for a DONE or ACK that is sent in this
+ * turn, or 0 if it is too early for one. */
+uint64_t js_slave_carry_beat(struct js_slave *slave);
+
+/* An answer to the heartbeat with this number has come; 0: none has. */
+void js_slave_hear(struct js_slave *slave, uint64_t number);
 
 /* Sends GOODBYE. From then on the master gives this slave no jobs. */
 static inline int js_slave_say_goodbye(struct js_slave *slave,

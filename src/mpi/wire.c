@@ -107,7 +107,7 @@ int js_wire_job_text(const struct js_wire_job *wire, const char *text,
 }
 
 /* The fixed part of a job, which js_wire_pack_job() writes before the text. */
-enum { JOB_HEAD = 5 * sizeof(uint64_t) + 8 * sizeof(uint32_t) };
+enum { JOB_HEAD = 6 * sizeof(uint64_t) + 8 * sizeof(uint32_t) };
 _Static_assert(JOB_HEAD == offsetof(struct js_wire_job, text),
                "all fields are packed");
 
@@ -122,6 +122,7 @@ int js_wire_pack_job(struct js_buf *buf, const struct js_wire_job *wire,
     at = js_put_u64(at, wire->id);
     at = js_put_u64(at, wire->ticket);
     at = js_put_u64(at, wire->data_limit_bytes);
+    at = js_put_u64(at, wire->beat);
     at = js_put_i64(at, wire->duration_ns);
     at = js_put_i64(at, wire->timeout_ns);
     at = js_put_u32(at, wire->text_len);
@@ -142,6 +143,7 @@ int js_wire_unpack_job(struct js_cursor *cursor, struct js_wire_job *ret,
     ret->id = js_unpack_u64(cursor);
     ret->ticket = js_unpack_u64(cursor);
     ret->data_limit_bytes = js_unpack_u64(cursor);
+    ret->beat = js_unpack_u64(cursor);
     ret->duration_ns = js_unpack_i64(cursor);
     ret->timeout_ns = js_unpack_i64(cursor);
     ret->text_len = js_unpack_u32(cursor);
@@ -319,6 +321,7 @@ static const struct js_field ack_fields[] = {
     JS_FIELD(struct js_wire_ack, jobs),
     JS_FIELD(struct js_wire_ack, text_bytes),
     JS_FIELD(struct js_wire_ack, releases),
+    JS_FIELD(struct js_wire_ack, beat),
 };
 
 int js_wire_pack_ack(struct js_buf *buf, const struct js_wire_ack *ack)
@@ -336,7 +339,7 @@ int js_wire_unpack_ack(const void *bytes, size_t len, struct js_wire_ack *ret)
 int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
 {
     if (js_pack_u64(buf, done->ticket) < 0 ||
-        js_pack_u64(buf, done->jobs) < 0 ||
+        js_pack_u64(buf, done->jobs) < 0 || js_pack_u64(buf, done->beat) < 0 ||
         js_outcome_pack(buf, &done->outcome) < 0 ||
         js_pack_u8(buf, done->captured) < 0 ||
         js_pack_u8(buf, done->inlined != NULL) < 0 ||
@@ -349,6 +352,7 @@ int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
 {
     ret->ticket = js_unpack_u64(cursor);
     ret->jobs = js_unpack_u64(cursor);
+    ret->beat = js_unpack_u64(cursor);
     js_outcome_unpack(cursor, &ret->outcome);
     ret->captured = js_unpack_u8(cursor);
     bool has_inlined = js_unpack_u8(cursor);

@@ -34,12 +34,18 @@
  *     FIN                    -->                 nothing follows (link.h)
  *     NOTE                   -->                 for a person, at any time
  *
- * A lease. After READY the slave sends a BEAT, and the next one when that has
- * been answered. Its jobs may run until lease_ns after it sent the last BEAT
- * that was answered (or READY). The master counts from its own last answer (or
- * the arrival of READY), which is later. So when the master declares the slave
- * lost after lease and grace, the slave's jobs have ended, whatever messages
- * were late or lost.
+ * A lease. From READY on, the slave sends heartbeats, each with a number: in an
+ * ACK or DONE if there is one at the right time, otherwise in a BEAT. The
+ * master sends the number back: in a JOB or JOBS if there is one at once,
+ * otherwise in a BEAT. The slave's jobs may run until lease_ns after it sent
+ * the last number that has come back (or READY); nothing else renews the lease.
+ * The master counts from when it read the last number (or READY), which is
+ * later. So when the master declares the slave lost after lease and grace, the
+ * slave's jobs have ended, whatever messages were late or lost.
+ *
+ * The master reads BEATs before all other messages. ACKs and DONEs may lie
+ * unread for a while, so a number in one of these that does not come back soon
+ * is followed by a BEAT.
  *
  * A TEXT is a byte string in pieces. Each piece is sent when the one before it
  * has been acknowledged. The JOB that follows gives the total length.
@@ -101,7 +107,7 @@ enum {
      * pair); from 300 bytes on, the sender waits for the receiver.
      */
     JS_WIRE_JOB_SIZE = 256,
-    JS_WIRE_JOB_TEXT = 184,
+    JS_WIRE_JOB_TEXT = 176,
     /* The number of jobs that the receiver may safely leave unread. */
     JS_WIRE_JOBS_SENT = 10,
     JS_WIRE_CHUNK = 256 * 1024, /* bytes of TEXT or OUTPUT in one message */
@@ -130,6 +136,7 @@ struct js_wire_job {
     uint64_t id;
     uint64_t ticket;
     uint64_t data_limit_bytes; /* 0: none */
+    uint64_t beat;             /* a heartbeat that is answered; 0: none */
     int64_t duration_ns;
     int64_t timeout_ns; /* 0: the default */
     uint32_t text_len;  /* total length. If it is more than JS_WIRE_JOB_TEXT,
@@ -149,7 +156,7 @@ _Static_assert(sizeof(struct js_wire_job) == JS_WIRE_JOB_SIZE,
 
 /* Fills in everything except allocation_len, the text (text_len is the length
  * of the job's own text) and what the sender decides (data_limit_bytes,
- * inline_max). */
+ * inline_max, beat). */
 void js_wire_job_of(struct js_wire_job *wire, const struct js_job *job,
                     uint64_t ticket, uint32_t slot);
 
@@ -217,11 +224,12 @@ struct js_wire_ack {
     uint64_t jobs;
     uint64_t text_bytes;
     uint64_t releases; /* FETCHes of length 0 that were handled */
+    uint64_t beat;     /* a heartbeat; 0: none */
 };
 
 struct js_wire_done {
     uint64_t ticket;
-    uint64_t jobs; /* as in an ACK */
+    uint64_t jobs, beat; /* as in an ACK */
     struct js_outcome outcome;
     bool captured;       /* there is output; the outcome has its size */
     const char *inlined; /* all of the output, stdout first; NULL: it must be

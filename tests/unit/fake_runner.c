@@ -198,7 +198,7 @@ static int fake_lease(struct js_runner *runner, int64_t until_ns)
         return lost();
     end_lease(runner);
     runner->lease_ns = until_ns;
-    runner->has_expired = false;
+    runner->has_expired = until_ns <= fake_net_now_ns(runner->net);
     fake_net_wake(runner->net, runner->rank, until_ns);
     return 0;
 }

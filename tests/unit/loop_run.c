@@ -305,12 +305,23 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
 
 /* ---------------------------------------------------------------- seats */
 
+/* Nothing but the answer to a number renews the lease, and only from when that
+ * number was sent. */
 static int slave_turn(void *arg)
 {
     struct seat *seat = arg;
+    const struct js_slave_lease *lease = &seat->slave->lease;
+    int64_t last_ns = seat->runner.lease_ns;
     int rc =
         fake_runner_slave_turn(seat->slave, &seat->has_greeted, &seat->err);
     js_slave_queue_assert_invariants(&seat->slave->queue);
+    bool is_renewed = seat->runner.lease_ns != last_ns &&
+                      seat->runner.lease_ns != JS_NEVER_NS;
+    seat->sent_ns[lease->beat % BEATS_KEPT] = lease->beat_ns;
+    if (is_renewed &&
+        seat->runner.lease_ns >
+            seat->sent_ns[lease->answered % BEATS_KEPT] + lease->length_ns)
+        fake_net_complain(seat->run->net, "a lease is longer than it may be");
     return rc;
 }
 
@@ -433,7 +444,7 @@ static void open_master(struct run *run)
                                .umask = 022,
                                .spool_limit_bytes =
                                    run->config.spool_limit_bytes,
-                               .grace_ns = JS_NS_PER_S,
+                               .grace_ns = run->config.grace_ns,
                                .cwd = "/"},
                   .environ = "A=1\0B=2",
                   .environ_len = sizeof("A=1\0B=2")},
@@ -464,6 +475,8 @@ struct run *run_new(const struct run_config *config)
         run->config.round_size = 10;
     if (!run->config.slots)
         run->config.slots = 1;
+    if (!run->config.grace_ns)
+        run->config.grace_ns = JS_NS_PER_S;
     if (!run->config.delay_max_ns)
         run->config.delay_max_ns = 100 * JS_NS_PER_US;
     if (!run->config.spool_limit_bytes)

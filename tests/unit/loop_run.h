@@ -42,6 +42,7 @@ struct run_config {
     bool is_restless;
     int out_fd;                        /* where stdout goes; 0: a file */
     int64_t lease_ns;                  /* 0: none */
+    int64_t grace_ns;                  /* 0: one second */
     int64_t cost_ns[JS_TAG_COUNT];     /* as in fake_net_config */
     int64_t stop_ns;                   /* from the start; 0: never */
     int64_t request_ns;                /* from the start; 0: never */
@@ -69,6 +70,8 @@ struct fate {
     uint64_t bytes[2];
 };
 
+enum { BEATS_KEPT = 4 };
+
 /* A slave's place: all that its process has. */
 struct seat {
     struct run *run;
@@ -81,8 +84,9 @@ struct seat {
     bool is_unrecorded; /* its runner is not yet on record, */
     bool is_told;       /* ... but with the next commit */
     unsigned running, most_running;
-    unsigned ended; /* jobs */
-    unsigned looks; /* for a request, since then */
+    unsigned ended;              /* jobs */
+    unsigned looks;              /* for a request, since then */
+    int64_t sent_ns[BEATS_KEPT]; /* the last heartbeats, by number */
     struct js_err err;
 };
 

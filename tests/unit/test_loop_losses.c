@@ -440,14 +440,56 @@ static struct run *leased_run(int slaves, uint64_t jobs, uint64_t seed)
 
 static void test_beats_keep_slaves(void)
 {
-    struct run *run = leased_run(3, 60, 1);
-    run_go(run);
-    expect_all_done(run, 60);
+    struct run_config config = {
+        .slaves = 3, .jobs = "20\n20\n20\n", .lease_ns = lease_ns};
+    struct run *run = run_through(&config);
+    expect_all_done(run, 3);
     CU_ASSERT_EQUAL(run->result.lost, 0);
     /* Six in a lease; and an answer to each. */
     uint64_t beats = fake_net_sent(run->net, JS_TAG_BEAT);
-    CU_ASSERT(beats >= 2 * 3 * 18 && beats <= 2 * 3 * 30);
+    CU_ASSERT(beats >= 2 * 3 * 50 && beats <= 2 * 3 * 65);
     run_free(run);
+
+    /* DONEs carry almost all of them, and JOBs almost all answers. */
+    char *jobs = lines_of("0.1", 600);
+    config.jobs = jobs;
+    run = run_through(&config);
+    expect_all_done(run, 600);
+    CU_ASSERT_EQUAL(run->result.lost, 0);
+    beats = fake_net_sent(run->net, JS_TAG_BEAT);
+    CU_ASSERT(since_start_ns(run) > 20 * JS_NS_PER_S);
+    CU_ASSERT(beats <= 30);
+    run_free(run);
+    free(jobs);
+}
+
+/* While it is stopped for twice the lease, JOBs with an answer wait for it.
+ * They renew nothing: its jobs have ended, and may run again elsewhere. */
+static void test_a_stop_with_jobs_unread(void)
+{
+    uint64_t lost = 0;
+    for (uint64_t seed = 1; seed <= unit_rounds(20); seed++) {
+        char *jobs = lines_of("0.1", 300);
+        struct run_config config = {.slaves = 3,
+                                    .jobs = jobs,
+                                    .seed = seed,
+                                    .lease_ns = lease_ns,
+                                    .grace_ns = 10 * JS_NS_PER_S};
+        /* So slow that a number is on its way when the next one is sent. */
+        if (seed % 2 == 0)
+            config.delay_max_ns = 200 * JS_NS_PER_MS;
+        struct run *run = run_new(&config);
+        int64_t stop_ns =
+            FAKE_START_NS + JS_NS_PER_S + (int64_t)seed * 13 * JS_NS_PER_MS;
+        fake_net_stop(run->net, 1, stop_ns, stop_ns + 2 * lease_ns);
+        run_go(run);
+        expect_all_done(run, 300);
+        CU_ASSERT_EQUAL(run->result.lost, 0);
+        lost += attempts_lost(run);
+        run_free(run);
+        free(jobs);
+    }
+    CU_ASSERT(lost > 0);
 }
 
 /* A disk that takes longer than the lease: nothing new is sent before it is
@@ -681,6 +723,7 @@ static void test_a_signal_behind_the_jobs(void)
 
 static const struct unit_test tests[] = {
     {"beats keep slaves", test_beats_keep_slaves},
+    {"a stop with jobs unread", test_a_stop_with_jobs_unread},
     {"a slow journal keeps slaves", test_a_slow_journal_keeps_slaves},
     {"a silent slave is given up", test_a_silent_slave_is_given_up},
     {"a slave that comes back late", test_a_slave_that_comes_back_late},
