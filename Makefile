@@ -266,11 +266,13 @@ $(UNIT): $(UNIT_OBJECTS) $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY) \
 	$(call say,LINK,$@)
 	$(call LINK,-lcunit $(KEEPING))
 
-# Programs that the system tests run as jobs; mpi_*.c are MPI programs.
+# Programs that the system tests run as jobs; mpi_*.c are MPI programs, and
+# *_preload.c libraries that are put before the C library.
 $(BUILD)/helpers/%: tests/system/helpers/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(if $(filter mpi_%,$*),$(MPICC),$(CC)) \
-		-std=c11 -D_GNU_SOURCE $(WARNINGS) -Werror -O1 $< -o $@
+		-std=c11 -D_GNU_SOURCE $(WARNINGS) -Werror -O1 \
+		$(if $(filter %_preload,$*),-shared -fPIC) $< -o $@
 helpers: $(HELPERS) $(COST)
 
 # lib_*.c are programs on the library, mpi_*.c MPI programs.

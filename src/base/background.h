@@ -1,6 +1,6 @@
 /*
- * background - tasks that need a thread of their own: syncing a file, and
- * ending a call that may block for ever.
+ * background - tasks that need a thread of their own: calls on files that may
+ * not answer, syncing a file, and ending a call that may block for ever.
  */
 #ifndef JS_BASE_BACKGROUND_H
 #define JS_BASE_BACKGROUND_H
@@ -27,9 +27,66 @@ struct js_bgsync {
  * before this call is on disk. Returns 0, or -1 with errno. */
 int js_bgsync_start(struct js_bgsync *sync, int fd);
 
+/* True if js_bgsync_end() has something to return. */
+bool js_bgsync_has_ended(const struct js_bgsync *sync);
+
 /* Returns 1 if a sync has ended since the last call, 0 if none has, or -1 with
  * errno if it failed. With `wait`, waits until the sync has ended. */
 int js_bgsync_end(struct js_bgsync *sync, bool wait);
+
+/*
+ * worker: one thread that makes the calls on files whose file system may not
+ * answer for minutes, so that the loop never waits for one. It does one task
+ * after the other, in the order in which they are given. Between
+ * js_worker_give() and its end a task, with everything that its work uses,
+ * belongs to the worker. A call that hangs cannot be cancelled: who must leave
+ * meanwhile leaves the worker and its tasks as they are, and ends the process
+ * with _exit().
+ *
+ * Where a worker is asked for, NULL is allowed: then js_worker_give() does the
+ * task itself, at once.
+ */
+
+struct js_task {
+    /* Returns true if the owner waits for what was done: js_worker_fd() then
+     * becomes readable. Runs in the worker's thread. */
+    bool (*work)(void *arg);
+    void *arg;
+    const char *name;     /* of the file, for messages */
+    struct js_task *next; /* private from here on */
+    atomic_bool is_given;
+};
+
+struct js_worker;
+
+/* Starts the thread. js_worker_await() asks must_leave() again and again
+ * whether it must end, although the task under way, which has taken `ns` so
+ * far, is not done. Returns NULL with errno on failure. */
+struct js_worker *js_worker_new(bool (*must_leave)(void *arg, int64_t ns),
+                                void *arg);
+
+/* Gives the worker a task that it does not have. */
+void js_worker_give(struct js_worker *worker, struct js_task *task);
+
+/* True from js_worker_give() until the task is done. */
+bool js_task_is_given(const struct js_task *task);
+
+/* When the task under way was begun, and the name of its file; JS_NEVER_NS:
+ * there is none. */
+int64_t js_worker_begun_ns(const struct js_worker *worker,
+                           const char **ret_name);
+
+/* Waits until all tasks are done. Returns false if must_leave() was true before
+ * that. */
+bool js_worker_await(struct js_worker *worker);
+
+/* A descriptor to wait for; js_worker_clear() is called after that. -1: there
+ * is no worker. */
+int js_worker_fd(const struct js_worker *worker);
+void js_worker_clear(struct js_worker *worker);
+
+/* Ends the thread, which must have no task. NULL is allowed. */
+void js_worker_free(struct js_worker *worker);
 
 /*
  * watchdog: ends a call that may block for ever. A thread of its own calls

@@ -26,12 +26,24 @@ static const int64_t end_most_ns = 10 * JS_NS_PER_S;
 /* The same if there is no grace period left. */
 static const int64_t now_ns_most = 300 * JS_NS_PER_MS;
 
+static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
+}
+
 /* ---------------------------------------------------------------- life */
 
-/* The delivery calls this when a job has ended and its output is written.
- * Unless the job was stopped, the jobs that depend on it may start. Its record
- * is made here, and is on disk before anything new is sent. */
+/* The delivery calls this when a job has ended and its output is written. */
 static void master_finish_job(void *arg, const struct js_completion *completion)
+{
+    struct js_master *master = arg;
+    js_recorder_finished(master->config.recorder, completion);
+}
+
+/* The recorder calls this when the job is on record. Unless the job was
+ * stopped, the jobs that depend on it may start. */
+static void master_note_recorded(void *arg,
+                                 const struct js_completion *completion)
 {
     struct js_master *master = arg;
     const struct js_outcome *outcome = &completion->outcome;
@@ -39,7 +51,6 @@ static void master_finish_job(void *arg, const struct js_completion *completion)
         outcome->cause != JS_STOP_REASON_STOPPED)
         js_scheduler_finished(master->scheduler, completion->job,
                               js_outcome_succeeded(outcome));
-    js_recorder_finished(master->config.recorder, completion);
 }
 
 struct js_master *js_master_new(const struct js_master_config *config,
@@ -53,6 +64,8 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->link = link;
     master->delivery = config->recorder->delivery;
     js_delivery_report_to(master->delivery, master_finish_job, master);
+    config->recorder->recorded_fn = master_note_recorded;
+    config->recorder->recorded_arg = master;
     master->meeting.phase = JS_MEETING_MEETING;
     master->meeting.first = 1;
     master->has_input = true;
@@ -61,7 +74,7 @@ struct js_master *js_master_new(const struct js_master_config *config,
     master->meeting.phase_end_ns = JS_NEVER_NS;
     master->meeting.quiet_end_ns = master->now_ns + config->quiet_ns;
     master->turn_ns = master->now_ns;
-    master->leave_ns = JS_NEVER_NS;
+    master->leave_ns = master->quit_ns = JS_NEVER_NS;
     master->allocator = js_allocator_new();
     /* Priorities and expected run times order the whole list. With these the
      * scheduler must have all jobs before it starts the first. */
@@ -130,10 +143,14 @@ static bool master_refuse_large_job(struct js_master *master,
 }
 
 /* Reads only as many jobs as the scheduler wants, so memory does not grow with
- * the length of the list. */
+ * the length of the list. The jobs read last are on record before more are
+ * read: if new ones were added all the time, none could ever start. */
 static int master_take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
+    master->is_behind = js_recorder_look(master->config.recorder).is_behind;
+    if (master->is_behind)
+        return 0;
     while (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
            js_scheduler_wants_jobs(master->scheduler)) {
         struct js_job *job;
@@ -322,8 +339,11 @@ static int master_follow_request(struct js_master *master,
     }
     /* At this time the run is over in any case. A later request may bring it
      * forward, but never put it off. */
-    if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns)
+    if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns) {
         master->leave_ns = master->now_ns + most_ns;
+        master->quit_ns =
+            earlier_ns(master->quit_ns, master->now_ns + grace_ns);
+    }
     for (int i = 1; i < master->link->size; i++) {
         if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
             js_slave_conn_post_number(&master->conns[i], JS_TAG_DRAIN,
@@ -392,29 +412,14 @@ static int master_pump(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Returns 0 if the run continues, 1 if it is over, or -1 if the jobs that are
- * left cannot run. It returns one of the last two only when all ended jobs are
- * on record, unless there is no time to wait for that. */
-static int master_check_progress(struct js_master *master, struct js_err *err)
+/* Whether the jobs that are left can run; the values are those of
+ * master_check_progress(). */
+static int master_check_rest(struct js_master *master, bool has_jobs,
+                             struct js_err *err)
 {
     const struct js_scheduler *scheduler = master->scheduler;
     const struct js_job *job;
-    const struct js_scheduler_counts counts = js_scheduler_counts(scheduler);
-    bool is_working = master->meeting.phase == JS_MEETING_WORKING;
-    bool has_jobs = master->has_input || counts.held > 0;
-    bool is_played_out =
-        js_scheduler_is_stopped(scheduler)
-            ? counts.assigned == 0
-            : is_working && !master->has_input &&
-                  (!has_jobs || js_scheduler_is_out_of_time(scheduler));
-    if (master->now_ns >= master->leave_ns)
-        return 1;
-    if (js_delivery_look(master->delivery).waiting > 0)
-        return 0;
-    if (is_played_out &&
-        js_recorder_look(master->config.recorder).unwritten == 0)
-        return 1;
-    bool is_deserted = has_jobs && is_working && counts.slaves == 0;
+    bool is_deserted = has_jobs && js_scheduler_counts(scheduler).slaves == 0;
     /* A signal has ended all slaves; the same signal is on its way to the
      * master. */
     if (is_deserted && master->was_asked) {
@@ -429,6 +434,35 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
                           "any remaining slave has",
                           job->id, job->line);
     return 0;
+}
+
+/* Returns 0 if the run continues, 1 if it is over, or -1 if the jobs that are
+ * left cannot run. It returns one of the last two only when all ended jobs are
+ * on record, unless there is no time to wait for that. */
+static int master_check_progress(struct js_master *master, struct js_err *err)
+{
+    const struct js_scheduler *scheduler = master->scheduler;
+    const struct js_scheduler_counts counts = js_scheduler_counts(scheduler);
+    bool is_working = master->meeting.phase == JS_MEETING_WORKING;
+    bool has_jobs = master->has_input || counts.held > 0;
+    const struct js_recorder_state look =
+        js_recorder_look(master->config.recorder);
+    bool is_played_out =
+        js_scheduler_is_stopped(scheduler)
+            ? counts.assigned == 0
+            : is_working && !master->has_input &&
+                  (!has_jobs || js_scheduler_is_out_of_time(scheduler));
+    if (master->now_ns >= master->leave_ns)
+        return 1;
+    if (js_delivery_look(master->delivery).waiting > 0)
+        return 0;
+    /* A run that must end does not wait for files that do not answer. */
+    if (look.to_come > 0 || look.is_stuck)
+        return look.is_stuck && counts.assigned == 0 &&
+               master->now_ns >= master->quit_ns;
+    if (is_played_out && look.unwritten == 0)
+        return 1;
+    return is_working ? master_check_rest(master, has_jobs, err) : 0;
 }
 
 /* A runner starts no job before it is on record: a later run must be able to
@@ -547,11 +581,6 @@ static int64_t master_patience_ns(const struct js_master *master)
     return patience < JS_LINK_PAUSE_NS ? patience : JS_LINK_PAUSE_NS;
 }
 
-static int64_t earlier_ns(int64_t one_ns, int64_t other_ns)
-{
-    return one_ns < other_ns ? one_ns : other_ns;
-}
-
 /* Returns when the next turn is due even if nothing happens. */
 static int64_t master_deadline_ns(const struct js_master *master)
 {
@@ -562,7 +591,8 @@ static int64_t master_deadline_ns(const struct js_master *master)
     if (master->queue.first)
         return master->now_ns;
     if (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
-        !master->is_source_later && js_scheduler_wants_jobs(master->scheduler))
+        !master->is_source_later && !master->is_behind &&
+        js_scheduler_wants_jobs(master->scheduler))
         return master->now_ns;
     if (master->is_source_later && js_source_fd(config->source) < 0)
         until_ns = earlier_ns(until_ns, master->now_ns + source_look_ns);
@@ -584,7 +614,7 @@ static int64_t master_deadline_ns(const struct js_master *master)
 
 static int master_wait_for_news(struct js_master *master, struct js_err *err)
 {
-    struct pollfd fds[4];
+    struct pollfd fds[5];
     const struct js_master_config *config = &master->config;
     nfds_t count = js_recorder_wait_for(config->recorder, fds);
     int source = js_source_fd(config->source);

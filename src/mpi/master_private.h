@@ -55,8 +55,9 @@ struct js_master_blame {
  *    is WORKING; GONE is final.
  *  - blame is empty between two turns.
  *  - listened_ns does not go back, and grows no faster than now_ns.
- *  - What has ended is on record before anything new is sent (the order of the
- *    steps of js_master_turn()).
+ *  - What was read from the source, who takes part and what was lost is on
+ *    record before anything is sent (js_recorder_commit()). A job that has
+ * ended counts as finished, for those that come after it, when it is on record.
  */
 struct js_master {
     struct js_master_config config;
@@ -75,6 +76,7 @@ struct js_master {
     bool has_new_runners;        /* some slaves have replaced their runner */
     bool has_input;              /* the source may have more jobs */
     bool is_source_later;        /* ... but has none at present */
+    bool is_behind;              /* ... but those read last are not on record */
     bool is_input_bad;
     struct js_err input_error;
     enum js_stop_request stop_request; /* the strongest that was passed on to
@@ -84,6 +86,8 @@ struct js_master {
     bool was_asked;                    /* a signal was the reason why slaves
                                           were told to end */
     int64_t leave_ns;    /* when the run ends even if jobs are still running */
+    int64_t quit_ns;     /* when it ends if only files that do not answer are
+                            waited for */
     int64_t listened_ns; /* total time in which a slave could have been heard */
     bool has_unread_beats; /* ... not in this turn */
     int64_t turn_ns;       /* when the last turn began */

@@ -25,19 +25,28 @@ enum { LAST_WAIT_MS = 5000 };
 enum { TIMEOUT_EXIT = 124 };
 
 /*
- * Lines gather in `lines`; those before `start` are written. has_begun keeps a
- * run that ended before its first job from emptying the joblog of the previous
- * run: only a flush empties the file, and only the first one.
+ * Lines gather in `lines`, and move to `out` to be written; those before
+ * `start` are. has_begun keeps a run that ended before its first job from
+ * emptying the joblog of the previous run: only a flush empties the file, and
+ * only the first one.
  */
 struct js_joblog {
-    int fd;
     char *path;
-    bool must_empty; /* a regular file that was not emptied yet */
-    bool has_begun;  /* a line was added, or it was flushed */
+    bool has_begun; /* a line was added, or it was flushed */
     uint64_t refused;
-    size_t start; /* bytes of `lines` already written */
     struct js_buf lines;
+    size_t out_len; /* what waited in `out` when the task was given */
+    struct js_worker *worker;
+    struct js_task task; /* while it is given, the rest is the worker's */
+    bool is_last;        /* the task ends the joblog */
+    int fd;
+    bool must_empty; /* a regular file that was not emptied yet */
+    int error;       /* of the last write; 0: none */
+    size_t start;    /* bytes of `out` already written */
+    struct js_buf out;
 };
+
+static bool joblog_work(void *arg);
 
 static const char header[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\t"
@@ -51,6 +60,7 @@ static void joblog_free(struct js_joblog *joblog)
     int saved = errno;
     js_fd_close(&joblog->fd);
     js_buf_release(&joblog->lines);
+    js_buf_release(&joblog->out);
     free(joblog->path);
     free(joblog);
     errno = saved;
@@ -131,6 +141,8 @@ struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
         goto fail;
     joblog->fd = -1;
     joblog->path = strdup(path);
+    joblog->task = (struct js_task){
+        .work = joblog_work, .arg = joblog, .name = joblog->path};
     if (!joblog->path || js_buf_puts(&joblog->lines, header) < 0 ||
         (fd < 0 ? joblog_open_file(joblog, goes_on)
                 : open_shared(joblog, fd, goes_on)) < 0)
@@ -162,7 +174,10 @@ static int add_seconds(struct js_buf *buf, int64_t ns)
 
 static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
 {
-    return joblog->lines.len - joblog->start;
+    size_t before = js_task_is_given(&joblog->task)
+                        ? joblog->out_len
+                        : joblog->out.len - joblog->start;
+    return before + joblog->lines.len;
 }
 
 /* A line is added whole or not at all, and lines that are not added are
@@ -212,9 +227,9 @@ static int write_lines(struct js_joblog *joblog)
     if (joblog->must_empty && ftruncate(joblog->fd, 0) < 0)
         return -1;
     joblog->must_empty = false;
-    while (joblog_waiting_bytes(joblog) > 0) {
-        ssize_t n = write(joblog->fd, joblog->lines.data + joblog->start,
-                          joblog_waiting_bytes(joblog));
+    while (joblog->start < joblog->out.len) {
+        ssize_t n = write(joblog->fd, joblog->out.data + joblog->start,
+                          joblog->out.len - joblog->start);
         if (n < 0 && errno != EINTR)
             return -1;
         if (n > 0)
@@ -223,20 +238,43 @@ static int write_lines(struct js_joblog *joblog)
     return 0;
 }
 
+/* Moves the lines to `out`; without memory they stay for the next time. */
+static void joblog_hand_over(struct js_joblog *joblog)
+{
+    /* Gives back the room of what is written, but not for every few bytes. */
+    if (joblog->start > joblog->out.len / 2) {
+        js_buf_consume(&joblog->out, joblog->start);
+        joblog->start = 0;
+    }
+    if (joblog->out.len == 0) {
+        struct js_buf empty = joblog->out;
+        joblog->out = joblog->lines;
+        joblog->lines = empty;
+    } else if (js_buf_append(&joblog->out, joblog->lines.data,
+                             joblog->lines.len) == 0) {
+        joblog->lines.len = 0;
+    }
+    joblog->out_len = joblog->out.len - joblog->start;
+}
+
+void js_joblog_write_by(struct js_joblog *joblog, struct js_worker *worker)
+{
+    joblog->worker = worker;
+}
+
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err)
 {
     joblog->has_begun = true;
-    int written = write_lines(joblog);
-    int error = errno;
-    /* Gives back the room of what is written, but not for every few bytes. */
-    if (joblog->start > joblog->lines.len / 2) {
-        js_buf_consume(&joblog->lines, joblog->start);
-        joblog->start = 0;
-    }
-    /* The reader of a FIFO is slow, which is no problem yet. */
-    if (written == 0 || error == EAGAIN)
+    if (js_task_is_given(&joblog->task))
         return 0;
-    errno = error;
+    joblog_hand_over(joblog);
+    if (joblog->out_len > 0 || joblog->must_empty)
+        js_worker_give(joblog->worker, &joblog->task);
+    /* The reader of a FIFO is slow, which is no problem yet. */
+    if (js_task_is_given(&joblog->task) || joblog->error == 0 ||
+        joblog->error == EAGAIN)
+        return 0;
+    errno = joblog->error;
     return js_err_errno(err, "cannot write to the joblog %s", joblog->path);
 }
 
@@ -257,6 +295,29 @@ static int write_last_lines(struct js_joblog *joblog)
     return 0;
 }
 
+/* Nobody waits for a line of the joblog. */
+static bool joblog_work(void *arg)
+{
+    struct js_joblog *joblog = arg;
+    int rc = joblog->is_last ? write_last_lines(joblog) : write_lines(joblog);
+    joblog->error = rc < 0 ? errno : 0;
+    if (!joblog->is_last)
+        return false;
+    /* Some file systems report only now that there is no room. */
+    if (close(joblog->fd) < 0 && !joblog->error)
+        joblog->error = errno;
+    joblog->fd = -1;
+    return false;
+}
+
+static uint64_t joblog_count_lines(const char *text, size_t len)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += text[i] == '\n';
+    return count;
+}
+
 /* Reports why lines are missing: the errno of the last write, or 0. Returns -1.
  */
 static int joblog_report_lost(const struct js_joblog *joblog, int error,
@@ -265,9 +326,11 @@ static int joblog_report_lost(const struct js_joblog *joblog, int error,
     const char *why = error ? js_errno_text(error)
                             : "too many lines were waiting to be written";
     /* A line that was written in part is lost as a line. */
-    uint64_t lost = joblog->refused;
-    for (size_t i = joblog->start; i < joblog->lines.len; i++)
-        lost += joblog->lines.data[i] == '\n';
+    uint64_t lost = joblog->refused +
+                    joblog_count_lines(joblog->lines.data, joblog->lines.len);
+    if (joblog->out.len > joblog->start)
+        lost += joblog_count_lines(joblog->out.data + joblog->start,
+                                   joblog->out.len - joblog->start);
     if (lost == 0)
         return js_err_set(err, "cannot write to the joblog %s: %s",
                           joblog->path, why);
@@ -280,14 +343,17 @@ int js_joblog_close(struct js_joblog *joblog, struct js_err *err)
     int rc = 0, error = 0;
     if (!joblog)
         return 0;
-    if (joblog->has_begun) {
-        if (write_last_lines(joblog) < 0)
-            error = errno;
-        /* Some file systems report only now that there is no room. */
-        if (close(joblog->fd) < 0 && !error)
-            error = errno;
-        joblog->fd = -1;
+    if (js_worker_await(joblog->worker) && joblog->has_begun) {
+        joblog_hand_over(joblog);
+        joblog->is_last = true;
+        js_worker_give(joblog->worker, &joblog->task);
     }
+    if (!js_worker_await(joblog->worker))
+        return js_err_set(err,
+                          "the joblog %s is missing its last lines: its file "
+                          "system does not answer",
+                          joblog->path);
+    error = joblog->is_last ? joblog->error : 0;
     if (error || joblog->refused > 0)
         rc = joblog_report_lost(joblog, error, err);
     joblog_free(joblog);

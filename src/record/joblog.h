@@ -24,6 +24,7 @@
 #ifndef JS_RECORD_JOBLOG_H
 #define JS_RECORD_JOBLOG_H
 
+#include "base/background.h"
 #include "base/err.h"
 #include "record/completion.h"
 
@@ -50,19 +51,25 @@ struct js_joblog;
 struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
                                  struct js_err *err);
 
+/* From now on the worker makes all calls on the file; borrowed. */
+void js_joblog_write_by(struct js_joblog *joblog, struct js_worker *worker);
+
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion);
 
 /* Writes the gathered lines, after the header line: flush once when the run
- * begins. Returns 0, or -1 with *err; what was not written is kept. A slow
- * reader does not count as a failure. */
+ * begins. With a worker it does not wait for that, and leaves the lines for the
+ * next flush while the worker is busy with the file. Returns 0, or -1 with *err
+ * if the last write failed; what was not written is kept. A slow reader does
+ * not count as a failure. */
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
 
 /* Flushes, closes and frees; a joblog without lines that was never flushed
  * leaves the file as it was. Returns 0, or -1 with *err if lines were lost
- * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up.
- * NULL is allowed. */
+ * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up;
+ * so is a file that does not answer, when the worker's must_leave() says so
+ * (the joblog is then not freed). NULL is allowed. */
 int js_joblog_close(struct js_joblog *joblog, struct js_err *err);
 
 /* ---------------------------------------------------------------- reading */

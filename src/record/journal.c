@@ -211,12 +211,17 @@ static int journal_take_over(struct js_journal *journal,
 /* ---------------------------------------------------------------- earlier runs
  */
 
-/* True if jobs of that run may still go on within its lease. */
-static bool dead_run_may_go_on(const struct js_journal_dead *dead,
-                               const struct js_buf *processes)
+/* True if jobs of that run may still go on within its lease. Whatever has ended
+ * a run on another host, this host cannot see it. */
+static bool dead_run_may_go_on(const struct js_journal *journal,
+                               const struct js_journal_dead *dead)
 {
-    return dead->lease_ns > 0 && (dead->outlives || dead->is_here) &&
-           !js_journal_is_known_gone(dead, processes);
+    const struct js_journal_contents *old = &journal->old;
+    bool is_elsewhere = dead->until_unix_ns == 0 &&
+                        strcmp(old->holder.host, journal->config->host) != 0;
+    return dead->lease_ns > 0 &&
+           (dead->outlives || dead->is_here || is_elsewhere) &&
+           !js_journal_is_known_gone(dead, &old->processes);
 }
 
 static void journal_note_dead_runs(struct js_journal *journal)
@@ -247,7 +252,7 @@ static void journal_find_quiet(struct js_journal *journal)
     int64_t idle_ns = js_journal_file_look(journal->file).idle_ns;
     for (size_t i = 0; i < old->dead_count; i++) {
         const struct js_journal_dead *dead = &old->dead[i];
-        if (!dead_run_may_go_on(dead, &old->processes))
+        if (!dead_run_may_go_on(journal, dead))
             continue;
         /* The end of the last run is known by the clock of the file system,
          * wherever that is; each of the others ended before its successor
@@ -255,7 +260,10 @@ static void journal_find_quiet(struct js_journal *journal)
         int64_t ago_ns = dead->until_unix_ns > 0
                              ? js_clock_unix_ns() - dead->until_unix_ns
                              : idle_ns;
-        if (ago_ns < 0) /* the clock was set back */
+        /* The clock was set back; or the last heartbeats are missing, as the
+         * file system may have hung while the master answered its slaves. */
+        if (ago_ns < 0 || (dead->until_unix_ns == 0 &&
+                           ago_ns > dead->lease_ns / JS_JOURNAL_HEARTBEATS))
             ago_ns = 0;
         if (ago_ns < dead->lease_ns &&
             dead->lease_ns - ago_ns > journal->quiet_ns)
@@ -267,7 +275,7 @@ bool js_journal_is_quiet(const struct js_journal *journal)
 {
     const struct js_journal_contents *old = &journal->old;
     for (size_t i = 0; i < old->dead_count; i++) {
-        if (dead_run_may_go_on(&old->dead[i], &old->processes))
+        if (dead_run_may_go_on(journal, &old->dead[i]))
             return false;
     }
     return true;
@@ -486,6 +494,7 @@ int js_journal_add_news(struct js_journal *journal,
     struct js_journal_line *line = journal->line;
     if (journal->config->is_read_only)
         return 0;
+    js_journal_file_hold(journal->file);
     if (kind == JS_JOURNAL_LINE_NAME) {
         /* A name that would not fit is left out: only "changed" depends on it.
          */
@@ -525,6 +534,7 @@ int js_journal_add_slave(struct js_journal *journal, unsigned slave,
      * processes must not seem complete. */
     if (processes && js_journal_add_processes(journal, slave, processes) < 0)
         return -1;
+    js_journal_file_hold(journal->file);
     if (end_gathering(journal) < 0)
         return -1;
     line->kind = JS_JOURNAL_LINE_SLAVE;
@@ -538,6 +548,7 @@ int js_journal_add_processes(struct js_journal *journal, unsigned slave,
                              const struct js_process_pair *processes)
 {
     struct js_journal_line *line = journal->line;
+    js_journal_file_hold(journal->file);
     if (end_gathering(journal) < 0)
         return -1;
     line->kind = JS_JOURNAL_LINE_PROCESS;
@@ -549,6 +560,7 @@ int js_journal_add_processes(struct js_journal *journal, unsigned slave,
 int js_journal_add_left(struct js_journal *journal, unsigned slave)
 {
     struct js_journal_line *line = journal->line;
+    js_journal_file_hold(journal->file);
     if (end_gathering(journal) < 0)
         return -1;
     line->kind = JS_JOURNAL_LINE_LEFT;
@@ -560,6 +572,7 @@ int js_journal_add_lost(struct js_journal *journal, const struct js_job *job,
                         unsigned slave)
 {
     struct js_journal_line *line = journal->line;
+    js_journal_file_hold(journal->file);
     if (end_gathering(journal) < 0)
         return -1;
     line->kind = JS_JOURNAL_LINE_LOST;
@@ -658,6 +671,8 @@ struct js_journal_state js_journal_look(const struct js_journal *journal)
         .unwritten = file.unwritten,
         .is_settled = file.is_settled,
         .is_gone = file.is_gone,
+        .waiting_bytes = file.waiting_bytes,
+        .syncing_ns = file.syncing_ns,
         .deadline_ns = file.deadline_ns,
     };
 }

@@ -25,11 +25,11 @@
  *                       field 22 of its /proc/PID/stat, and boot is the boot id
  *                       of its host.
  *     lease lease_us outlives
- *                       The lease of this run: once nothing was written for
- *                       this long, all of the run's jobs have ended. If the
- *                       run's master is killed before that, some jobs may go
- *                       on: where its slaves outlive it (1), and on other
- *                       hosts.
+ *                       The lease of this run, the grace of its jobs included:
+ *                       once its master has answered no slave for this long,
+ *                       all of the run's jobs have ended. If the run's master
+ *                       is killed before that, some jobs may go on: where its
+ *                       slaves outlive it (1), and on other hosts.
  *     batch restarts BATCH
  *                       This run is part of this job of a batch system, which
  *                       was started again this many times before.
@@ -123,12 +123,18 @@
  * KNOWN TO BE GONE is a run whose ranks and runners are all on record, were in
  * this boot and this pid namespace of this host, and are dead.
  *
- * HEARTBEAT. A running master updates the modification time of the file, so
- * that this time shows when the master was last alive.
+ * HEARTBEAT. A running master updates the modification time of the file ten
+ * times in a lease, as long as the file system answers. So a recent time shows
+ * that the master was alive then. An older one shows nothing: the master may
+ * have answered its slaves all the time while the file system hung.
  *
  * QUIET. Slaves of earlier runs that did not record their end may still be
  * there. The next run learns how long it must wait before it starts jobs,
- * unless it finds out earlier that these runs are gone.
+ * unless it finds out earlier that these runs are gone. This is what is left of
+ * the last run's lease since the last heartbeat or, if that is older than a
+ * tenth of the lease, the whole lease from the beginning of the next run. It
+ * also waits if the last run was on another host, whoever says that this run is
+ * over (is_forced, or a batch job that was started again).
  *
  * TAKEN. Records of another run in the file mean that this run was given up
  * while it stood still, and that the other has gone on (is_forced, or a batch
@@ -147,6 +153,7 @@
 #ifndef JS_RECORD_JOURNAL_H
 #define JS_RECORD_JOURNAL_H
 
+#include "base/background.h"
 #include "base/err.h"
 #include "base/process.h"
 #include "list/registry.h"
@@ -171,6 +178,9 @@ struct js_journal_config {
                           sync after each commit; JS_JOURNAL_NO_SYNC: never */
     int64_t lease_ns;  /* as in the record above; 0: the slaves have no lease */
     bool outlives;
+    struct js_worker *worker; /* makes the calls on the file from the begin on;
+                                 borrowed. NULL: js_journal_commit() makes
+                                 them */
     bool (*is_cancelled)(void); /* true: stop waiting for a lock; or NULL */
     struct js_log log; /* for a torn tail, and a file that was written again */
 };
@@ -213,9 +223,13 @@ struct js_journal_state {
      * before the end, to this host. Check it after each commit, even after one
      * that failed. */
     uint64_t recorded;
-    uint64_t unwritten; /* ... are not in the file */
-    bool is_settled; /* false while, with sync_ns 0, not all that was committed
-                        is on disk: start nothing new until it is true */
+    uint64_t unwritten;   /* ... are not in the file */
+    size_t waiting_bytes; /* of records that are not in the file */
+    int64_t syncing_ns;   /* since when a sync is under way; JS_NEVER_NS: none
+                             is */
+    bool is_settled; /* false while what was added besides the finishes is not
+                        in the file or, with sync_ns 0, not all is on disk:
+                        start nothing new until it is true */
     bool is_gone;    /* the file has lost its name, and no file has taken its
                         place: a later run would find nothing */
     int64_t deadline_ns; /* when js_journal_commit() has something to do even if
@@ -254,11 +268,12 @@ int js_journal_add_finish(struct js_journal *journal,
                           uint64_t parent_id);
 
 /*
- * Writes what was added, and starts a sync when one is due. The sync runs in
- * the background, so the caller never waits for it. The write() itself blocks,
- * and with it the caller, on a hung file system (an unreachable NFS server).
- * Returns 0, or -1 with *err. What was not written or synced is kept, and the
- * next call tries again. After a failure, start nothing new.
+ * Has the worker write what was added, and start a sync when one is due, unless
+ * it is still busy with the file. The caller never waits for the file, which a
+ * hung file system (an unreachable server) may block for minutes: what was
+ * added meanwhile waits for a later call. Returns 0, or -1 with *err if the
+ * last write or sync has failed. What was not written or synced is kept, and a
+ * later call tries again. After a failure, start nothing new.
  */
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err);
@@ -270,11 +285,12 @@ void js_journal_sync_soon(struct js_journal *journal);
 
 /* Waits until everything that was added is on record and on disk, for a caller
  * who must know that before it knows the exit status. Returns 0, or -1 with
- * *err. */
+ * *err, also if the worker's must_leave() ends the wait. */
 int js_journal_settle(struct js_journal *journal, struct js_err *err);
 
 /* If the run has begun, writes that it has ended with this status, and waits
- * until everything is on disk. Returns 0, or -1 with *err. */
+ * until everything is on disk, as js_journal_settle() does. Returns 0, or -1
+ * with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 
 /* Unlocks and frees; what was not written is dropped. NULL is allowed. */

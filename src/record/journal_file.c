@@ -1,9 +1,8 @@
-#include "record/journal_file.h"
+#include "record/journal_file_private.h"
 
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "record/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,96 +17,22 @@
 #include <unistd.h>
 
 enum {
-    /* This much is reserved after the end of the file, and again when less than
-       half of it is left: room for some thousand records. */
-    ROOM = 1024 * 1024,
-    RETRIES = 10, /* of opening a file that is being replaced, or locking it */
-    HEARTBEATS = 10, /* in a lease */
-};
-
-/* How soon to check a late sync again. */
-static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
-
-/* See HOLDING and SYNC in the header. */
-enum holding { HELD = 0, GONE, TAKEN };
-
-enum sync_state {
-    CLEAN = 0,
-    DIRTY,
-    URGENT,
-    SYNCING,
-    SYNCING_DIRTY,
-    SYNCING_URGENT,
-};
-
-enum sync_event { WRITTEN = 0, WANTED, BEGUN, ENDED };
-
-/* The table of the header. */
-static const enum sync_state sync_next[][4] = {
-    [CLEAN] = {DIRTY, CLEAN, CLEAN, CLEAN},
-    [DIRTY] = {DIRTY, URGENT, SYNCING, DIRTY},
-    [URGENT] = {URGENT, URGENT, SYNCING, URGENT},
-    [SYNCING] = {SYNCING_DIRTY, SYNCING, SYNCING, CLEAN},
-    [SYNCING_DIRTY] = {SYNCING_DIRTY, SYNCING_URGENT, SYNCING_DIRTY, DIRTY},
-    [SYNCING_URGENT] = {SYNCING_URGENT, SYNCING_URGENT, SYNCING_URGENT, URGENT},
-};
-
-/*
- * The records go one way: they are added to `buf`, written to the file, and
- * synced to disk. The counts are of the records that finish a job, and so
- *
- *     recorded <= in_file <= added,  on_disk <= in_file,  syncing <= in_file
- *     in_file + finishes in buf == added
- *
- * hold, and a sync runs exactly in the SYNCING states. A part of a record that
- * was written (`written`) only stays in buf after a write that failed.
- */
-struct js_journal_file {
-    struct js_journal_config config;
-    char *path; /* what the config points to, owned, as are the next two */
-    char *host;
-    struct js_journal_part part;
-    int fd;           /* -1: there is no file yet */
-    bool is_locked;   /* by flock(2); false where that is not supported */
-    off_t size;       /* of the whole records in the file */
-    off_t room_end;   /* space is reserved up to here */
-    bool can_reserve; /* the file system can reserve space */
-    enum holding holding;
-    int64_t touched_ns; /* when the last heartbeat was */
-
-    struct timespec old_time; /* last write to the file that was found */
-    int64_t idle_ns;          /* see js_journal_file_look() */
-
-    struct js_buf buf;
-    size_t written; /* bytes of buf */
-    uint64_t added;
-    uint64_t in_file;  /* in whole records */
-    uint64_t syncing;  /* ... that the sync under way covers */
-    uint64_t on_disk;  /* ... that a sync has brought there */
-    uint64_t recorded; /* see js_journal_look().recorded */
-
-    struct js_bgsync bgsync;
-    enum sync_state sync;
-    bool is_sync_wanted; /* a sync is wanted soon, including the next commit */
-    bool has_ended;      /* nobody waits for a sync any more */
-    int64_t sync_due_ns; /* unless it is CLEAN */
-    int64_t synced_ns;   /* when the last sync began */
-    int sync_error;      /* of any sync so far; it remains */
-};
-
-static void sync_step(struct js_journal_file *file, enum sync_event event)
-{
-    file->sync = sync_next[file->sync][event];
-}
+    RETRIES = 10
+}; /* of opening a file that is being replaced, or locking
+      it */
 
 void js_journal_file_close(struct js_journal_file *file)
 {
     if (!file)
         return;
+    /* A call that hangs may use it at any time, so it stays. */
+    if (js_task_is_given(&file->task))
+        return;
     int saved = errno;
     js_bgsync_end(&file->bgsync, true);
     js_fd_close(&file->fd);
     js_buf_release(&file->buf);
+    js_buf_release(&file->out);
     free(file->path);
     free(file->host);
     free(file);
@@ -133,6 +58,8 @@ js_journal_file_new(const struct js_journal_config *config)
     file->config.path = file->path = strdup(config->path);
     file->config.host = file->host = strdup(config->host);
     file->config.part = &file->part;
+    file->task = (struct js_task){
+        .work = js_journal_disk_work, .arg = file, .name = file->path};
     if (file->path && file->host)
         return file;
     js_journal_file_close(file);
@@ -147,6 +74,11 @@ struct js_buf *js_journal_file_waiting(struct js_journal_file *file)
 void js_journal_file_add_finish(struct js_journal_file *file)
 {
     file->added++;
+}
+
+void js_journal_file_hold(struct js_journal_file *file)
+{
+    file->holds++;
 }
 
 /* ---------------------------------------------------------------- the lock */
@@ -176,19 +108,6 @@ int js_journal_file_lock(struct js_journal_file *file)
         nanosleep(&moment, NULL);
     }
     return 1;
-}
-
-/* If this run stood still or was cut off for so long that another one was
- * allowed to go on, the file is no longer ours. Returns 0, or -1 with errno. */
-static int journal_check_ours(struct js_journal_file *file)
-{
-    struct stat st;
-    if (file->holding != TAKEN && fstat(file->fd, &st) < 0)
-        return -1;
-    if (file->holding != TAKEN && st.st_size > file->size)
-        file->holding = TAKEN;
-    errno = EBUSY;
-    return file->holding == TAKEN ? -1 : 0;
 }
 
 int js_journal_file_cannot(const struct js_journal_file *file, const char *what,
@@ -283,263 +202,6 @@ int js_journal_file_cut(struct js_journal_file *file,
     return rc;
 }
 
-/* ---------------------------------------------------------------- writing */
-
-static size_t journal_waiting_bytes(const struct js_journal_file *file)
-{
-    return file->buf.len - file->written;
-}
-
-/* Counts the records that finish a job, and finds where the last whole record
- * ends. */
-static uint64_t journal_count_finishes(const char *bytes, size_t len,
-                                       size_t *ret_end)
-{
-    struct js_journal_line line; /* large, but this is rare */
-    uint64_t count = 0;
-    const char *newline;
-    *ret_end = 0;
-    while (len > *ret_end &&
-           (newline = memchr(bytes + *ret_end, '\n', len - *ret_end))) {
-        const char *record = bytes + *ret_end;
-        *ret_end = (size_t)(newline + 1 - bytes);
-        if (js_journal_format_parse(record, (size_t)(newline - record), &line) <
-            0)
-            continue;
-        count += line.kind == JS_JOURNAL_LINE_OK ||
-                 line.kind == JS_JOURNAL_LINE_FAILED ||
-                 line.kind == JS_JOURNAL_LINE_RETRIED ||
-                 line.kind == JS_JOURNAL_LINE_STOPPED ||
-                 line.kind == JS_JOURNAL_LINE_SKIPPED;
-    }
-    return count;
-}
-
-/* Writes all of it. Returns 0, or -1 with errno. */
-static int journal_write_waiting(struct js_journal_file *file)
-{
-    while (journal_waiting_bytes(file) > 0) {
-        ssize_t n = write(file->fd, file->buf.data + file->written,
-                          journal_waiting_bytes(file));
-        if (n < 0 && errno != EINTR) {
-            /* Whole records in the file count, and no longer wait: the next
-             * attempt continues after them. */
-            int error = errno;
-            size_t end;
-            file->in_file +=
-                journal_count_finishes(file->buf.data, file->written, &end);
-            js_buf_consume(&file->buf, end);
-            file->written -= end;
-            errno = error;
-            return -1;
-        }
-        if (n <= 0)
-            continue;
-        file->written += (size_t)n;
-        file->size += n;
-        sync_step(file, WRITTEN);
-    }
-    file->buf.len = file->written = 0;
-    file->in_file = file->added;
-    return 0;
-}
-
-/* Keeps room after the end, for jobs that are running when the disk is full.
- */
-static int reserve_room(struct js_journal_file *file)
-{
-    if (!file->can_reserve || file->room_end - file->size >= ROOM / 2)
-        return 0;
-    off_t end = file->size + ROOM;
-    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, file->size, ROOM) == 0)
-        file->room_end = end;
-    else if (errno != ENOSPC && errno != EDQUOT && errno != EINTR)
-        file->can_reserve = false; /* not here */
-    else if (errno != EINTR)
-        return -1;
-    return 0;
-}
-
-static int journal_file_create(const char *path)
-{
-    return open(path,
-                O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
-                0600);
-}
-
-static int sync_folder(const char *path)
-{
-    char *copy = strdup(path);
-    int fd =
-        copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    /* Some file systems cannot do this; then the file's own sync must be
-     * enough. */
-    int rc = fd < 0 || (fsync(fd) < 0 && errno == EIO) ? -1 : 0;
-    js_fd_close(&fd);
-    free(copy);
-    return rc;
-}
-
-/* What is written stays in the file that we hold, even when it no longer has a
- * name. All of it goes to a new file. The caller waits for that, because it is
- * rare. */
-static int journal_write_anew(struct js_journal_file *file)
-{
-    int old = file->fd;
-    int64_t copied = -1;
-    file->fd = journal_file_create(file->path);
-    int rc = file->fd < 0 ? -1 : js_journal_file_lock(file);
-    if (rc > 0) {
-        errno = EEXIST; /* somebody else was faster: the new file is theirs */
-    } else if (file->fd >= 0) {
-        if (rc == 0)
-            copied = js_file_copy(old, file->size, file->fd, 0);
-        rc = copied == file->size && sync_folder(file->path) == 0 ? 0 : -1;
-    }
-    if (rc < 0 && file->fd >= 0) {
-        int error = copied >= 0 && copied < file->size ? EIO : errno;
-        unlink(file->path); /* a later run must not take half of it for all */
-        errno = error;
-    }
-    if (rc != 0) {
-        js_fd_close(&file->fd);
-        file->fd = old;
-        return -1;
-    }
-    js_fd_close(&old);
-    sync_step(file, WRITTEN);
-    file->room_end = 0;
-    js_log(&file->config.log,
-           "%s was removed or renamed, and has been written again with all "
-           "its records",
-           file->path);
-    return 0;
-}
-
-/* The content of the file is of use only under its name. A file that another
- * run has taken stays as it is. Returns 0, or -1 with errno. */
-static int journal_keep_name(struct js_journal_file *file)
-{
-    if (file->holding == TAKEN) {
-        errno = EBUSY;
-        return -1;
-    }
-    int there = js_journal_file_is_named(file);
-    if (there < 0)
-        return -1;
-    bool is_lost = there == 0 && journal_write_anew(file) < 0;
-    file->holding = is_lost ? GONE : HELD;
-    return is_lost ? -1 : 0;
-}
-
-/* ---------------------------------------------------------------- syncs */
-
-/* Handles the end of a sync; a failure is final. */
-static int end_sync(struct js_journal_file *file, bool wait)
-{
-    int rc = js_bgsync_end(&file->bgsync, wait);
-    if (rc != 0)
-        sync_step(file, ENDED);
-    if (rc < 0)
-        file->sync_error = errno;
-    if (rc > 0)
-        file->on_disk = file->syncing;
-    errno = file->sync_error;
-    return errno ? -1 : 0;
-}
-
-static int64_t sync_due_ns(const struct js_journal_file *file, int64_t now_ns)
-{
-    int64_t sync_ns = file->config.sync_ns;
-    switch (file->sync) {
-    case CLEAN:
-        return JS_NEVER_NS;
-    case URGENT:
-        return now_ns;
-    case DIRTY:
-        /* Without syncs, it is time to check whether the file is still there.
-         */
-        return file->synced_ns +
-               (sync_ns == JS_JOURNAL_NO_SYNC ? JS_NS_PER_S : sync_ns);
-    case SYNCING:
-    case SYNCING_DIRTY:
-    case SYNCING_URGENT:
-        break;
-    }
-    return now_ns + look_again_ns;
-}
-
-static int sync_if_due(struct js_journal_file *file, int64_t now_ns)
-{
-    bool is_without = file->config.sync_ns == JS_JOURNAL_NO_SYNC;
-    if (end_sync(file, false) < 0)
-        return -1;
-    if (file->is_sync_wanted)
-        sync_step(file, WANTED);
-    file->is_sync_wanted = false;
-    file->sync_due_ns = sync_due_ns(file, now_ns);
-    if ((file->sync != DIRTY && file->sync != URGENT) ||
-        file->sync_due_ns > now_ns)
-        return 0;
-    /* Syncing a file that has lost its name would be of no use. */
-    if (journal_keep_name(file) < 0 ||
-        (!is_without && js_bgsync_start(&file->bgsync, file->fd) < 0))
-        return -1;
-    sync_step(file, BEGUN);
-    if (is_without)
-        sync_step(file, ENDED);
-    file->synced_ns = now_ns;
-    file->syncing = file->in_file;
-    file->sync_due_ns = sync_due_ns(file, now_ns);
-    return 0;
-}
-
-static int journal_write_error(const struct js_journal_file *file,
-                               struct js_err *err)
-{
-    if (file->holding == TAKEN)
-        return js_err_set(err,
-                          "another run took over the journal %s while this run "
-                          "was suspended",
-                          file->path);
-    if (file->holding != GONE)
-        return js_err_errno(err, "cannot write to the journal %s", file->path);
-    return js_err_set(err,
-                      "the journal %s was removed or renamed, and cannot be "
-                      "created again: %s",
-                      file->path,
-                      errno == EEXIST ? "another file has its name"
-                                      : js_errno_text(errno));
-}
-
-/* If the file is gone, nobody can know what was written to it since. */
-static void note_recorded(struct js_journal_file *file)
-{
-    bool is_each = file->config.sync_ns == 0 && !file->has_ended;
-    if (file->holding != GONE)
-        file->recorded = is_each ? file->on_disk : file->in_file;
-}
-
-int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
-                           struct js_err *err)
-{
-    int64_t lease_ns = file->config.lease_ns;
-    bool is_well = true;
-    if (lease_ns > 0 && now_ns - file->touched_ns >= lease_ns / HEARTBEATS) {
-        /* The heartbeat tells a run that finds the file how long ago we were
-         * alive. If it cannot be written, that run waits longer. */
-        is_well = journal_check_ours(file) == 0;
-        if (is_well) {
-            file->touched_ns = now_ns;
-            futimens(file->fd, NULL);
-        }
-    }
-    is_well = is_well && journal_write_waiting(file) == 0 &&
-              reserve_room(file) == 0 && sync_if_due(file, now_ns) == 0;
-    note_recorded(file);
-    return is_well ? 0 : journal_write_error(file, err);
-}
-
 void js_journal_file_sync_soon(struct js_journal_file *file)
 {
     file->is_sync_wanted = true;
@@ -565,7 +227,7 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
     }
     if (file->fd >= 0)
         return 0;
-    file->fd = journal_file_create(file->path);
+    file->fd = js_journal_disk_create(file->path);
     if (file->fd < 0 && errno == EEXIST) {
         js_err_set(err,
                    "%s is in use by another run, which has just started: wait "
@@ -579,9 +241,28 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
                    file->path);
         return JS_JOURNAL_REFUSED;
     }
-    return file->fd < 0 || sync_folder(file->path) < 0
+    return file->fd < 0 || js_journal_disk_sync_folder(file->path) < 0
                ? js_journal_file_cannot(file, "create", err)
                : 0;
+}
+
+/* Hands over the records that wait. They are moved only behind what an earlier
+ * write has left. */
+static int journal_hand_over(struct js_journal_file *file)
+{
+    if (js_journal_disk_waiting(file) == 0) {
+        struct js_buf empty = file->out;
+        file->out = file->buf;
+        file->buf = empty;
+    } else if (js_buf_append(&file->out, file->buf.data, file->buf.len) < 0) {
+        return -1;
+    }
+    file->buf.len = 0;
+    file->given = file->added;
+    file->given_holds = file->holds;
+    file->is_sync_asked |= file->is_sync_wanted;
+    file->is_sync_wanted = false;
+    return 0;
 }
 
 int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
@@ -589,10 +270,11 @@ int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
     const struct timespec *old = &file->old_time;
     bool is_synced = file->config.sync_ns != JS_JOURNAL_NO_SYNC;
     struct stat st;
-    if (journal_write_waiting(file) < 0 || reserve_room(file) < 0 ||
+    if (journal_hand_over(file) < 0 || js_journal_disk_write(file) < 0 ||
+        js_journal_disk_reserve(file) < 0 ||
         (is_synced && fdatasync(file->fd) < 0))
         return js_journal_file_cannot(file, "write to", err);
-    file->sync = CLEAN;
+    file->sync = JS_JOURNAL_CLEAN;
     /* Both times are by the clock of the file system, so that their difference
      * holds wherever that clock is. */
     if (fstat(file->fd, &st) == 0)
@@ -601,83 +283,169 @@ int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
     return 0;
 }
 
-struct js_journal_file_state
-js_journal_file_look(const struct js_journal_file *file)
+static struct js_journal_view file_view(const struct js_journal_file *file)
 {
     int64_t touch_ns =
         file->config.lease_ns > 0
-            ? file->touched_ns + file->config.lease_ns / HEARTBEATS
+            ? file->touched_ns + file->config.lease_ns / JS_JOURNAL_HEARTBEATS
             : JS_NEVER_NS;
-    return (struct js_journal_file_state){
-        .config = &file->config,
+    return (struct js_journal_view){
         .is_open = file->fd >= 0,
         .is_locked = file->is_locked,
         .is_empty = file->size == 0,
-        .is_gone = file->holding == GONE,
-        .is_settled = file->config.sync_ns > 0 ||
-                      (journal_waiting_bytes(file) == 0 && file->sync == CLEAN),
-        .idle_ns = file->idle_ns,
+        .is_gone = file->holding == JS_JOURNAL_GONE,
+        .is_clean = file->sync == JS_JOURNAL_CLEAN,
+        .has_failed = file->rc < 0,
         .deadline_ns =
             touch_ns < file->sync_due_ns ? touch_ns : file->sync_due_ns,
+        .syncing_ns =
+            file->sync >= JS_JOURNAL_SYNCING ? file->synced_ns : JS_NEVER_NS,
         .recorded = file->recorded,
-        .unwritten = file->added - file->in_file,
+        .in_file = file->in_file,
+        .kept_holds = file->kept_holds,
+        .bytes = js_journal_disk_waiting(file),
     };
 }
 
-/* Writes what is left, and waits until everything is on disk, under the file's
- * name. */
-static int journal_make_safe(struct js_journal_file *file, struct js_err *err)
+struct js_journal_file_state
+js_journal_file_look(const struct js_journal_file *file)
 {
-    bool is_written = journal_check_ours(file) == 0 &&
-                      journal_write_waiting(file) == 0 &&
-                      end_sync(file, true) == 0;
-    int error = errno;
-    if (journal_keep_name(file) < 0)
-        return journal_write_error(file, err);
-    errno = error;
-    if (!is_written ||
-        (file->config.sync_ns != JS_JOURNAL_NO_SYNC && fdatasync(file->fd) < 0))
-        return journal_write_error(file, err);
+    struct js_journal_view now;
+    const struct js_journal_view *view = &file->view;
+    if (!file->is_viewed && !js_task_is_given(&file->task)) {
+        now = file_view(file);
+        view = &now;
+    }
+    size_t bytes = file->buf.len + view->bytes;
+    return (struct js_journal_file_state){
+        .config = &file->config,
+        .is_open = view->is_open,
+        .is_locked = view->is_locked,
+        .is_empty = view->is_empty,
+        .is_gone = view->is_gone,
+        .is_settled = file->config.sync_ns > 0
+                          ? view->kept_holds == file->holds || view->has_failed
+                          : view->is_clean && bytes == 0,
+        .idle_ns = file->idle_ns,
+        .deadline_ns = view->deadline_ns,
+        .recorded = view->recorded,
+        .unwritten = file->added - view->in_file,
+        .waiting_bytes = bytes,
+        .syncing_ns = view->syncing_ns,
+    };
+}
+
+/* ---------------------------------------------------------------- the task */
+
+/* Returns 0, or -1 with *err if the last task has failed. */
+static int file_result(struct js_journal_file *file, struct js_err *err)
+{
+    if (file->is_anew)
+        js_log(&file->config.log,
+               "%s was removed or renamed, and has been written again with all "
+               "its records",
+               file->path);
+    file->is_anew = false;
+    return file->rc < 0 ? js_err_set(err, "%s", file->why.text) : 0;
+}
+
+/* Gives the worker a task with all records so far. */
+static int file_give(struct js_journal_file *file, enum js_journal_work work,
+                     struct js_err *err)
+{
+    if (journal_hand_over(file) < 0)
+        return js_journal_disk_error(file, err);
+    if (!file->is_viewed)
+        file->view = file_view(file);
+    file->is_viewed = false;
+    file->view.bytes = js_journal_disk_waiting(file);
+    file->view.is_clean = false;
+    file->view.deadline_ns = JS_NEVER_NS;
+    file->work = work;
+    js_worker_give(file->config.worker, &file->task);
     return 0;
+}
+
+/* In most turns there is nothing to do. */
+static bool file_is_due(const struct js_journal_file *file, int64_t now_ns)
+{
+    if (file->rc < 0)
+        return !file->config.worker || now_ns >= file->retry_ns;
+    return file->buf.len > 0 || file->view.bytes > 0 || file->is_sync_wanted ||
+           js_bgsync_has_ended(&file->bgsync) ||
+           file->view.deadline_ns <= now_ns;
+}
+
+int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
+                           struct js_err *err)
+{
+    if (js_task_is_given(&file->task))
+        return 0;
+    if (!file->is_viewed)
+        file->view = file_view(file);
+    file->is_viewed = true;
+    if (file_is_due(file, now_ns)) {
+        file->now_ns = now_ns;
+        file->retry_ns = now_ns + JS_JOURNAL_LOOK_NS;
+        if (file_give(file, JS_JOURNAL_COMMIT, err) < 0)
+            return -1;
+        if (js_task_is_given(&file->task))
+            return 0;
+        file->view = file_view(file);
+        file->is_viewed = true;
+    }
+    return file_result(file, err);
+}
+
+/* Gives the worker a task and waits for its end; but not for ever, as the file
+ * may take nothing. */
+static int file_do(struct js_journal_file *file, enum js_journal_work work,
+                   struct js_err *err)
+{
+    struct js_worker *worker = file->config.worker;
+    if (js_worker_await(worker) && file_give(file, work, err) < 0)
+        return -1;
+    if (js_worker_await(worker))
+        return file_result(file, err);
+    const char *name;
+    int64_t begun_ns = js_worker_begun_ns(worker, &name);
+    if (begun_ns == JS_NEVER_NS)
+        return file_result(file, err);
+    return js_err_set(
+        err, "cannot write to the journal %s: %s has not answered for %d s",
+        file->path, name, (int)((js_clock_ns() - begun_ns) / JS_NS_PER_S));
 }
 
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err)
 {
-    if (journal_make_safe(file, err) < 0)
-        return -1;
-    file->on_disk = file->in_file;
-    note_recorded(file);
-    return 0;
+    return file_do(file, JS_JOURNAL_SETTLE, err);
 }
 
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err)
 {
-    int rc = journal_make_safe(file, err);
-    /* Gives back the room after the end. */
-    if (rc == 0 && file->room_end > file->size &&
-        ftruncate(file->fd, file->size) < 0)
-        rc = journal_write_error(file, err);
-    file->has_ended = true;
-    note_recorded(file);
-    return rc;
+    return file_do(file, JS_JOURNAL_END, err);
 }
 
 void js_journal_file_assert_invariants(const struct js_journal_file *file)
 {
-    bool is_syncing = file->sync >= SYNCING;
+    if (js_task_is_given(&file->task))
+        return;
+    bool is_syncing = file->sync >= JS_JOURNAL_SYNCING;
     size_t end;
     uint64_t waiting =
-        journal_count_finishes(file->buf.data, file->buf.len, &end);
-    JS_INVARIANT(end == file->buf.len);
+        js_journal_disk_count(file->out.data, file->out.len, &end);
+    JS_INVARIANT(end == file->out.len);
     JS_INVARIANT(is_syncing == file->bgsync.is_running);
-    JS_INVARIANT(file->written <= file->buf.len);
-    JS_INVARIANT(file->added == file->in_file + waiting);
+    JS_INVARIANT(file->written <= file->out.len);
+    JS_INVARIANT(file->given == file->in_file + waiting);
+    JS_INVARIANT(file->given <= file->added);
+    JS_INVARIANT(file->kept_holds <= file->holds);
     JS_INVARIANT(file->syncing <= file->in_file);
     JS_INVARIANT(file->on_disk <= file->in_file);
     JS_INVARIANT(file->recorded <= file->in_file);
     JS_INVARIANT(file->fd >= 0 || file->size == 0);
-    JS_INVARIANT(file->fd >= 0 || file->holding == HELD);
+    JS_INVARIANT(file->fd >= 0 || file->holding == JS_JOURNAL_HELD);
     JS_INVARIANT(file->size >= 0);
-    JS_INVARIANT(file->sync == CLEAN || file->size > 0);
+    JS_INVARIANT(file->sync == JS_JOURNAL_CLEAN || file->size > 0);
     JS_INVARIANT(!is_syncing || file->config.sync_ns != JS_JOURNAL_NO_SYNC);
 }

@@ -29,6 +29,10 @@
  * DIRTY: a sync begins when it is due. URGENT: a sync begins with the next
  * commit. A sync that fails leaves CLEAN, DIRTY or URGENT like one that
  * succeeds, but its error remains: what the disk has lost does not come back.
+ *
+ * THE WORKER. From js_journal_file_begin() on a worker (base/background.h)
+ * makes every call on the file, one task at a time; the caller adds records
+ * meanwhile.
  */
 #ifndef JS_RECORD_JOURNAL_FILE_H
 #define JS_RECORD_JOURNAL_FILE_H
@@ -41,6 +45,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { JS_JOURNAL_HEARTBEATS = 10 }; /* in a lease */
+
 struct js_journal_config;
 struct js_journal_file;
 
@@ -48,7 +54,8 @@ struct js_journal_file;
 struct js_journal_file *
 js_journal_file_new(const struct js_journal_config *config);
 
-/* Unlocks and frees; what was not written is dropped. NULL is allowed. */
+/* Unlocks and frees; what was not written is dropped. NULL is allowed. While
+ * the worker still makes a call on the file, it remains as it is. */
 void js_journal_file_close(struct js_journal_file *file);
 
 /* Opens the file of that name, again if it is open already. If there is no such
@@ -98,6 +105,10 @@ struct js_buf *js_journal_file_waiting(struct js_journal_file *file);
 /* Notes that one of the waiting records finishes a job. */
 void js_journal_file_add_finish(struct js_journal_file *file);
 
+/* Notes that the waiting records must be in the file before anything that
+ * follows from them is started. */
+void js_journal_file_hold(struct js_journal_file *file);
+
 /* These do the work of js_journal_commit() and the functions next to it, once
  * the records are in js_journal_file_waiting(). */
 int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
@@ -110,7 +121,7 @@ int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
  */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
-/* The state of the file. js_journal_look() returns the last five fields too.
+/* The state of the file. js_journal_look() returns the last seven fields too.
  */
 struct js_journal_file_state {
     const struct js_journal_config *config; /* the copy; its part is never
@@ -124,6 +135,8 @@ struct js_journal_file_state {
     bool is_settled;
     int64_t deadline_ns;
     uint64_t recorded, unwritten;
+    size_t waiting_bytes;
+    int64_t syncing_ns;
 };
 
 struct js_journal_file_state

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,29 +22,70 @@ struct mishap {
     char name[];        /* and the reason behind it */
 };
 
+/* How long a call on a file may take before nothing new is started. */
+static const int64_t stuck_ns = 2 * JS_NS_PER_S;
+
+/* How often to look whether it has ended. */
+static const int64_t stuck_look_ns = 100 * JS_NS_PER_MS;
+
+/* A task that reads the end of a file into `tail`. */
+struct tail_read {
+    struct js_task task;
+    struct js_output_tail tail;
+    uint64_t size; /* of the file */
+    bool is_read;
+    char path[]; /* "": the tail is known */
+};
+
 /* A job that has finished and may not be on record yet. */
 struct js_unreported {
     struct js_unreported *next;
     uint64_t number; /* its position among the finishes of the journal */
     struct js_completion completion;
+    struct tail_read *read; /* NULL: it has no tail. Owned */
 };
 
-/* NULL when there is none. */
-static struct js_unreported *take_unreported(struct js_recorder *recorder)
+static void unreported_push(struct js_unreported_list *list,
+                            struct js_unreported *unreported)
 {
-    struct js_unreported *first = recorder->unreported;
+    unreported->next = NULL;
+    if (!list->end)
+        list->end = &list->first;
+    *list->end = unreported;
+    list->end = &unreported->next;
+}
+
+/* NULL when there is none. */
+static struct js_unreported *unreported_pop(struct js_unreported_list *list)
+{
+    struct js_unreported *first = list->first;
     if (!first)
         return NULL;
-    recorder->unreported = first->next;
+    list->first = first->next;
     if (!first->next)
-        recorder->unreported_end = NULL;
+        list->end = NULL;
     return first;
+}
+
+/* A file that does not answer may still be read into it. */
+static void unreported_free(struct js_unreported *unreported)
+{
+    if (!unreported)
+        return;
+    if (unreported->read && js_task_is_given(&unreported->read->task))
+        return;
+    free(unreported->read);
+    free(unreported);
 }
 
 int js_recorder_open(struct js_recorder *ret,
                      const struct js_recorder_config *config)
 {
     *ret = (struct js_recorder){
+        .worker = config->worker,
+        .is_settled = true,
+        .stuck_since_ns = JS_NEVER_NS,
+        .look_ns = JS_NEVER_NS,
         .joblog = config->joblog,
         .graph = config->graph,
         .registry = config->registry,
@@ -63,9 +105,10 @@ void js_recorder_release(struct js_recorder *recorder)
     size_t position = 0;
     const char *name;
     struct js_unreported *unreported;
-    while ((unreported = take_unreported(recorder))) {
+    while ((unreported = unreported_pop(&recorder->unreported)) ||
+           (unreported = unreported_pop(&recorder->unread))) {
         js_job_free(unreported->completion.job);
-        free(unreported);
+        unreported_free(unreported);
     }
     while ((name = js_strmap_next(&recorder->mishaps, &position)))
         free(js_strmap_get(&recorder->mishaps, name));
@@ -263,12 +306,25 @@ static void recorder_report(struct js_recorder *recorder,
         js_console_trace(&recorder->console, "Finished job: %" PRIu64 "\n", id);
     if (!is_run || !js_outcome_succeeded(&completion->outcome))
         show_failure(recorder, completion);
+    if (recorder->recorded_fn)
+        recorder->recorded_fn(recorder->recorded_arg, completion);
 }
 
-/* The job stays here until its record is on disk. The tail of its output is in
- * the record, and gone when the delivery's call returns. */
-static int add_to_journal(struct js_recorder *recorder,
-                          const struct js_completion *completion)
+/* Drops a job for whose record there was no memory. It is not on record, and so
+ * it runs again. */
+static void recorder_drop(struct js_recorder *recorder, struct js_job *job)
+{
+    js_err_errno(&recorder->journal_error,
+                 "cannot record job %" PRIu64 " in the journal", job->id);
+    recorder->lacking++;
+    js_job_free(job);
+}
+
+/* The job stays here until its record is on disk; only the record needs the
+ * tail of its output. */
+static void add_to_journal(struct js_recorder *recorder,
+                           struct js_unreported *unreported,
+                           const struct js_completion *completion)
 {
     const char *parent;
     const struct mishap *mishap = find_parent(recorder, completion, &parent);
@@ -277,105 +333,205 @@ static int add_to_journal(struct js_recorder *recorder,
         parent_id = mishap->id;
     else if (parent && recorder->registry)
         parent_id = js_registry_find_name(recorder->registry, parent);
-    struct js_unreported *unreported = malloc(sizeof(*unreported));
-    if (!unreported ||
-        js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
-        free(unreported);
-        return -1;
+    if (js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
+        recorder_drop(recorder, completion->job);
+        unreported_free(unreported);
+        return;
     }
-    *unreported = (struct js_unreported){.number = ++recorder->recorded,
-                                         .completion = *completion};
-    unreported->completion.tail = NULL;
-    if (!recorder->unreported_end)
-        recorder->unreported_end = &recorder->unreported;
-    *recorder->unreported_end = unreported;
-    recorder->unreported_end = &unreported->next;
-    return 0;
+    free(unreported->read);
+    unreported->read = NULL;
+    unreported->number = ++recorder->recorded;
+    unreported_push(&recorder->unreported, unreported);
 }
 
-/* Reads the file that the job wrote: if output goes to a folder, none of it
- * comes here through the delivery. */
-static bool read_tail(const struct js_recorder *recorder,
-                      const struct js_completion *completion,
-                      struct js_output_tail *ret)
+/* ---------------------------------------------------------------- tails */
+
+/* Runs in the worker's thread. */
+static bool tail_read_work(void *arg)
+{
+    struct tail_read *read = arg;
+    read->is_read = js_output_tail_read(&read->tail, read->path, read->size);
+    return true;
+}
+
+/* If output goes to a folder, none of it comes here through the delivery, so
+ * the tail is read from the file that the job wrote. Returns NULL if there is
+ * none; without memory the record lacks it. */
+static struct tail_read *tail_read_begin(const struct js_recorder *recorder,
+                                         const struct js_completion *completion)
 {
     const struct js_outcome *outcome = &completion->outcome;
-    struct js_buf path = JS_BUF_INIT;
-    if (!recorder->output_dir || !recorder->journal ||
-        !js_output_tail_begin(ret, outcome))
-        return false;
-    bool is_error = ret->stream == 2;
-    bool is_read =
-        js_buf_printf(&path, "%s/%" PRIu64 ".%s", recorder->output_dir,
-                      completion->job->id, is_error ? "err" : "out") == 0 &&
-        js_output_tail_read(ret, js_buf_string(&path),
-                            is_error ? outcome->err_bytes : outcome->out_bytes);
-    js_buf_release(&path);
-    return is_read;
+    const char *dir = recorder->output_dir;
+    struct js_output_tail tail;
+    if (!dir || !js_output_tail_begin(&tail, outcome))
+        return NULL;
+    size_t room = strlen(dir) + sizeof("/18446744073709551615.err");
+    struct tail_read *read = calloc(1, sizeof(*read) + room);
+    if (!read)
+        return NULL;
+    bool is_error = tail.stream == 2;
+    snprintf(read->path, room, "%s/%" PRIu64 ".%s", dir, completion->job->id,
+             is_error ? "err" : "out");
+    read->tail = tail;
+    read->size = is_error ? outcome->err_bytes : outcome->out_bytes;
+    read->task = (struct js_task){
+        .work = tail_read_work, .arg = read, .name = read->path};
+    js_worker_give(recorder->worker, &read->task);
+    return read;
+}
+
+/* For a job that waits for another's tail: its own is gone when the delivery's
+ * call returns. */
+static struct tail_read *tail_read_copy(const struct js_output_tail *tail)
+{
+    struct tail_read *read = calloc(1, sizeof(*read) + 1);
+    if (read) {
+        read->tail = *tail;
+        read->is_read = true;
+    }
+    return read;
+}
+
+/* Records the jobs whose tails are read by now. */
+static void recorder_take_read(struct js_recorder *recorder)
+{
+    while (recorder->unread.first &&
+           !(recorder->unread.first->read &&
+             js_task_is_given(&recorder->unread.first->read->task))) {
+        struct js_unreported *unreported = unreported_pop(&recorder->unread);
+        struct js_completion whole = unreported->completion;
+        recorder->unread_count--;
+        if (unreported->read && unreported->read->is_read)
+            whole.tail = &unreported->read->tail;
+        add_to_journal(recorder, unreported, &whole);
+    }
+}
+
+/* ---------------------------------------------------------------- an end */
+
+/* Notes the name for the end; without memory fewer jobs are named. */
+static void recorder_name_failed(struct js_recorder *recorder,
+                                 const struct js_job *job)
+{
+    struct js_buf *names = &recorder->failed_names;
+    size_t before = names->len;
+    if (recorder->failed_named == FAILED_NAMED)
+        return;
+    if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
+        js_summary_who(job, names) < 0)
+        names->len = before;
+    else
+        recorder->failed_named++;
 }
 
 void js_recorder_finished(struct js_recorder *recorder,
                           const struct js_completion *completion)
 {
-    struct js_buf *names = &recorder->failed_names;
-    struct js_completion whole = *completion;
-    struct js_output_tail tail;
     bool is_success = completion->result != JS_ATTEMPT_RESULT_SKIPPED &&
                       js_outcome_succeeded(&completion->outcome);
-    if (read_tail(recorder, completion, &tail))
-        whole.tail = &tail;
     js_summary_add(&recorder->summary, completion);
     if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED)
         keep_mishap(recorder, completion);
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
-        completion->outcome.cause != JS_STOP_REASON_STOPPED &&
-        recorder->failed_named < FAILED_NAMED) {
-        /* Notes the name for the end; without memory fewer jobs are named. */
-        size_t before = names->len;
-        if ((before > 0 && js_buf_puts(names, ", ") < 0) ||
-            js_summary_who(completion->job, names) < 0)
-            names->len = before;
-        else
-            recorder->failed_named++;
-    }
-    if (recorder->journal && add_to_journal(recorder, &whole) == 0)
-        return;
-    if (recorder->journal) {
-        /* Drops the job without a report, because there was no memory for its
-         * record. It is not on record, and so it runs again. */
-        js_err_errno(&recorder->journal_error,
-                     "cannot record job %" PRIu64 " in the journal",
-                     completion->job->id);
-        recorder->lacking++;
-    } else {
+        completion->outcome.cause != JS_STOP_REASON_STOPPED)
+        recorder_name_failed(recorder, completion->job);
+    if (!recorder->journal) {
         recorder_report(recorder, completion);
+        js_job_free(completion->job);
+        return;
     }
-    js_job_free(completion->job);
+    struct js_unreported *unreported = malloc(sizeof(*unreported));
+    if (!unreported) {
+        recorder_drop(recorder, completion->job);
+        return;
+    }
+    *unreported = (struct js_unreported){.completion = *completion};
+    unreported->completion.tail = NULL;
+    unreported->read = tail_read_begin(recorder, completion);
+    /* In most cases nothing must be read before. */
+    if (!recorder->unread.first && !unreported->read) {
+        add_to_journal(recorder, unreported, completion);
+        return;
+    }
+    if (!unreported->read && completion->tail)
+        unreported->read = tail_read_copy(completion->tail);
+    unreported_push(&recorder->unread, unreported);
+    recorder->unread_count++;
+    recorder_take_read(recorder);
 }
 
 /* Jobs are reported in the order in which they finished, up to the last one on
  * record. With --sync 0 that is the last one that a sync has brought to disk.
  */
-void js_recorder_report(struct js_recorder *recorder)
+static void recorder_report_until(struct js_recorder *recorder,
+                                  uint64_t recorded)
 {
-    uint64_t recorded =
-        recorder->journal ? js_journal_look(recorder->journal).recorded : 0;
-    while (recorder->unreported && recorder->unreported->number <= recorded) {
-        struct js_unreported *unreported = take_unreported(recorder);
+    while (recorder->unreported.first &&
+           recorder->unreported.first->number <= recorded) {
+        struct js_unreported *unreported =
+            unreported_pop(&recorder->unreported);
         recorder_report(recorder, &unreported->completion);
         js_job_free(unreported->completion.job);
-        free(unreported);
+        unreported_free(unreported);
         recorder->reported++;
     }
 }
 
+void js_recorder_report(struct js_recorder *recorder)
+{
+    if (recorder->journal)
+        recorder_report_until(recorder,
+                              js_journal_look(recorder->journal).recorded);
+}
+
 /* ---------------------------------------------------------------- a turn */
+
+/* Finds whether a call on a file takes too long, and says so; also when it has
+ * ended. Without a worker this process has waited for it. */
+static void recorder_find_stuck(struct js_recorder *recorder,
+                                const struct js_journal_state *journal,
+                                int64_t now_ns)
+{
+    const struct js_log *log = &recorder->console.log;
+    const char *name;
+    int64_t since_ns = js_worker_begun_ns(recorder->worker, &name);
+    if (!recorder->worker)
+        return;
+    if (journal->syncing_ns < since_ns) {
+        since_ns = journal->syncing_ns;
+        name = journal->path;
+    }
+    recorder->look_ns = JS_NEVER_NS;
+    if (since_ns != JS_NEVER_NS)
+        recorder->look_ns = since_ns + stuck_ns > now_ns
+                                ? since_ns + stuck_ns
+                                : now_ns + stuck_look_ns;
+    bool is_stuck = since_ns != JS_NEVER_NS && now_ns - since_ns >= stuck_ns;
+    bool was_stuck = recorder->stuck_since_ns != JS_NEVER_NS;
+    if (is_stuck && !was_stuck)
+        js_log(log,
+               "%s has not answered for %d s: no more jobs are started until "
+               "it does; those that are running continue, and wait to be "
+               "recorded when they end",
+               name, (int)(stuck_ns / JS_NS_PER_S));
+    else if (was_stuck && !is_stuck)
+        js_log(log, "the file system answers again after %d s",
+               (int)((now_ns - recorder->stuck_since_ns) / JS_NS_PER_S));
+    if (!is_stuck)
+        recorder->stuck_since_ns = JS_NEVER_NS;
+    else if (!was_stuck)
+        recorder->stuck_since_ns = since_ns;
+}
 
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
     const struct js_log *log = &recorder->console.log;
     struct js_journal *journal = recorder->journal;
+    struct js_journal_state state = {.is_settled = true,
+                                     .syncing_ns = JS_NEVER_NS};
     struct js_err err;
+    js_worker_clear(recorder->worker);
+    recorder_take_read(recorder);
     /* The order is a promise: first recorded, then reported. */
     if (journal &&
         js_journal_commit(journal, now_ns, &recorder->journal_error) < 0 &&
@@ -389,7 +545,9 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
                    ? "; nothing is lost if the journal can be created by then"
                    : "");
     }
-    js_recorder_report(recorder);
+    if (journal)
+        state = js_journal_look(journal);
+    recorder_report_until(recorder, state.recorded);
     if (recorder->joblog) {
         /* A full disk must not stop the jobs, which have their journal: the
          * lines wait until there is room, and the end of the run says what is
@@ -402,10 +560,24 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
                    err.text);
         recorder->is_joblog_behind = is_behind;
     }
+    recorder_find_stuck(recorder, &state, now_ns);
     if (!js_delivery_look(recorder->delivery).is_within_job)
         js_console_flush(&recorder->console);
-    return !recorder->is_paused &&
-           (!journal || js_journal_look(journal).is_settled);
+    recorder->is_settled = state.is_settled;
+    return !recorder->is_paused && recorder->is_settled &&
+           recorder->stuck_since_ns == JS_NEVER_NS &&
+           state.waiting_bytes <= JS_RECORDER_MAX_WAITING;
+}
+
+int js_recorder_settle(struct js_recorder *recorder, struct js_err *err)
+{
+    int rc = 0;
+    js_worker_await(recorder->worker);
+    recorder_take_read(recorder);
+    if (recorder->journal && js_recorder_look(recorder).unreported > 0)
+        rc = js_journal_settle(recorder->journal, err);
+    js_recorder_report(recorder);
+    return rc;
 }
 
 /* A batch system that is about to kill us gives a warning, and leaves time for
@@ -464,18 +636,25 @@ struct js_recorder_state js_recorder_look(const struct js_recorder *recorder)
     const struct js_journal *journal = recorder->journal;
     struct js_journal_state state = {.deadline_ns = JS_NEVER_NS};
     int64_t display_ns = js_display_deadline_ns(&recorder->display);
-    uint64_t unreported = recorder->recorded - recorder->reported;
+    uint64_t unreported =
+        recorder->recorded - recorder->reported + recorder->unread_count;
     bool is_to_come = !recorder->journal_error.text[0];
     if (journal)
         state = js_journal_look(journal);
+    int64_t deadline_ns =
+        display_ns < state.deadline_ns ? display_ns : state.deadline_ns;
+    if (recorder->look_ns < deadline_ns)
+        deadline_ns = recorder->look_ns;
     return (struct js_recorder_state){
         .has_journal = journal,
+        .is_behind = !recorder->is_settled,
+        .is_stuck = recorder->stuck_since_ns != JS_NEVER_NS,
         .unreported = unreported,
-        .lacking = recorder->lacking + state.unwritten,
+        .to_come = is_to_come ? unreported : 0,
+        .lacking = recorder->lacking + recorder->unread_count + state.unwritten,
         .unwritten = js_console_unwritten(&recorder->console) +
                      (is_to_come ? unreported : 0),
-        .deadline_ns =
-            display_ns < state.deadline_ns ? display_ns : state.deadline_ns,
+        .deadline_ns = deadline_ns,
     };
 }
 
@@ -484,8 +663,11 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 {
     struct js_outq *outqs[] = {recorder->console.out, recorder->console.err};
     nfds_t count = 0;
+    if (recorder->worker)
+        fds[count++] = (struct pollfd){.fd = js_worker_fd(recorder->worker),
+                                       .events = POLLIN};
     if (recorder->is_paused)
-        return 0;
+        return count;
     for (int i = 0; i < (outqs[0] == outqs[1] ? 1 : 2); i++) {
         if (js_outq_pending(outqs[i]) > 0)
             fds[count++] =

@@ -5,12 +5,20 @@
  * The master reports to it what happens. A job that has ended takes this path:
  *
  *     master --js_delivery_add--> delivery: its output is written
- *     delivery --js_finished_fn--> master: what comes after it may start
- *     master --js_recorder_finished--> journal; once it is on record there,
- *                                      joblog, trace and messages
+ *     delivery --js_finished_fn--> master --js_recorder_finished--> journal
+ *     once it is on record there: joblog, trace and messages, and
+ *     recorder --recorded--> master: what comes after it may start
  *
  * So what a reader sees is always safely recorded, and a job that is not on
  * record, and so runs again, was never reported.
+ *
+ * FILES THAT DO NOT ANSWER. A worker makes all calls on files, so that a hung
+ * file system (the server of a parallel file system that is away for minutes)
+ * does not stop the loop. What has ended waits to be recorded. Once a call has
+ * taken 2 s, or JS_RECORDER_MAX_WAITING bytes wait, js_recorder_commit()
+ * returns false: nothing new is to be started, as its program and folder are
+ * mostly on the same server. The log says so, and when the file system answers
+ * again.
  *
  * Owns: the delivery, the console, the display, the counts, what has happened
  * to named jobs, and the jobs that have finished but have not been reported
@@ -19,6 +27,7 @@
 #ifndef JS_RECORD_RECORDER_H
 #define JS_RECORD_RECORDER_H
 
+#include "base/background.h"
 #include "base/process.h"
 #include "base/table.h"
 #include "list/graph.h"
@@ -35,8 +44,10 @@ struct js_unreported;
 
 /* All borrowed. */
 struct js_recorder_config {
-    struct js_outq *out, *err;          /* the same on a terminal with a bar */
-    struct js_joblog *joblog;           /* NULL: there is none */
+    struct js_worker *worker;  /* makes the calls on files; NULL: there is none,
+                                  and js_recorder_commit() makes them */
+    struct js_outq *out, *err; /* the same on a terminal with a bar */
+    struct js_joblog *joblog;  /* NULL: there is none */
     const struct js_graph *graph;       /* for the names of parents */
     const struct js_registry *registry; /* NULL: no earlier run */
     const char *output_dir; /* jobs write to files there, which this process can
@@ -45,10 +56,18 @@ struct js_recorder_config {
     bool is_traced;
 };
 
+enum { JS_RECORDER_MAX_WAITING = 64 * 1024 * 1024 };
+
+/* Jobs in the order in which they finished. All zero is empty. */
+struct js_unreported_list {
+    struct js_unreported *first, **end; /* end: NULL when it is empty */
+};
+
 /*
  * The struct must not move while it is open. While there is a journal: reported
  * <= recorded, and the list of unreported jobs holds those from `reported` to
- * `recorded`, in this order. Without a journal the list is empty.
+ * `recorded`, in this order; those in the list of unread jobs finished later.
+ * Without a journal both lists are empty.
  */
 struct js_recorder {
     struct js_journal *journal; /* set once it has begun; NULL: there is none */
@@ -56,6 +75,10 @@ struct js_recorder {
     struct js_console console;
     struct js_delivery *delivery;
     struct js_summary summary;
+    /* Called for each finished job when it is on record; without a journal at
+     * once. Set by the owner; NULL: nobody needs it. The job is borrowed. */
+    js_finished_fn recorded_fn;
+    void *recorded_arg;
     struct js_err journal_error; /* "" unless the journal cannot be written */
 
     /* Private from here on. */
@@ -64,12 +87,19 @@ struct js_recorder {
     const struct js_registry *registry;
     const char *output_dir;
     bool is_traced;
-    bool is_paused;                   /* js_recorder_pause() */
-    struct js_strmap mishaps;         /* what happened to named jobs; owned */
-    struct js_unreported *unreported; /* the first of them; owned */
-    struct js_unreported **unreported_end; /* NULL: there is none */
-    uint64_t recorded;                     /* finishes given to the journal */
-    uint64_t reported;                     /* finishes that are reported */
+    struct js_worker *worker;
+    bool is_paused;           /* js_recorder_pause() */
+    bool is_settled;          /* as of the last commit */
+    int64_t stuck_since_ns;   /* when the call was begun that takes so long;
+                                 JS_NEVER_NS: none does */
+    int64_t look_ns;          /* when to look again whether one does */
+    struct js_strmap mishaps; /* what happened to named jobs; owned */
+    struct js_unreported_list unreported; /* owned, as is the next */
+    struct js_unreported_list unread;     /* the tail of the output of the first
+                                             must be read, for its record */
+    uint64_t unread_count;
+    uint64_t recorded;       /* finishes given to the journal */
+    uint64_t reported;       /* finishes that are reported */
     uint64_t lacking;        /* finishes for which there was no memory */
     unsigned failures_shown; /* messages so far */
     unsigned retries_shown;
@@ -125,10 +155,10 @@ void js_recorder_finished(struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- a turn */
 
-/* Writes as much as possible to disk and to the readers. Returns true if all
- * finished jobs are on record; until then nothing new may be started
- * (js_journal_look().is_settled). A journal that cannot be written shows in
- * journal_error. */
+/* Writes as much as possible to disk and to the readers, without waiting for a
+ * file. Returns true if everything that must come first is on record; until
+ * then nothing new may be started (js_journal_look().is_settled, and FILES THAT
+ * DO NOT ANSWER). A journal that cannot be written shows in journal_error. */
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns);
 
 /* Brings to disk now what is not there yet, because little time is left. */
@@ -156,7 +186,11 @@ void js_recorder_end_show(struct js_recorder *recorder);
 /* The state of the recorder. */
 struct js_recorder_state {
     bool has_journal;
+    bool is_behind;      /* what was added must be on record before anything
+                            that follows from it */
+    bool is_stuck;       /* a file does not answer */
     uint64_t unreported; /* finished jobs that are not on record yet */
+    uint64_t to_come;    /* ... and may still be */
     uint64_t lacking; /* finished jobs that the journal lacks: they run again */
     size_t unwritten; /* bytes of stdout and stderr that still wait for their
                          readers; lines that are still to come count as well,
@@ -167,7 +201,7 @@ struct js_recorder_state {
 
 struct js_recorder_state js_recorder_look(const struct js_recorder *recorder);
 
-/* Fills in at most two descriptors to wait for. Returns how many. */
+/* Fills in at most three descriptors to wait for. Returns how many. */
 nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
                             struct pollfd *fds);
 
@@ -187,6 +221,10 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
 /* Does the same in a run that must stop because of the outage, and says so
  * once. */
 bool js_recorder_is_cut(struct js_recorder *recorder);
+
+/* Brings everything on record and reports it. Waits for that, but gives up when
+ * the worker's must_leave() says so. Returns 0, or -1 with *err. */
+int js_recorder_settle(struct js_recorder *recorder, struct js_err *err);
 
 /* Reports jobs that are on record by now to the joblog and the console. Call it
  * at the end; before that js_recorder_commit() does it. */

@@ -63,12 +63,16 @@ struct js_run_rank {
 struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
     int64_t present_ns; /* when the master last reported that it is alive */
+    int64_t leave_ns;   /* the end waits for no file beyond this time that does
+                           not answer; JS_NEVER_NS: as long as it takes */
+    struct js_launcher_files *files; /* owned; NULL: no such file is in use */
     struct js_signals_passed passed;
     int other_signal; /* from a launcher on another host: the signal that it
                          received; 0: none */
     bool is_paused;   /* the pause that `passed` reports was acted on */
     bool is_hurried;  /* this process has noticed that the run must end */
     bool is_drain_reported;
+    bool is_reason_asked;             /* the launcher's reason is being read */
     struct js_recorder_outage outage; /* as the launcher reports it; error 0:
                                          none */
 };
@@ -94,6 +98,10 @@ struct js_run {
     const struct jobsched_config *config;
     const struct js_run_rank *rank; /* borrowed; NULL: there is no MPI */
     struct js_run_launcher launcher;
+    struct js_worker *worker; /* makes the calls on files while jobs run; NULL:
+                                 there is none */
+    bool is_stuck; /* a call of the worker does not end: what it uses stays as
+                      it is, and the process ends with _exit() */
 
     /* Inputs. */
     struct js_journal *journal;   /* NULL: there is none */
@@ -225,12 +233,16 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns);
  * so far. */
 enum js_stop_request js_run_launcher_request(const struct js_run *run);
 
+/* Implements must_leave of a worker (base/background.h); `arg` is the run: true
+ * if a call has taken `ns` and the run must end now. */
+bool js_run_launcher_must_leave(void *arg, int64_t ns);
+
 /* Reports that the run has begun, without a lease: before its first turn and
  * after its last one the master may be silent for longer. */
 void js_run_launcher_report_begun(struct js_run *run);
 
 /* Reports how the run has ended. */
-void js_run_launcher_report_ended(const struct js_run *run,
+void js_run_launcher_report_ended(struct js_run *run,
                                   enum jobsched_status status);
 
 /* Reads what a launcher on another host has written beside the status file: the

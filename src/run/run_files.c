@@ -76,6 +76,7 @@ run_open_journal_at(struct js_run *run, const char *path, struct js_err *err)
         /* Under recovery, mpirun leaves slaves running when the master has
          * ended; the next run must then wait for the lease. */
         .outlives = js_launchenv_does(JS_LAUNCHENV_RECOVERS),
+        .worker = run->worker,
         .is_cancelled = run_must_end,
         .log = {run_report_line, run},
     };
@@ -200,7 +201,9 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
             "%s; all finished jobs are in it: run the same command again "
             "when it can be written",
             why.text);
-    js_journal_close(run->journal);
+    run->is_stuck |= !js_worker_await(run->worker);
+    if (!run->is_stuck)
+        js_journal_close(run->journal);
     run->journal = run->recorder.journal = NULL;
     return status;
 }
@@ -358,6 +361,8 @@ static int run_open_joblog(struct js_run *run, struct js_err *err)
             path);
     else
         run->joblog = js_joblog_open(path, -1, goes_on, err);
+    if (run->joblog)
+        js_joblog_write_by(run->joblog, run->worker);
     return run->joblog ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
  * state of the run, through the lifeline or the status file. */
 #include "run/run.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/launchenv.h"
 #include "base/process.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* The master reports that it is alive this many times in a lease. */
@@ -21,10 +23,61 @@ static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
 
 enum { RELAY_LOOK_MS = 20 };
 
+/* How long a call on a file has taken before it counts as hung: if the run must
+ * end, and if it must end at once. */
+static const int64_t hung_ns = 2 * JS_NS_PER_S;
+static const int64_t hung_now_ns = 200 * JS_NS_PER_MS;
+
+/* What is said to a launcher on another host, and what it says: in files, which
+ * the worker writes and reads. */
+struct js_launcher_files {
+    struct js_task status; /* while it is given, `said` is the worker's */
+    struct js_run_status said;
+    struct js_task reason; /* the same with `signal` */
+    int signal;
+    const char *path;
+};
+
 /* Errors are ignored here: a launcher that gets no report can only guess, which
  * does no harm. */
-static void launcher_report(const struct js_run *run,
-                            const struct js_run_status *said)
+static bool launcher_write_status(void *arg)
+{
+    const struct js_launcher_files *files = arg;
+    js_run_status_write(files->path, &files->said);
+    return false;
+}
+
+static bool launcher_read_reason(void *arg)
+{
+    struct js_launcher_files *files = arg;
+    files->signal = (int)js_run_status_read_note(files->path, JS_RUN_SIGNAL);
+    return true;
+}
+
+/* Returns NULL if the launcher is on this host, there is none, or there is no
+ * memory. */
+static struct js_launcher_files *launcher_files(struct js_run *run)
+{
+    struct js_run_launcher *launcher = &run->launcher;
+    const char *path = run->config->status_file;
+    if (launcher->files || !path || launcher->lifeline)
+        return launcher->files;
+    struct js_launcher_files *files = calloc(1, sizeof(*files));
+    if (!files)
+        return NULL;
+    files->path = path;
+    files->status = (struct js_task){
+        .work = launcher_write_status, .arg = files, .name = path};
+    files->reason = (struct js_task){
+        .work = launcher_read_reason, .arg = files, .name = path};
+    launcher->files = files;
+    return files;
+}
+
+/* A report that comes while the last one is being written is left out, unless
+ * is_last: it says how the run has ended. */
+static void launcher_report(struct js_run *run,
+                            const struct js_run_status *said, bool is_last)
 {
     const struct js_run_launcher *launcher = &run->launcher;
     const struct js_lifeline_news news = {
@@ -37,10 +90,16 @@ static void launcher_report(const struct js_run *run,
         .lease_ns = said->lease_ns,
         .is_paused = launcher->is_paused,
     };
+    struct js_launcher_files *files = launcher_files(run);
     if (launcher->lifeline)
         js_lifeline_report(launcher->lifeline, &news);
-    else if (run->config->status_file)
-        js_run_status_write(run->config->status_file, said);
+    if (!files || run->is_stuck || (is_last && !js_worker_await(run->worker)) ||
+        js_task_is_given(&files->status))
+        return;
+    files->said = *said;
+    js_worker_give(run->worker, &files->status);
+    if (is_last)
+        run->is_stuck = !js_worker_await(run->worker);
 }
 
 void js_run_launcher_report_begun(struct js_run *run)
@@ -49,10 +108,10 @@ void js_run_launcher_report_begun(struct js_run *run)
     run->launcher.present_ns = INT64_MIN / 2; /* long ago, so that the lease
                                                  is reported in the first
                                                  turn */
-    launcher_report(run, &said);
+    launcher_report(run, &said, true);
 }
 
-void js_run_launcher_report_ended(const struct js_run *run,
+void js_run_launcher_report_ended(struct js_run *run,
                                   enum jobsched_status status)
 {
     struct js_run_status said = {.phase = JS_RUN_ENDED,
@@ -60,7 +119,7 @@ void js_run_launcher_report_ended(const struct js_run *run,
                                  .lost = run->ending.lost,
                                  .is_out_of_time = run->ending.is_out_of_time,
                                  .has_run = run->ending.has_run};
-    launcher_report(run, &said);
+    launcher_report(run, &said, true);
 }
 
 enum js_stop_request js_run_launcher_request(const struct js_run *run)
@@ -69,6 +128,20 @@ enum js_stop_request js_run_launcher_request(const struct js_run *run)
     return stop_request > run->launcher.passed.stop_request
                ? stop_request
                : run->launcher.passed.stop_request;
+}
+
+/* A run that must end waits for hung files as long as its jobs may take to
+ * end. */
+static void launcher_note_end(struct js_run *run, enum js_stop_request request,
+                              int64_t now_ns)
+{
+    struct js_run_launcher *launcher = &run->launcher;
+    int64_t grace_ns =
+        request > JS_STOP_REQUEST_END ? 0 : run->config->grace_ns;
+    bool must_end =
+        request >= JS_STOP_REQUEST_END || now_ns >= js_run_config_stop_ns(run);
+    if (must_end && grace_ns < launcher->leave_ns - now_ns)
+        launcher->leave_ns = now_ns + grace_ns;
 }
 
 /* Takes the signals that the launcher passes on. A pause is acknowledged. */
@@ -88,20 +161,47 @@ static void launcher_take_signals(struct js_run *run)
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
     launcher->is_paused = launcher->passed.is_paused;
     js_recorder_pause(&run->recorder, launcher->is_paused);
-    launcher_report(run, &said);
+    launcher_report(run, &said, false);
+}
+
+bool js_run_launcher_must_leave(void *arg, int64_t ns)
+{
+    struct js_run *run = arg;
+    struct js_run_launcher *launcher = &run->launcher;
+    int64_t now_ns = js_clock_ns();
+    launcher_take_signals(run);
+    enum js_stop_request request = js_run_launcher_request(run);
+    launcher_note_end(run, request, now_ns);
+    return now_ns >= launcher->leave_ns &&
+           ns >= (request > JS_STOP_REQUEST_END ? hung_now_ns : hung_ns);
 }
 
 /* If the launcher is on another host, its signal arrives through mpirun, as a
  * different signal. The launcher has written which one it was, for the user's
- * sake as well. */
+ * sake as well. Returns false until that is read. */
+static bool launcher_find_reason(struct js_run *run)
+{
+    struct js_run_launcher *launcher = &run->launcher;
+    struct js_launcher_files *files = launcher_files(run);
+    if (!files || launcher->other_signal != 0)
+        return true;
+    if (js_task_is_given(&files->reason))
+        return false;
+    if (launcher->is_reason_asked) {
+        launcher->other_signal = files->signal;
+        return true;
+    }
+    launcher->is_reason_asked = true;
+    js_worker_give(run->worker, &files->reason);
+    return false;
+}
+
 void js_run_launcher_ask_for_reason(struct js_run *run)
 {
-    const char *path = run->config->status_file;
-    int number = path && !run->launcher.lifeline
-                     ? (int)js_run_status_read_note(path, JS_RUN_SIGNAL)
-                     : 0;
-    if (number != 0)
-        run->launcher.other_signal = number;
+    run->launcher.is_reason_asked = false;
+    if (!run->is_stuck && !launcher_find_reason(run) &&
+        js_worker_await(run->worker))
+        launcher_find_reason(run);
 }
 
 /* Called once in each turn of the master, before ended jobs are recorded,
@@ -113,6 +213,7 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
     launcher_take_signals(run);
     enum js_stop_request request = js_run_launcher_request(run);
     bool is_hurried = request >= JS_STOP_REQUEST_END;
+    launcher_note_end(run, request, now_ns);
     bool is_warned =
         js_signals_take_warning() || (is_hurried && !launcher->is_hurried);
     launcher->is_hurried = is_hurried;
@@ -125,11 +226,11 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
     if (said.lease_ns > 0 &&
         now_ns - launcher->present_ns >= said.lease_ns / PRESENT_PART) {
         launcher->present_ns = launcher->lifeline ? INT64_MAX : now_ns;
-        launcher_report(run, &said);
+        launcher_report(run, &said, false);
     }
-    if (request == JS_STOP_REQUEST_DRAIN && !launcher->is_drain_reported) {
+    if (request == JS_STOP_REQUEST_DRAIN && !launcher->is_drain_reported &&
+        launcher_find_reason(run)) {
         launcher->is_drain_reported = true;
-        js_run_launcher_ask_for_reason(run);
         if (!launcher->other_signal)
             js_log(&run->recorder.console.log,
                    "%s: no more jobs are started; those that are running may "
@@ -163,9 +264,10 @@ bool js_run_launcher_is_mpirun_gone(const struct js_run *run)
 void js_run_launcher_ask_for_outage(struct js_run *run)
 {
     const char *path = run->config->status_file;
-    int error = path && !js_run_launcher_is_handed(run, STDOUT_FILENO)
-                    ? (int)js_run_status_read_note(path, JS_RUN_OUTAGE)
-                    : 0;
+    int error =
+        path && !run->is_stuck && !js_run_launcher_is_handed(run, STDOUT_FILENO)
+            ? (int)js_run_status_read_note(path, JS_RUN_OUTAGE)
+            : 0;
     if (error == 0)
         return;
     run->launcher.outage = (struct js_recorder_outage){
@@ -183,10 +285,10 @@ void js_run_launcher_await_relay(struct js_run *run)
     int64_t until_ns = js_clock_ns() + relay_most_ns;
     const struct js_run_status said = {.phase = JS_RUN_BEGUN,
                                        .out_bytes = bytes};
-    if (!run->config->status_file ||
+    if (!run->config->status_file || run->is_stuck ||
         js_run_launcher_is_handed(run, STDOUT_FILENO) || bytes == 0)
         return;
-    launcher_report(run, &said);
+    launcher_report(run, &said, true);
     for (;;) {
         /* The request may have no effect, because the launcher or what lies
          * between is ending. Then the end is recorded without an answer. An

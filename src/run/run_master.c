@@ -3,6 +3,7 @@
 #include "run/run.h"
 
 #include "base/argv.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/launchenv.h"
@@ -13,7 +14,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The intervals of progress lines: if nobody may be looking, and if the user
@@ -48,6 +48,7 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
     run->terminal =
         js_terminal_new(lifeline ? js_lifeline_launcher(lifeline) : 0);
     struct js_recorder_config recorder = {
+        .worker = run->worker,
         .joblog = run->joblog,
         .graph = js_source_graph(run->source),
         .registry = run->registry,
@@ -120,6 +121,10 @@ static int run_open_master(struct js_run *run, struct js_link *link,
 
 void js_run_master_close(struct js_run *run)
 {
+    if (run->is_stuck)
+        return;
+    js_worker_free(run->worker);
+    free(run->launcher.files);
     js_fd_close(&run->claim);
     js_master_free(run->master);
     js_recorder_release(&run->recorder);
@@ -150,7 +155,6 @@ static int run_append_where_to_look(const struct js_run *run,
 {
     const struct jobsched_config *config = run->config;
     struct js_argv argv = JS_ARGV_INIT;
-    struct stat st;
     if (!run->journal)
         return js_buf_printf(text, ": %s",
                              config->joblog ? "see the joblog"
@@ -162,8 +166,7 @@ static int run_append_where_to_look(const struct js_run *run,
         js_argv_add(&argv, "--journal");
         js_argv_add(&argv, config->journal);
     }
-    if (config->job_file && stat(config->job_file, &st) == 0 &&
-        S_ISREG(st.st_mode))
+    if (config->job_file && !js_source_is_stream(run->source))
         js_argv_add(&argv, config->job_file);
     int rc = js_buf_puts(text, "; for details: ");
     if (rc == 0)
@@ -302,10 +305,7 @@ static enum jobsched_status run_settle_result(struct js_run *run,
     struct js_err joblog_err;
     struct js_recorder_outage outage;
     /* If this cannot be written, the end cannot be written either. */
-    if (run->recorder.journal &&
-        js_recorder_look(&run->recorder).unreported > 0)
-        js_journal_settle(run->recorder.journal, &joblog_err);
-    js_recorder_report(&run->recorder);
+    js_recorder_settle(&run->recorder, &joblog_err);
     js_console_flush(&run->recorder.console);
     /* When all jobs had ended, a launcher that passes their output on may still
      * learn that its reader has gone. */
@@ -366,8 +366,11 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
      * slave does not call it. Then this process leaves without it. */
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;
-    run->ending.is_abrupt =
-        (is_hurried && !js_launchenv_is_patient()) || ran.lost > 0;
+    /* The master gives up waiting for a file only when the run must end. */
+    run->is_stuck = js_recorder_look(&run->recorder).is_stuck &&
+                    !js_worker_await(run->worker);
+    run->ending.is_abrupt = (is_hurried && !js_launchenv_is_patient()) ||
+                            ran.lost > 0 || run->is_stuck;
     run->ending.lost = ran.lost;
     run->ending.has_run = ran.wall_ns > 0;
     /* The slaves need not wait for what is slow from here on. But a launcher
@@ -381,6 +384,8 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
      * ended. */
     status = run_settle_result(run, status, &err);
     status = js_run_files_end_journal(run, status, &err);
+    run->is_stuck |= !js_worker_await(run->worker);
+    run->ending.is_abrupt |= run->is_stuck;
     js_console_flush(&run->recorder.console);
     js_console_end_line(&run->recorder.console);
     return js_run_fail(result, status, &err);
@@ -416,13 +421,19 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
 {
     const struct jobsched_config *config = rank->config;
     struct js_err err = {""};
-    struct js_run run = {.config = config,
-                         .claim = -1,
-                         .rank = rank,
-                         .launcher.lifeline = rank->lifeline};
+    struct js_run run = {
+        .config = config,
+        .claim = -1,
+        .rank = rank,
+        .launcher = {.lifeline = rank->lifeline, .leave_ns = JS_NEVER_NS}};
     result->is_master = true;
     js_run_launcher_report_begun(&run);
-    enum jobsched_status status = run_prepare(&run, link, &err);
+    enum jobsched_status status = JOBSCHED_BROKEN;
+    if (config->action == JOBSCHED_RUN &&
+        !(run.worker = js_worker_new(js_run_launcher_must_leave, &run)))
+        js_err_errno(&err, "no thread can be started");
+    else
+        status = run_prepare(&run, link, &err);
     bool is_prepared = status == JOBSCHED_SUCCEEDED;
     if (is_prepared)
         status = run_master(&run, link, result);
@@ -435,7 +446,8 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
         js_master_dismiss(link, JS_LEAVE_AT_ONCE);
     else if (!is_prepared || config->action != JOBSCHED_RUN)
         js_master_dismiss(link, JS_LEAVE_TOGETHER);
-    js_joblog_close(run.joblog, NULL);
+    if (!run.is_stuck)
+        js_joblog_close(run.joblog, NULL);
     js_run_launcher_report_ended(&run, status);
     js_run_master_close(&run);
     return status;

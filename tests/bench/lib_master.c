@@ -185,6 +185,7 @@ void js_recorder_finished(struct js_recorder *recorder,
 {
     if (recorder->joblog)
         js_joblog_add(recorder->joblog, completion);
+    recorder->recorded_fn(recorder->recorded_arg, completion);
     js_job_free(completion->job);
 }
 

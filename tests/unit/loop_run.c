@@ -72,6 +72,7 @@ void fake_recorder_finished(struct js_recorder *recorder,
 {
     struct run *run = run_of(recorder);
     struct fate *fate = fate_of(run, completion->job->id);
+    recorder->recorded_fn(recorder->recorded_arg, completion);
     if (completion->result == JS_ATTEMPT_RESULT_RETRIED) {
         js_job_free(completion->job);
         return;
