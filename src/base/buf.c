@@ -38,6 +38,7 @@ int js_buf_expand(struct js_buf *buf, size_t extra)
 
 int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
 {
+    /* A va_list can be read only once. */
     va_list again;
     va_copy(again, args);
     /* Formats twice: the first time only to determine the length. */
@@ -148,6 +149,8 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
     return 4;
 }
 
+/* Moves what is left, so callers collect what they have taken until it is worth
+ * a move. */
 void js_buf_consume(struct js_buf *buf, size_t count)
 {
     if (count >= buf->len) {
@@ -158,6 +161,8 @@ void js_buf_consume(struct js_buf *buf, size_t count)
     buf->len -= count;
 }
 
+/* The caller keeps the array and its capacity in a struct of its own type; a
+ * buffer of bytes would need a cast at each use. */
 void *js_buf_grow(void *array, size_t *capacity, size_t needed, size_t size)
 {
     enum { LEAST = 16 };

@@ -7,6 +7,8 @@ unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu)
 {
     if (cpu >= JS_CPUS_MAX)
         return JS_CPUS_MAX;
+    /* Whole words at a time: a walk over the few CPUs of a job must not look at
+     * all that the set has room for. */
     unsigned at = cpu / JS_CPUS_PER_WORD;
     unsigned long word = set->word[at] >> (cpu % JS_CPUS_PER_WORD)
                                               << (cpu % JS_CPUS_PER_WORD);

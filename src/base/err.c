@@ -53,6 +53,8 @@ void js_log(const struct js_log *log, const char *format, ...)
     va_list args;
     if (!log || !log->line)
         return;
+    /* The whole line goes out in one call, so that lines of several sources
+     * never mix. */
     va_start(args, format);
     int n = vsnprintf(text, sizeof(text), format, args);
     va_end(args);

@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void json_put_quoted(struct js_json *json, const char *bytes, size_t len)
+void js_json_put_quoted(struct js_json *json, const char *bytes, size_t len)
 {
+    /* "<" is written as a number, because a page has its data within a script,
+     * which "</script>" would end. */
     static const char special[] = "\"\\\n\t", letters[] = "\"\\nt";
     js_json_put(json, "\"");
     while (len > 0) {
@@ -39,15 +41,8 @@ void js_json_begin(struct js_json *json, const char *key)
     json->is_behind = true;
     if (!key)
         return;
-    json_put_quoted(json, key, strlen(key));
+    js_json_put_quoted(json, key, strlen(key));
     js_json_put(json, ":");
-}
-
-void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
-                   size_t len)
-{
-    js_json_begin(json, key);
-    json_put_quoted(json, bytes, len);
 }
 
 void js_json_printf(struct js_json *json, const char *key, const char *format,

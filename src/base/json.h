@@ -36,6 +36,9 @@ static inline void js_json_put(struct js_json *json, const char *text)
     json->has_failed |= js_buf_puts(&json->buf, text) < 0;
 }
 
+/* Writes a string by itself, in quotes. */
+void js_json_put_quoted(struct js_json *json, const char *bytes, size_t len);
+
 /* Writes what precedes a value: the comma and the key. */
 void js_json_begin(struct js_json *json, const char *key);
 
@@ -73,8 +76,12 @@ static inline void js_json_close_array(struct js_json *json)
     js_json_close(json, "]");
 }
 
-void js_json_bytes(struct js_json *json, const char *key, const char *bytes,
-                   size_t len);
+static inline void js_json_bytes(struct js_json *json, const char *key,
+                                 const char *bytes, size_t len)
+{
+    js_json_begin(json, key);
+    js_json_put_quoted(json, bytes, len);
+}
 
 static inline void js_json_string(struct js_json *json, const char *key,
                                   const char *text)

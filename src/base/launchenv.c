@@ -310,14 +310,6 @@ bool js_launchenv_is_one_of_many(void)
     return !getenv("JOBSCHED_JOB_ID");
 }
 
-bool js_launchenv_is_first_of_many(void)
-{
-    /* Under srun --mpi=none no launcher assigns ranks, but Slurm numbers its
-     * tasks. */
-    int rank = js_launchenv_rank();
-    return rank < 0 ? js_parse_int(getenv("SLURM_PROCID")) <= 0 : rank == 0;
-}
-
 bool js_launchenv_is_direct(void)
 {
     /* The daemons that start ranks on other hosts, and srun's. */

@@ -89,7 +89,13 @@ bool js_launchenv_is_one_of_many(void);
     "several processes were started, but they do not know of each other, so "  \
     "each of them would run the whole list. Start them with `srun "            \
     "--mpi=pmix`, or with the mpirun of %s"
-bool js_launchenv_is_first_of_many(void);
+static inline bool js_launchenv_is_first_of_many(void)
+{
+    /* Under srun --mpi=none no launcher assigns ranks, but Slurm numbers its
+     * tasks. */
+    int rank = js_launchenv_rank();
+    return rank < 0 ? js_parse_int(getenv("SLURM_PROCID")) <= 0 : rank == 0;
+}
 
 /* True if process `pid` is an mpirun that has started this process. */
 bool js_launchenv_is_launcher(pid_t pid);

@@ -232,14 +232,6 @@ pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
     return peer.pid;
 }
 
-/* POLLHUP is reported even if not requested, and without reading a byte. */
-bool js_lifeline_is_up(const struct js_lifeline *lifeline)
-{
-    struct pollfd event = {.fd = lifeline->fd};
-    return !lifeline->is_cut &&
-           (poll(&event, 1, 0) <= 0 || !(event.revents & POLLHUP));
-}
-
 void js_lifeline_report(struct js_lifeline *lifeline,
                         const struct js_lifeline_news *news)
 {

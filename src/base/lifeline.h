@@ -97,7 +97,13 @@ static inline int js_lifeline_given(const struct js_lifeline *lifeline,
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline);
 
 /* False once the launcher is gone. Consumes no message. */
-bool js_lifeline_is_up(const struct js_lifeline *lifeline);
+static inline bool js_lifeline_is_up(const struct js_lifeline *lifeline)
+{
+    /* POLLHUP is reported even if not requested, and without reading a byte. */
+    struct pollfd event = {.fd = lifeline->fd};
+    return !lifeline->is_cut &&
+           (poll(&event, 1, 0) <= 0 || !(event.revents & POLLHUP));
+}
 
 /* Reports the news to the launcher. If the launcher is gone, the news is lost,
  * and js_lifeline_take() will report that. */

@@ -153,12 +153,6 @@ int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
     return mca_put(mca, "OMPI_MCA_btl", btl);
 }
 
-void js_mca_take_back(struct js_mca *mca)
-{
-    while (mca->count > 0)
-        unsetenv(mca->variables[--mca->count]);
-}
-
 void js_mca_bridges(char *to, size_t size)
 {
     struct ifaddrs *all = NULL;

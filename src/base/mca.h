@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 enum js_mpi {
     JS_OPEN_MPI_4, /* and older */
@@ -68,7 +69,11 @@ int js_mca_set_for_host(struct js_mca *mca, enum js_mpi mpi, const char *folder,
 int js_mca_set_home(struct js_mca *mca, enum js_mpi mpi);
 
 /* Restores the environment. */
-void js_mca_take_back(struct js_mca *mca);
+static inline void js_mca_take_back(struct js_mca *mca)
+{
+    while (mca->count > 0)
+        unsetenv(mca->variables[--mca->count]);
+}
 
 /*
  * Writes the names of this host's network bridges to `to`: "docker0,virbr0".

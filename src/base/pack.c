@@ -37,6 +37,8 @@ void js_unpack_string(struct js_cursor *cursor, char *to, size_t size)
     to[len] = '\0';
 }
 
+/* Strings with a known end are read in place, so a reader needs no memory; that
+ * is why a text is sent with its NUL. */
 int js_fields_pack(struct js_buf *buf, const struct js_field *fields,
                    size_t count, const void *from)
 {

@@ -6,6 +6,7 @@
 
 enum { CAPACITY_MIN = 16, CHAINS_MIN = 64 };
 
+/* The keys are the caller's: it owns the items that contain them. */
 void js_strmap_release(struct js_strmap *map)
 {
     if (!map)
@@ -68,6 +69,8 @@ int js_strmap_reserve(struct js_strmap *map)
 
 int js_strmap_put(struct js_strmap *map, const char *key, void *value)
 {
+    /* Looked for before room is made, so that a key that exists changes
+     * nothing. */
     uint64_t hash = strmap_hash_of(key);
     if (map->capacity && strmap_slot_for(map, key, hash)->key) {
         errno = EEXIST;
@@ -181,6 +184,8 @@ void *js_idmap_take(struct js_idmap *map, uint64_t id)
 {
     if (!map->chains)
         return NULL;
+    /* Links are not addresses that could be stored to, because their type is
+     * the item's; hence the item before. */
     void **chain = idmap_chain_of(map, id), *before = NULL, *item = *chain;
     while (item && idmap_id_of(map, item) != id) {
         before = item;

@@ -33,40 +33,33 @@ static int open_terminal(pid_t pid, int number)
     return fd;
 }
 
-/* True if the process has this pipe open as well. */
-static bool shares_pipe(pid_t pid, const struct stat *ours)
-{
-    char path[64];
-    bool is_there = false;
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-    DIR *fds = opendir(path);
-    if (!fds)
-        return false;
-    for (struct dirent *entry; !is_there && (entry = readdir(fds));) {
-        struct stat st;
-        is_there = fstatat(dirfd(fds), entry->d_name, &st, 0) == 0 &&
-                   js_stat_is_same(&st, ours);
-    }
-    closedir(fds);
-    return is_there;
-}
-
 /* Returns the process whose stderr is the terminal, or -1. */
 static pid_t terminal_find_owner(int *ret_fd)
 {
-    struct stat st;
-    pid_t pid = getpid(), launcher = getppid();
-    *ret_fd = open_terminal(pid, STDERR_FILENO);
+    char path[64];
+    struct stat ours, st;
+    pid_t launcher = getppid();
+    bool is_passed_on = false;
+    *ret_fd = open_terminal(getpid(), STDERR_FILENO);
+    if (*ret_fd >= 0)
+        return getpid();
     /* Our stderr may be the pipe that mpirun has made, and mpirun may pass it
-     * on unchanged. */
-    if (*ret_fd < 0 && js_launchenv_is_launcher(launcher) &&
-        !js_launchenv_does(JS_LAUNCHENV_MARKS_OUTPUT) &&
-        fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode) &&
-        shares_pipe(launcher, &st)) {
-        pid = launcher;
-        *ret_fd = open_terminal(pid, STDERR_FILENO);
-    }
-    return *ret_fd < 0 ? -1 : pid;
+     * on unchanged. mpirun then has the other end of the pipe open. */
+    if (!js_launchenv_is_launcher(launcher) ||
+        js_launchenv_does(JS_LAUNCHENV_MARKS_OUTPUT) ||
+        fstat(STDERR_FILENO, &ours) < 0 || !S_ISFIFO(ours.st_mode))
+        return -1;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)launcher);
+    DIR *fds = opendir(path);
+    if (!fds)
+        return -1;
+    for (struct dirent *entry; !is_passed_on && (entry = readdir(fds));)
+        is_passed_on = fstatat(dirfd(fds), entry->d_name, &st, 0) == 0 &&
+                       js_stat_is_same(&st, &ours);
+    closedir(fds);
+    if (is_passed_on)
+        *ret_fd = open_terminal(launcher, STDERR_FILENO);
+    return *ret_fd < 0 ? -1 : launcher;
 }
 
 struct js_terminal *js_terminal_new(pid_t launcher)

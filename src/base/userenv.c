@@ -96,6 +96,7 @@ const char **js_userenv_list(const struct js_buf *userenv)
     size_t count = 0;
     for (size_t i = 0; i < userenv->len; i++)
         count += userenv->data[i] == '\0';
+    /* The strings stay where they are, so one free() is enough. */
     const char **list = calloc(count + 1, sizeof(*list));
     const char *at = userenv->data;
     for (size_t i = 0; list && i < count; i++) {

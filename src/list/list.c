@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The text goes to a parser in pieces of this size, so that the parser never
- * holds a second copy of a large file. */
-enum { PIECE_BYTES = 64 * 1024 };
-
 void js_list_free(struct js_list *list)
 {
     if (!list)
@@ -72,13 +68,6 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err)
     if (js_list_check_kind(path, fd, ret, err) < 0)
         js_fd_close(&fd);
     return fd;
-}
-
-size_t js_list_piece(const struct js_list *list, size_t at, const char **ret)
-{
-    size_t left = list->text.len - at;
-    *ret = left ? list->text.data + at : "";
-    return left < PIECE_BYTES ? left : PIECE_BYTES;
 }
 
 /* ---------------------------------------------------------------- checking */

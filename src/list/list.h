@@ -21,6 +21,10 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+/* The text goes to a parser in pieces of this size, so that the parser never
+ * holds a second copy of a large file. */
+enum { JS_LIST_PIECE_BYTES = 64 * 1024 };
+
 /* The check stops after this many errors in a file. */
 enum { JS_LIST_ERRORS = 20 };
 
@@ -116,6 +120,12 @@ void js_list_each_need(const struct js_list *list,
 
 /* Sets *ret to the text from offset `at` on, and returns its length in bytes,
  * at most what a parser takes at a time. Returns 0 at the end. */
-size_t js_list_piece(const struct js_list *list, size_t at, const char **ret);
+static inline size_t js_list_piece(const struct js_list *list, size_t at,
+                                   const char **ret)
+{
+    size_t left = list->text.len - at;
+    *ret = left ? list->text.data + at : "";
+    return left < JS_LIST_PIECE_BYTES ? left : JS_LIST_PIECE_BYTES;
+}
 
 #endif
