@@ -1,6 +1,7 @@
 #include "sched/allocator.h"
 
 #include "base/err.h"
+#include "sched/node_ranking.h"
 #include "sched/nodes.h"
 #include "sched/placement.h"
 
@@ -12,6 +13,18 @@
 /* A list may have a million jobs that can never run; a person needs a few of
  * them to see the mistake. */
 enum { SHOWN_MAX = 20 };
+
+/* How many nodes could meet a request, for the requests that were asked about
+ * last. */
+enum { ANSWERS = 16 };
+struct answers {
+    struct answer {
+        uint64_t fittings; /* when it was counted; 0: unused */
+        struct js_request request;
+        uint32_t count;
+    } list[ANSWERS];
+    size_t next; /* to be replaced */
+};
 
 /* A reservation: what is set aside for one job. While it has no cores, only
  * GPUs and memory are kept, on the nodes of the places. */
@@ -31,7 +44,10 @@ struct reservation {
  */
 struct js_allocator {
     struct js_nodes nodes;
+    struct js_node_rankings rankings;
     struct reservation reservation;
+    struct answers *answers; /* owned; apart, because to ask changes nothing
+                                else */
 };
 
 /* ---------------------------------------------------------------- nodes */
@@ -39,9 +55,14 @@ struct js_allocator {
 struct js_allocator *js_allocator_new(void)
 {
     struct js_allocator *allocator = calloc(1, sizeof(*allocator));
-    if (allocator)
-        allocator->nodes = (struct js_nodes)JS_NODES_INIT;
-    return allocator;
+    if (!allocator)
+        return NULL;
+    allocator->nodes = (struct js_nodes)JS_NODES_INIT;
+    allocator->answers = calloc(1, sizeof(*allocator->answers));
+    if (allocator->answers)
+        return allocator;
+    free(allocator);
+    return NULL;
 }
 
 void js_allocator_free(struct js_allocator *allocator)
@@ -49,8 +70,10 @@ void js_allocator_free(struct js_allocator *allocator)
     if (!allocator)
         return;
     int saved = errno;
+    js_node_rankings_release(&allocator->rankings);
     js_nodes_release(&allocator->nodes);
     free(allocator->reservation.places);
+    free(allocator->answers);
     free(allocator);
     errno = saved;
 }
@@ -106,8 +129,10 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
     if (known->quota_cores == 0 ||
         (about->quota_cores > 0 && about->quota_cores < known->quota_cores))
         known->quota_cores = about->quota_cores;
-    *member = (struct js_node_member){
-        .rank = rank, .node = node->index, .is_slave = is_slave};
+    *member = (struct js_node_member){.rank = rank,
+                                      .node = node->index,
+                                      .is_slave = is_slave,
+                                      .is_of = {[JS_SLAVES_ALL] = true}};
     nodes->members[rank] = member;
     return 0;
 }
@@ -140,53 +165,13 @@ size_t js_allocator_neighbours(const struct js_allocator *allocator,
     return slave ? allocator->nodes.list[slave->node]->rank_count : 0;
 }
 
-/* One slave of a node speaks for all: they see the same machine. */
-static int node_describe(struct js_node_state *node,
-                         const struct js_resources *from)
-{
-    size_t cores = from->core_count * sizeof(*from->cores);
-    size_t cpus = from->cpu_count * sizeof(*from->cpus);
-    size_t gpus = from->gpu_count * sizeof(*from->gpus);
-    struct js_resources to = *from;
-    if (node->cores)
-        return 0;
-    to.cores = malloc(cores + 1);
-    to.cpus = malloc(cpus + 1);
-    to.gpus = malloc(gpus + 1);
-    node->cores = calloc(from->core_count + 1, sizeof(*node->cores));
-    node->gpu_held = calloc(from->gpu_count + 1, sizeof(*node->gpu_held));
-    if (!to.cores || !to.cpus || !to.gpus || !node->cores || !node->gpu_held) {
-        js_resources_release(&to);
-        free(node->cores);
-        free(node->gpu_held);
-        node->cores = NULL;
-        node->gpu_held = NULL;
-        return -1;
-    }
-    memcpy(to.cores, from->cores, cores);
-    memcpy(to.cpus, from->cpus, cpus);
-    if (gpus > 0)
-        memcpy(to.gpus, from->gpus, gpus);
-    for (uint32_t i = 0; i < to.core_count; i++) {
-        bool is_others = to.cores[i].is_others;
-        node->cores[i] =
-            (struct js_node_core){.room = 1, .is_others = is_others};
-        node->has_others |= is_others;
-    }
-    node->resources = to;
-    node->free_cores = to.core_count;
-    node->free_gpus = to.gpu_count;
-    node->free_mem_bytes = to.mem_bytes;
-    return 0;
-}
-
 int js_allocator_describe(struct js_allocator *allocator, unsigned rank,
                           const struct js_resources *resources)
 {
     struct js_nodes *nodes = &allocator->nodes;
     const struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
     if (slave)
-        return node_describe(nodes->list[slave->node], resources);
+        return js_nodes_describe(nodes, nodes->list[slave->node], resources);
     errno = ENOENT;
     return -1;
 }
@@ -202,7 +187,7 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
         return -1;
     }
     struct js_node_state *node = nodes->list[slave->node];
-    if (resources && node_describe(node, resources) < 0)
+    if (resources && js_nodes_describe(nodes, node, resources) < 0)
         return -1;
     for (uint32_t i = 0; i < slots; i++) {
         if (homes[i] >= node->resources.core_count) {
@@ -210,57 +195,98 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
             return -1;
         }
     }
-    slave->slots = calloc(slots + 1, sizeof(*slave->slots));
-    if (!slave->slots)
-        return -1;
-    slave->slot_count = slots;
-    for (uint32_t i = 0; i < slots; i++)
-        slave->slots[i].home = homes[i];
-    for (uint32_t i = 0; i < slots; i++) {
-        /* A core on which this run has a slot is not left to other runs, even
-         * if they hold it: there were no free cores. */
-        node->cores[homes[i]].is_others = false;
-        js_node_add_homes(node, homes[i], 1);
-    }
-    node->equipped++;
-    return 0;
+    return js_nodes_fit(nodes, slave, homes, slots);
 }
 
-/* The slots stay allocated, because allocations still refer to them until they
- * are released. Only slot_count shows that they are gone. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank)
 {
     struct js_nodes *nodes = &allocator->nodes;
     struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
     if (!slave || slave->slot_count == 0)
         return;
-    struct js_node_state *node = nodes->list[slave->node];
-    uint32_t slots = slave->slot_count;
-    slave->slot_count = 0;
-    for (uint32_t i = 0; i < slots; i++)
-        js_node_add_homes(node, slave->slots[i].home, -1);
-    node->equipped--;
+    js_nodes_unfit(nodes, slave);
     /* There may be no slot left on the cores set aside; then the job could
      * never start there. The scheduler will make a new reservation. */
-    if (node->is_set_aside)
+    if (nodes->list[slave->node]->is_set_aside)
         js_allocator_unreserve(allocator);
 }
 
+bool js_allocator_is_admitted(const struct js_allocator *allocator,
+                              unsigned rank, bool is_open, bool is_empty)
+{
+    const struct js_node_member *slave =
+        js_nodes_find_slave(&allocator->nodes, rank);
+    return !slave || (slave->is_of[JS_SLAVES_OPEN] == is_open &&
+                      slave->is_of[JS_SLAVES_EMPTY] == is_empty);
+}
+
+void js_allocator_admit(struct js_allocator *allocator, unsigned rank,
+                        bool is_open, bool is_empty)
+{
+    struct js_nodes *nodes = &allocator->nodes;
+    struct js_node_member *slave = js_nodes_find_slave(nodes, rank);
+    if (!slave || js_allocator_is_admitted(allocator, rank, is_open, is_empty))
+        return;
+    slave->is_of[JS_SLAVES_OPEN] = is_open;
+    slave->is_of[JS_SLAVES_EMPTY] = is_empty;
+    js_nodes_touch(nodes, nodes->list[slave->node]);
+}
+
+bool js_allocator_next_changed(struct js_allocator *allocator,
+                               unsigned *ret_rank)
+{
+    struct js_node_member *slave = allocator->nodes.changed;
+    if (!slave)
+        return false;
+    allocator->nodes.changed = slave->changed_next;
+    slave->is_changed = false;
+    *ret_rank = slave->rank;
+    return true;
+}
+
 /* A slot whose core is held by a wide job is as busy as one with a job of its
- * own: nothing else can run there. */
+ * own: nothing else can run there. One that is set aside is neither free nor
+ * busy; only the nodes of the reservation have such slots. */
 uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
 {
     const struct js_nodes *nodes = &allocator->nodes;
-    uint64_t count = 0;
-    for (size_t rank = 0; rank < nodes->member_end; rank++) {
-        const struct js_node_member *slave = nodes->members[rank];
-        for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
-            const struct js_node_slot *slot = &slave->slots[i];
-            count += slot->is_taken ||
-                     !js_node_core_has_room(
-                         &nodes->list[slave->node]->cores[slot->home]);
+    const struct reservation *made = &allocator->reservation;
+    uint32_t places = made->has_cores ? js_request_nodes(&made->request) : 0;
+    uint64_t count = nodes->slots - nodes->free_slots;
+    for (uint32_t i = 0; i < places; i++) {
+        const struct js_node_state *node = nodes->list[made->places[i].node];
+        for (size_t k = 0; k < node->rank_count; k++) {
+            const struct js_node_member *slave = nodes->members[node->ranks[k]];
+            for (uint32_t n = 0; n < slave->slot_count; n++) {
+                const struct js_node_slot *slot = &slave->slots[n];
+                count -= slot->holder == 0 &&
+                         js_bits_has(node->with_room, slot->home) &&
+                         js_bits_has(node->set_aside, slot->home);
+            }
         }
     }
+    return count;
+}
+
+/* Counts the nodes only if none has come or gone since the same was asked. */
+static uint32_t allocator_count_all(const struct js_allocator *allocator,
+                                    const struct js_request *request)
+{
+    const struct js_nodes *nodes = &allocator->nodes;
+    struct answers *answers = allocator->answers;
+    for (size_t i = 0; i < ANSWERS; i++) {
+        const struct js_request *asked = &answers->list[i].request;
+        if (answers->list[i].fittings == nodes->fittings &&
+            asked->cores == request->cores && asked->gpus == request->gpus &&
+            asked->mem_bytes == request->mem_bytes)
+            return answers->list[i].count;
+    }
+    uint32_t count = 0;
+    for (size_t i = 0; i < nodes->count; i++)
+        count += js_node_could(nodes->list[i], request);
+    answers->list[answers->next] =
+        (struct answer){nodes->fittings, *request, count};
+    answers->next = (answers->next + 1) % ANSWERS;
     return count;
 }
 
@@ -270,15 +296,11 @@ uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
 {
     const struct js_nodes *nodes = &allocator->nodes;
     const struct js_node_member *avoided = js_nodes_find_slave(nodes, avoid);
-    uint32_t count = 0;
-    if (avoided && avoided->slot_count == 0)
-        avoided = NULL;
-    for (size_t i = 0; i < nodes->count; i++) {
-        const struct js_node_state *node = nodes->list[i];
-        size_t unwanted = avoided && avoided->node == i ? 1 : 0;
-        count += js_node_could(node, request) && node->equipped > unwanted;
-    }
-    return count;
+    uint32_t count = allocator_count_all(allocator, request);
+    bool is_less = avoided && avoided->slot_count > 0 &&
+                   nodes->list[avoided->node]->equipped == 1 &&
+                   js_node_could(nodes->list[avoided->node], request);
+    return count - is_less;
 }
 
 bool js_allocator_could(const struct js_allocator *allocator,
@@ -346,23 +368,21 @@ bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret)
 {
     struct js_node_member *slave = js_nodes_find_slave(&allocator->nodes, rank);
-    for (uint32_t i = 0; slave && i < slave->slot_count; i++) {
-        struct js_node_slot *slot = &slave->slots[i];
-        if (!js_node_slot_is_free(allocator->nodes.list[slave->node], slot))
-            continue;
-        *ret = (struct js_allocation){
-            .rank = rank, .slot = i, .core_count = 1, .core = slot->home};
-        js_nodes_hold(&allocator->nodes, ret);
-        return true;
-    }
-    return false;
+    if (!slave || slave->free_count == 0)
+        return false;
+    uint32_t slot = js_bits_next(slave->free_slots, 0, slave->slot_count);
+    *ret = (struct js_allocation){.rank = rank,
+                                  .slot = slot,
+                                  .core_count = 1,
+                                  .core = slave->slots[slot].home};
+    js_nodes_hold(&allocator->nodes, ret, rank);
+    return true;
 }
 
-bool js_allocator_is_shared(const struct js_allocator *allocator, unsigned rank)
+unsigned js_allocator_holder(const struct js_allocator *allocator,
+                             unsigned rank, uint32_t slot)
 {
-    const struct js_node_member *slave =
-        js_nodes_find_slave(&allocator->nodes, rank);
-    return slave && allocator->nodes.list[slave->node]->is_shared;
+    return allocator->nodes.members[rank]->slots[slot].holder;
 }
 
 uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
@@ -370,11 +390,7 @@ uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
 {
     const struct js_node_member *slave =
         js_nodes_find_slave(&allocator->nodes, rank);
-    uint32_t count = 0;
-    for (uint32_t i = 0; slave && i < slave->slot_count; i++)
-        count += js_node_slot_is_free(allocator->nodes.list[slave->node],
-                                      &slave->slots[i]);
-    return count;
+    return slave ? slave->free_count : 0;
 }
 
 /* Makes room for what an allocation for this request owns. Returns 0, or -1
@@ -402,7 +418,7 @@ static int allocation_make(struct js_allocation *allocation,
 /* Prepares a search for places for this request. If only the slave to avoid
  * could run the job, the job runs there again rather than never. */
 static struct js_placement
-allocator_placement_for(const struct js_allocator *allocator,
+allocator_placement_for(struct js_allocator *allocator,
                         const struct js_request *request, unsigned avoid)
 {
     struct js_placement placement = {.nodes = &allocator->nodes,
@@ -412,41 +428,57 @@ allocator_placement_for(const struct js_allocator *allocator,
     return placement;
 }
 
+/* Finds the best places for the placement's request, which the caller frees.
+ * Returns 1, 0 if there are not enough, or -1 with errno ENOMEM. */
+static int allocator_search(struct js_allocator *allocator,
+                            const struct js_placement *placement,
+                            struct js_place **ret)
+{
+    const struct reservation *made = &allocator->reservation;
+    uint32_t count = js_request_nodes(placement->request);
+    struct js_place_list unusual = {NULL, 0};
+    *ret = NULL;
+    if (count > allocator->nodes.count)
+        return 0;
+    if (placement->is_owner)
+        unusual = (struct js_place_list){made->places,
+                                         js_request_nodes(&made->request)};
+    *ret = calloc(count, sizeof(**ret));
+    int64_t found =
+        *ret ? js_node_rankings_search(&allocator->rankings, placement,
+                                       &unusual, *ret, count)
+             : -1;
+    return found < 0 ? -1 : found == count;
+}
+
 /* Takes the best places for the placement's request. Returns the same values as
  * js_allocator_take(). */
 static int allocator_take_best(struct js_allocator *allocator,
-                               struct js_placement *placement,
+                               const struct js_placement *placement,
                                struct js_allocation *ret)
 {
     const struct js_request *request = placement->request;
+    struct js_place *places;
     memset(ret, 0, sizeof(*ret));
-    /* A placement must not ask for more nodes than there are. */
-    if (!js_allocator_could(allocator, request, 0))
-        return 0;
-    if (js_placement_begin(placement) < 0)
-        return -1;
-    js_placement_search(placement);
-    int rc = 0;
-    if (placement->count == js_request_nodes(request))
+    int rc = allocator_search(allocator, placement, &places);
+    if (rc > 0)
         rc = allocation_make(ret, request) < 0 ? -1 : 1;
-    for (uint32_t i = 0; rc > 0 && i < placement->count; i++) {
+    for (uint32_t i = 0; rc > 0 && i < js_request_nodes(request); i++) {
         struct js_allocation *part = i == 0 ? ret : &ret->others[i - 1];
-        js_placement_choose(placement, i, part);
-        js_nodes_hold(&allocator->nodes, part);
+        js_placement_choose(placement, &places[i], part);
+        js_nodes_hold(&allocator->nodes, part, ret->rank);
     }
-    js_placement_end(placement);
+    free(places);
     return rc;
 }
 
 int js_allocator_take(struct js_allocator *allocator,
                       const struct js_request *request, unsigned avoid,
-                      js_allocator_usable_fn usable, void *arg,
-                      struct js_allocation *ret)
+                      enum js_slaves slaves, struct js_allocation *ret)
 {
     struct js_placement placement =
         allocator_placement_for(allocator, request, avoid);
-    placement.usable = usable;
-    placement.arg = arg;
+    placement.slaves = slaves;
     return allocator_take_best(allocator, &placement, ret);
 }
 
@@ -462,13 +494,16 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
     for (uint32_t i = 0; i < count; i++) {
         struct js_node_state *node =
             allocator->nodes.list[reservation->places[i].node];
+        bool is_lacking_gpus = js_node_lacks_gpus(node, request);
+        bool is_lacking_mem = js_node_lacks_mem(node, request);
         node->is_set_aside = true;
-        if (js_node_lacks_gpus(node, request))
+        if (is_lacking_gpus)
             node->kept_gpus = request->gpus;
-        if (js_node_lacks_mem(node, request))
+        if (is_lacking_mem)
             node->kept_mem_bytes = request->mem_bytes;
-        is_lacking |= js_node_lacks_gpus(node, request) ||
-                      js_node_lacks_mem(node, request);
+        if (is_lacking_gpus || is_lacking_mem)
+            js_nodes_touch(&allocator->nodes, node);
+        is_lacking |= is_lacking_gpus || is_lacking_mem;
     }
     return is_lacking;
 }
@@ -477,18 +512,18 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
  * places are chosen again, because others may be better now than when the nodes
  * were chosen. */
 static void allocator_keep_all(struct js_allocator *allocator,
-                               struct js_placement *placement)
+                               const struct js_placement *placement)
 {
     struct reservation *reservation = &allocator->reservation;
     uint32_t count = js_request_nodes(&reservation->request);
     for (uint32_t i = 0; i < count; i++) {
         struct js_place *place = &reservation->places[i];
-        struct js_place quiet = js_placement_quietest(placement, place->node);
-        if (quiet.cost != UINT64_MAX)
-            *place = quiet;
         struct js_node_state *node = allocator->nodes.list[place->node];
-        for (uint32_t k = place->first; k < place->end; k++)
-            node->cores[k].is_set_aside = true;
+        struct js_place quiet = js_placement_find(placement, node);
+        if (quiet.cost != JS_PLACE_NONE)
+            *place = quiet;
+        js_nodes_set_aside(&allocator->nodes, node, place->first, place->end,
+                           true);
         node->kept_gpus = reservation->request.gpus;
         node->kept_mem_bytes = reservation->request.mem_bytes;
     }
@@ -500,25 +535,19 @@ bool js_allocator_reserve(struct js_allocator *allocator,
 {
     struct js_placement placement =
         allocator_placement_for(allocator, request, avoid);
-    placement.is_for_all = true;
-    if (!js_allocator_could(allocator, request, 0) ||
-        js_placement_begin(&placement) < 0)
+    struct js_place *places;
+    placement.is_quiet = true;
+    if (allocator_search(allocator, &placement, &places) <= 0) {
+        free(places);
         return false;
-    js_placement_search_quiet(&placement);
-    bool is_made = placement.count == js_request_nodes(request);
-    if (is_made) {
-        allocator->reservation =
-            (struct reservation){.is_made = true,
-                                 .request = *request,
-                                 .avoid = placement.avoid,
-                                 .places = placement.places};
-        /* The reservation owns the places now. */
-        placement.places = NULL;
-        if (!allocator_keep_lacking(allocator))
-            allocator_keep_all(allocator, &placement);
     }
-    js_placement_end(&placement);
-    return is_made;
+    allocator->reservation = (struct reservation){.is_made = true,
+                                                  .request = *request,
+                                                  .avoid = placement.avoid,
+                                                  .places = places};
+    if (!allocator_keep_lacking(allocator))
+        allocator_keep_all(allocator, &placement);
+    return true;
 }
 
 bool js_allocator_reserve_more(struct js_allocator *allocator)
@@ -528,11 +557,8 @@ bool js_allocator_reserve_more(struct js_allocator *allocator)
         return false;
     struct js_placement placement =
         allocator_placement_for(allocator, &made->request, made->avoid);
-    placement.is_for_all = true;
-    if (js_placement_begin(&placement) < 0)
-        return false;
+    placement.is_quiet = true;
     allocator_keep_all(allocator, &placement);
-    js_placement_end(&placement);
     return true;
 }
 
@@ -545,8 +571,8 @@ void js_allocator_unreserve(struct js_allocator *allocator)
     for (uint32_t i = 0; i < count; i++) {
         const struct js_place *place = &made->places[i];
         struct js_node_state *node = allocator->nodes.list[place->node];
-        for (uint32_t k = place->first; made->has_cores && k < place->end; k++)
-            node->cores[k].is_set_aside = false;
+        js_nodes_set_aside(&allocator->nodes, node, place->first, place->end,
+                           false);
         node->is_set_aside = false;
         node->kept_gpus = 0;
         node->kept_mem_bytes = 0;
@@ -570,29 +596,21 @@ bool js_allocator_is_reserved(const struct js_allocator *allocator,
 {
     const struct js_node_member *slave =
         js_nodes_find_slave(&allocator->nodes, rank);
-    const struct js_node_state *node =
-        slave ? allocator->nodes.list[slave->node] : NULL;
-    bool is_reserved = false;
-    if (!node || !node->is_set_aside)
-        return false;
-    for (uint32_t i = 0; i < slave->slot_count && !is_reserved; i++)
-        is_reserved = node->cores[slave->slots[i].home].is_set_aside;
-    return is_reserved;
+    return slave && slave->aside_count > 0;
 }
 
 /* The job may run anywhere, not only on the chosen nodes: another place may
  * become free first. */
 int js_allocator_take_reserved(struct js_allocator *allocator,
-                               js_allocator_usable_fn usable, void *arg,
-                               struct js_allocation *ret)
+                               enum js_slaves slaves, struct js_allocation *ret)
 {
     const struct js_request request = allocator->reservation.request;
-    struct js_placement placement = {.nodes = &allocator->nodes,
-                                     .request = &request,
-                                     .avoid = allocator->reservation.avoid,
-                                     .usable = usable,
-                                     .arg = arg,
-                                     .is_owner = true};
+    const struct js_placement placement = {.nodes = &allocator->nodes,
+                                           .request = &request,
+                                           .avoid =
+                                               allocator->reservation.avoid,
+                                           .slaves = slaves,
+                                           .is_owner = true};
     memset(ret, 0, sizeof(*ret));
     if (!allocator->reservation.is_made)
         return 0;
@@ -602,8 +620,12 @@ int js_allocator_take_reserved(struct js_allocator *allocator,
     return rc;
 }
 
-struct js_request
-js_allocator_assert_invariants(const struct js_allocator *allocator)
+uint64_t js_allocator_looks(const struct js_allocator *allocator)
+{
+    return allocator->nodes.looks;
+}
+
+struct js_request js_allocator_assert_invariants(struct js_allocator *allocator)
 {
     const struct reservation *made = &allocator->reservation;
     uint32_t count = made->is_made ? js_request_nodes(&made->request) : 0;
@@ -613,13 +635,14 @@ js_allocator_assert_invariants(const struct js_allocator *allocator)
         JS_INVARIANT(node->is_set_aside);
         for (uint32_t k = 0; made->has_cores && k < node->resources.core_count;
              k++)
-            JS_INVARIANT(node->cores[k].is_set_aside ==
+            JS_INVARIANT(js_bits_has(node->set_aside, k) ==
                          (k >= place->first && k < place->end));
     }
     size_t set_aside = 0;
     for (size_t i = 0; i < allocator->nodes.count; i++)
         set_aside += allocator->nodes.list[i]->is_set_aside;
     JS_INVARIANT(set_aside == count);
+    js_node_rankings_assert_invariants(&allocator->rankings, &allocator->nodes);
     return js_nodes_assert_invariants(&allocator->nodes);
 }
 

@@ -70,7 +70,7 @@ struct js_location {
 int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
                         struct js_location *ret);
 
-/* ------------------------------------------------- allocations */
+/* ------------------------------------------------- the slaves' slots */
 
 /* Records the resources of a slave's node (copied). The first description of a
  * node counts; others change nothing. Returns 0, or -1 with errno ENOMEM or
@@ -93,6 +93,24 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
  * An unknown slave is ignored. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank);
 
+/* Says whether the slave is among JS_SLAVES_OPEN, and among JS_SLAVES_EMPTY: at
+ * first neither. All slaves are among JS_SLAVES_ALL. An unknown slave is
+ * ignored. */
+void js_allocator_admit(struct js_allocator *allocator, unsigned rank,
+                        bool is_open, bool is_empty);
+
+/* True if this was said of the slave last. For tests. */
+bool js_allocator_is_admitted(const struct js_allocator *allocator,
+                              unsigned rank, bool is_open, bool is_empty);
+
+/* Reports each slave whose free slots, or js_allocator_is_reserved(), may have
+ * changed since it was last reported, in no particular order. Returns false if
+ * there is none left. */
+bool js_allocator_next_changed(struct js_allocator *allocator,
+                               unsigned *ret_rank);
+
+/* ------------------------------------------------- allocations */
+
 /* Report what an allocation holds: the CPUs and the GPUs ("0,1", or "" for
  * none) of its first node, and the names of all its hosts ("n1,n2"), beginning
  * with the first node. The lists are appended to `buf`. Return 0, or -1 with
@@ -113,10 +131,10 @@ int js_allocation_hosts(const struct js_allocator *allocator,
 bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret);
 
-/* True if slots on the slave's node share a core. Then whether one of its slots
- * is free depends even on plain jobs of the other slaves there. */
-bool js_allocator_is_shared(const struct js_allocator *allocator,
-                            unsigned rank);
+/* Returns the slave whose job holds this slot, or 0. The slave is known, and
+ * may be lost. */
+unsigned js_allocator_holder(const struct js_allocator *allocator,
+                             unsigned rank, uint32_t slot);
 
 /* Returns how many slots of this slave are free. */
 uint32_t js_allocator_free_slots(const struct js_allocator *allocator,
@@ -128,8 +146,8 @@ uint64_t js_allocator_busy_slots(const struct js_allocator *allocator);
 
 /*
  * Finds and takes room for a job with this request. Slave `avoid` (0: none) is
- * not used if another slave could ever run the job. A slave for which `usable`
- * returns false is never used (NULL: all are usable).
+ * not used if another slave could ever run the job. Only the slots of `slaves`
+ * are used.
  *
  * A place within one cache is preferred, else one within a NUMA node; among
  * several, the one that leaves the fewest cores free there. Cores are
@@ -139,11 +157,9 @@ uint64_t js_allocator_busy_slots(const struct js_allocator *allocator);
  * Returns 1 with the allocation in *ret, 0 if there is no room now, or -1 with
  * errno ENOMEM.
  */
-typedef bool (*js_allocator_usable_fn)(void *arg, unsigned rank);
 int js_allocator_take(struct js_allocator *allocator,
                       const struct js_request *request, unsigned avoid,
-                      js_allocator_usable_fn usable, void *arg,
-                      struct js_allocation *ret);
+                      enum js_slaves slaves, struct js_allocation *ret);
 
 /* Gives back and frees what the allocation holds. Afterwards it is all zero.
  */
@@ -191,7 +207,7 @@ bool js_allocator_is_reserved(const struct js_allocator *allocator,
  * any others, and ends the reservation. Returns the same values as
  * js_allocator_take(), and 0 also if there is no reservation. */
 int js_allocator_take_reserved(struct js_allocator *allocator,
-                               js_allocator_usable_fn usable, void *arg,
+                               enum js_slaves slaves,
                                struct js_allocation *ret);
 
 /* Finds the slaves on the node of this slave, itself included, in ascending
@@ -222,10 +238,14 @@ uint64_t js_allocator_check(const struct js_allocator *allocator,
                             const struct js_source *source,
                             const struct js_log *log);
 
+/* Returns how many nodes all calls so far have examined in search of room. For
+ * tests. */
+uint64_t js_allocator_looks(const struct js_allocator *allocator);
+
 /* Recounts what is free, held and set aside, and aborts if a count is wrong.
  * For tests and debug builds. Returns the cores and GPUs that allocations
  * hold. */
 struct js_request
-js_allocator_assert_invariants(const struct js_allocator *allocator);
+js_allocator_assert_invariants(struct js_allocator *allocator);
 
 #endif

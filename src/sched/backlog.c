@@ -1,5 +1,6 @@
 #include "sched/backlog.h"
 
+#include "base/bits.h"
 #include "base/err.h"
 
 #include <errno.h>
@@ -9,11 +10,8 @@
 enum {
     RUN_TIME_WEIGHT = 8, /* the average covers about the last eight jobs */
     SHORT_WEIGHT = 32,   /* the shortest run time is forgotten more slowly */
-    PART_BITS = 7,
 };
-_Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
-               "as many bits number a part");
-_Static_assert(JS_BACKLOG_LEVELS <= 64, "`filled` has a bit for each");
+_Static_assert(JS_BACKLOG_LEVELS <= 128, "`filled` has a bit for each");
 
 /* Tickets start at 1, so that 0 never names an assignment. */
 void js_backlog_init(struct js_backlog *backlog, struct js_allocator *allocator,
@@ -30,15 +28,20 @@ void js_backlog_release(struct js_backlog *backlog)
 {
     for (unsigned i = 0; i < backlog->slave_end; i++) {
         struct js_backlog_slave *slave = backlog->slaves[i];
-        for (uint32_t k = 0; slave && k < slave->count; k++) {
-            js_job_free(slave->assignments[k].job);
-            js_allocation_free(&slave->assignments[k].allocation);
+        for (uint32_t k = 0; slave && k < slave->slotted; k++) {
+            struct js_assignment *own = &slave->assignments[slave->order[k].at];
+            js_job_free(own->job);
+            js_allocation_free(&own->allocation);
         }
+        for (uint32_t k = 0; slave && k < slave->ahead_count; k++)
+            js_job_free(slave->ahead[k].job);
         if (slave)
             free(slave->assignments);
         free(slave);
     }
     free(backlog->slaves);
+    js_tournament_release(&backlog->recallable);
+    js_tournament_release(&backlog->empties);
 }
 
 int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
@@ -59,21 +62,29 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
         backlog->slaves = slaves;
         backlog->slave_end = number + 1;
     }
+    if (js_tournament_grow(&backlog->recallable, number + 1) < 0 ||
+        js_tournament_grow(&backlog->empties, number + 1) < 0)
+        return -1;
     struct js_backlog_slave *slave = calloc(1, sizeof(*slave));
     if (!slave)
         return -1;
     /* This is all the room that the slave can ever need, so giving it a job
      * cannot fail. */
-    slave->assignments = calloc((size_t)slots + JS_SCHEDULER_AHEAD_MAX,
-                                sizeof(*slave->assignments));
+    const size_t each = sizeof(*slave->assignments) + sizeof(*slave->order);
+    slave->assignments = calloc(1, slots * each + JS_SCHEDULER_AHEAD_MAX *
+                                                      sizeof(*slave->ahead));
     if (!slave->assignments) {
         free(slave);
         return -1;
     }
+    slave->order = (struct js_backlog_order *)(slave->assignments + slots);
+    slave->ahead = (struct js_backlog_ahead *)(slave->order + slots);
+    for (uint32_t i = 0; i < slots; i++)
+        slave->order[i].at = i;
     slave->number = number;
     slave->slots = slots;
     slave->credit = JS_SCHEDULER_CREDIT_FIRST;
-    slave->level = -1;
+    slave->level = slave->lead = -1;
     backlog->slaves[number] = slave;
     backlog->live_slaves++;
     backlog->live_slots += slots;
@@ -82,6 +93,26 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
 }
 
 /* ------------------------------------------------- slaves with room */
+
+/* True if the slave can be sent a job for one of its slots. */
+static bool slave_is_open(const struct js_backlog_slave *slave)
+{
+    return !slave->is_lost && !slave->is_alone && !slave->is_cleared &&
+           slave->unacknowledged < slave->credit &&
+           slave->slotted < slave->slots;
+}
+
+static uint32_t slave_count(const struct js_backlog_slave *slave)
+{
+    return slave->slotted + slave->ahead_count;
+}
+
+/* True if a job would be alone on the slave. */
+static bool slave_is_empty(const struct js_backlog_slave *slave)
+{
+    return !slave->is_lost && slave_count(slave) == 0 &&
+           slave->unacknowledged < slave->credit;
+}
 
 /* A slave gets jobs ahead of time only if every slot runs a plain job. Only
  * then is it known which slot a job given ahead will take over. */
@@ -95,81 +126,146 @@ static int backlog_level_of(const struct js_backlog *backlog,
         return js_allocator_free_slots(backlog->allocator, slave->number) > 0
                    ? 0
                    : -1;
-    uint32_t ahead = js_backlog_ahead(slave);
-    if (ahead >= JS_SCHEDULER_AHEAD_MAX || slave->is_stuck ||
+    uint32_t ahead = slave->ahead_count + 1;
+    if (ahead > JS_SCHEDULER_AHEAD_MAX || slave->is_stuck ||
         slave->is_recalled || slave->constrained > 0 ||
         js_allocator_is_reserved(backlog->allocator, slave->number))
         return -1;
-    return (int)ahead + 1;
+    /* Rounded up, because the level is compared with the most that there may
+     * be. */
+    return ahead <= slave->slots
+               ? (int)((JS_BACKLOG_PARTS * (uint64_t)ahead + slave->slots - 1) /
+                       slave->slots)
+               : JS_BACKLOG_PARTS - 1 +
+                     (int)((ahead + slave->slots - 1) / slave->slots);
+}
+
+/* Rounded down, because every slave has at least so much work. */
+static int slave_lead(const struct js_backlog_slave *slave)
+{
+    uint32_t ahead = slave->ahead_count;
+    if (slave->is_lost || slave->slots == 0)
+        return -1;
+    return ahead < slave->slots
+               ? (int)(JS_BACKLOG_PARTS * (uint64_t)ahead / slave->slots)
+               : JS_BACKLOG_PARTS - 1 + (int)(ahead / slave->slots);
+}
+
+int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
+{
+    int64_t lead = js_bits_next(backlog->with_lead, 0, JS_BACKLOG_LEVELS);
+    if (lead == JS_BACKLOG_LEVELS)
+        return 0;
+    return lead < JS_BACKLOG_PARTS
+               ? backlog->short_ns * lead / JS_BACKLOG_PARTS
+               : backlog->short_ns * (lead - JS_BACKLOG_PARTS + 1);
+}
+
+static void backlog_count_lead(struct js_backlog *backlog, int lead, int change)
+{
+    if (lead < 0)
+        return;
+    backlog->leads[lead] += (unsigned)change;
+    js_bits_put(backlog->with_lead, (uint32_t)lead, backlog->leads[lead] > 0);
+}
+
+static uint32_t backlog_recall_key(const struct js_backlog_slave *slave)
+{
+    return slave->ahead_count == 0 || slave->is_recalled || slave->is_lost
+               ? JS_TOURNAMENT_NONE
+               : JS_SCHEDULER_AHEAD_MAX - slave->ahead_count;
+}
+
+static uint32_t backlog_empty_key(const struct js_backlog *backlog,
+                                  const struct js_backlog_slave *slave)
+{
+    return slave_is_empty(slave) && js_allocator_free_slots(backlog->allocator,
+                                                            slave->number) > 0
+               ? 0
+               : JS_TOURNAMENT_NONE;
 }
 
 /* Takes the slave out of its level, and puts it behind the others in the level
  * where it belongs now, so that slaves take turns. The lists are doubly linked,
  * because a slave changes its level with almost every message. */
-void js_backlog_place(struct js_backlog *backlog,
-                      struct js_backlog_slave *slave)
+static void backlog_move(struct js_backlog *backlog,
+                         struct js_backlog_slave *slave, int level)
 {
-    int level = slave->level;
-    if (level >= 0) {
-        *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) =
+    int before = slave->level;
+    if (before >= 0) {
+        *(slave->prev ? &slave->prev->next : &backlog->levels[before].first) =
             slave->next;
-        *(slave->next ? &slave->next->prev : &backlog->levels[level].last) =
+        *(slave->next ? &slave->next->prev : &backlog->levels[before].last) =
             slave->prev;
-        if (!backlog->levels[level].first)
-            backlog->filled &= ~(UINT64_C(1) << level);
-        backlog->idle -= level == 0;
+        if (!backlog->levels[before].first)
+            js_bits_put(backlog->filled, (uint32_t)before, false);
+        backlog->idle -= before == 0;
         slave->next = slave->prev = NULL;
     }
-    backlog->has_changed = true;
-    level = slave->level = backlog_level_of(backlog, slave);
+    slave->level = level;
     if (level < 0)
         return;
     slave->prev = backlog->levels[level].last;
     *(slave->prev ? &slave->prev->next : &backlog->levels[level].first) = slave;
     backlog->levels[level].last = slave;
-    backlog->filled |= UINT64_C(1) << level;
+    js_bits_put(backlog->filled, (uint32_t)level, true);
     backlog->idle += level == 0;
 }
 
-void js_backlog_place_all(struct js_backlog *backlog)
+void js_backlog_place(struct js_backlog *backlog,
+                      struct js_backlog_slave *slave)
 {
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        if (backlog->slaves[i])
-            js_backlog_place(backlog, backlog->slaves[i]);
+    backlog->places++;
+    backlog->has_changed = true;
+    backlog_move(backlog, slave, backlog_level_of(backlog, slave));
+    int lead = slave_lead(slave);
+    if (lead != slave->lead) {
+        backlog_count_lead(backlog, slave->lead, -1);
+        backlog_count_lead(backlog, lead, 1);
+        slave->lead = lead;
     }
+    js_tournament_set(&backlog->recallable, slave->number,
+                      backlog_recall_key(slave));
+    js_tournament_set(&backlog->empties, slave->number,
+                      backlog_empty_key(backlog, slave));
+    js_allocator_admit(backlog->allocator, slave->number, slave_is_open(slave),
+                       slave_is_empty(slave));
 }
 
-/* Updates all slaves on this one's node, after a change that affects them. */
-static void backlog_place_neighbours(struct js_backlog *backlog,
-                                     unsigned number)
+/* A slave whose level has not changed keeps its turn. */
+void js_backlog_place_changed(struct js_backlog *backlog)
 {
-    const unsigned *ranks;
-    size_t count = js_allocator_neighbours(backlog->allocator, number, &ranks);
-    for (size_t i = 0; i < count; i++) {
-        struct js_backlog_slave *slave = js_backlog_find(backlog, ranks[i]);
-        if (slave)
-            js_backlog_place(backlog, slave);
+    unsigned number;
+    while (js_allocator_next_changed(backlog->allocator, &number)) {
+        struct js_backlog_slave *slave = js_backlog_find(backlog, number);
+        if (!slave)
+            continue;
+        int level = backlog_level_of(backlog, slave);
+        backlog->places++;
+        if (level != slave->level)
+            backlog_move(backlog, slave, level);
+        js_tournament_set(&backlog->empties, number,
+                          backlog_empty_key(backlog, slave));
     }
 }
 
 /* The lowest level wins: a free slot comes before a place ahead of time, and
- * few jobs ahead come before many. This takes constant time, because the bits
- * of `filled` say which levels have a slave. */
+ * little work ahead comes before much. */
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid)
 {
-    /* The most jobs that a slave may have ahead of time. */
-    int highest = 0;
-    if (backlog->run_ns >= 0 && backlog->is_ahead_allowed) {
-        int64_t least_ns = JS_SCHEDULER_AHEAD_NS / JS_SCHEDULER_AHEAD_MAX;
-        highest = backlog->run_ns <= least_ns
-                      ? JS_SCHEDULER_AHEAD_MAX
-                      : (int)(JS_SCHEDULER_AHEAD_NS / backlog->run_ns);
-    }
-    for (uint64_t left = backlog->filled; left; left &= left - 1) {
-        int level = __builtin_ctzll(left);
-        if (level > highest)
-            break;
+    /* The most work that a slave may have ahead of time. */
+    int64_t highest = 0;
+    if (backlog->run_ns > JS_SCHEDULER_AHEAD_NS && backlog->is_ahead_allowed)
+        highest = JS_BACKLOG_PARTS * JS_SCHEDULER_AHEAD_NS / backlog->run_ns;
+    else if (backlog->run_ns >= 0 && backlog->is_ahead_allowed)
+        highest =
+            JS_BACKLOG_PARTS - 1 +
+            JS_SCHEDULER_AHEAD_NS / (backlog->run_ns > 0 ? backlog->run_ns : 1);
+    uint32_t end =
+        highest < JS_BACKLOG_LEVELS ? (uint32_t)highest + 1 : JS_BACKLOG_LEVELS;
+    for (uint32_t level = js_bits_next(backlog->filled, 0, end); level < end;
+         level = js_bits_next(backlog->filled, level + 1, end)) {
         struct js_backlog_slave *slave = backlog->levels[level].first;
         if (slave->number == avoid)
             slave = slave->next;
@@ -179,28 +275,21 @@ struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
     return NULL;
 }
 
-bool js_backlog_is_usable(void *arg, unsigned rank)
+struct js_backlog_slave *js_backlog_find_empty(const struct js_backlog *backlog)
 {
-    const struct js_backlog_slave *slave = js_backlog_find(arg, rank);
-    return slave && !slave->is_lost && !slave->is_alone && !slave->is_cleared &&
-           slave->unacknowledged < slave->credit &&
-           slave->slotted < slave->slots;
+    size_t number = js_tournament_best(&backlog->empties);
+    return number == SIZE_MAX ? NULL : backlog->slaves[number];
 }
 
-bool js_backlog_is_empty(void *arg, unsigned rank)
-{
-    const struct js_backlog_slave *slave = js_backlog_find(arg, rank);
-    return slave && !slave->is_lost && slave->count == 0 &&
-           slave->unacknowledged < slave->credit;
-}
-
-/* The slave with the fewest jobs is likely to be empty first. */
+/* The slave with the fewest jobs is likely to be empty first. All are looked at
+ * only when a job must run alone and no slave is being emptied yet. */
 void js_backlog_clear_one(struct js_backlog *backlog)
 {
     struct js_backlog_slave *least = NULL;
     for (unsigned i = 0; !backlog->cleared && i < backlog->slave_end; i++) {
         struct js_backlog_slave *slave = backlog->slaves[i];
-        if (slave && !slave->is_lost && (!least || slave->count < least->count))
+        if (slave && !slave->is_lost &&
+            (!least || slave_count(slave) < slave_count(least)))
             least = slave;
     }
     if (!least)
@@ -222,87 +311,160 @@ void js_backlog_end_clearing(struct js_backlog *backlog)
 
 /* ------------------------------------------------- what the slaves have */
 
-/* The assignment now has its allocation. */
-static void backlog_begin(struct js_backlog *backlog, struct js_assignment *own)
+/* Returns the index of the first assignment in order whose ticket is not less
+ * than this. */
+static uint32_t slave_find(const struct js_backlog_slave *slave,
+                           uint64_t ticket)
 {
-    own->begun_ns = backlog->now_ns;
+    uint32_t low = 0, high = slave->slotted;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (slave->order[middle].ticket < ticket)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The job begins with this allocation. Returns its assignment. */
+static struct js_assignment *backlog_begin(struct js_backlog *backlog,
+                                           struct js_backlog_slave *slave,
+                                           uint64_t ticket, struct js_job *job,
+                                           const struct js_allocation *from)
+{
+    uint32_t index = slave_find(slave, ticket);
+    uint32_t at = slave->order[slave->slotted].at;
+    memmove(&slave->order[index + 1], &slave->order[index],
+            (slave->slotted - index) * sizeof(*slave->order));
+    slave->order[index] = (struct js_backlog_order){ticket, at};
+    slave->slotted++;
+    struct js_assignment *own = &slave->assignments[at];
+    *own = (struct js_assignment){.ticket = ticket,
+                                  .job = job,
+                                  .allocation = *from,
+                                  .begun_ns = backlog->now_ns,
+                                  .earlier = backlog->last_begun};
+    *(own->earlier ? &own->earlier->later : &backlog->first_begun) = own;
+    backlog->last_begun = own;
     /* The first job to report sets the time of the next check. Later jobs wait
      * for that check, so that checking costs little. */
     if (backlog->unreported++ == 0)
         backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
+    return own;
 }
 
-const struct js_assignment *
-js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
-                struct js_job *job, const struct js_allocation *allocation)
+/* The assignment is no longer among those to report. */
+static void backlog_forget_begun(struct js_backlog *backlog,
+                                 struct js_assignment *own)
 {
-    struct js_assignment *own = &slave->assignments[slave->count++];
-    *own = (struct js_assignment){.ticket = backlog->next_ticket++,
-                                  .job = job,
-                                  .allocation = *allocation};
-    /* A suspect that is not plain may run beside other jobs if no empty slave
-     * has room for it. */
-    own->is_alone = js_job_is_suspect(job) && slave->count == 1;
-    slave->is_alone = own->is_alone;
-    if (own->is_alone)
-        js_backlog_end_clearing(backlog);
-    slave->unacknowledged++;
+    *(own->earlier ? &own->earlier->later : &backlog->first_begun) = own->later;
+    *(own->later ? &own->later->earlier : &backlog->last_begun) = own->earlier;
+    own->earlier = own->later = NULL;
+    backlog->unreported--;
+}
+
+uint64_t js_backlog_give(struct js_backlog *backlog,
+                         struct js_backlog_slave *slave, struct js_job *job,
+                         const struct js_allocation *allocation,
+                         const struct js_allocation **ret)
+{
+    uint64_t ticket = backlog->next_ticket++;
+    *ret = NULL;
     slave->constrained += js_job_is_constrained(job);
-    slave->slotted += allocation->rank > 0;
+    slave->unacknowledged++;
     backlog->assigned++;
-    backlog->ahead += allocation->rank == 0;
-    if (allocation->rank > 0)
-        backlog_begin(backlog, own);
-    js_backlog_place(backlog, slave);
-    /* A plain job takes its own slot, and changes nothing for the neighbours
-     * unless slots share cores. */
-    if (!js_job_is_plain(job) ||
-        js_allocator_is_shared(backlog->allocator, slave->number)) {
-        backlog_place_neighbours(backlog, allocation->rank);
-        for (uint32_t i = 0; i < allocation->other_count; i++)
-            backlog_place_neighbours(backlog, allocation->others[i].rank);
+    if (allocation->rank == 0) {
+        slave->ahead[slave->ahead_count++] =
+            (struct js_backlog_ahead){ticket, job};
+        backlog->ahead++;
+    } else {
+        struct js_assignment *own =
+            backlog_begin(backlog, slave, ticket, job, allocation);
+        *ret = &own->allocation;
+        /* A suspect that is not plain may run beside other jobs if no empty
+         * slave has room for it. */
+        own->is_alone = js_job_is_suspect(job) && slave_count(slave) == 1;
+        slave->is_alone = own->is_alone;
+        if (own->is_alone)
+            js_backlog_end_clearing(backlog);
     }
-    return own;
+    js_backlog_place(backlog, slave);
+    js_backlog_place_changed(backlog);
+    return ticket;
+}
+
+uint64_t js_backlog_last(const struct js_backlog_slave *slave)
+{
+    uint64_t slotted =
+        slave->slotted > 0 ? slave->order[slave->slotted - 1].ticket : 0;
+    uint64_t ahead = slave->ahead_count > 0
+                         ? slave->ahead[slave->ahead_count - 1].ticket
+                         : 0;
+    return slotted > ahead ? slotted : ahead;
+}
+
+/* Removes the job with this index among those given ahead. */
+static struct js_backlog_ahead backlog_pull(struct js_backlog *backlog,
+                                            struct js_backlog_slave *slave,
+                                            uint32_t index)
+{
+    struct js_backlog_ahead pulled = slave->ahead[index];
+    slave->ahead_count--;
+    memmove(&slave->ahead[index], &slave->ahead[index + 1],
+            (slave->ahead_count - index) * sizeof(pulled));
+    backlog->ahead--;
+    return pulled;
+}
+
+static bool backlog_take_ahead(struct js_backlog *backlog,
+                               struct js_backlog_slave *slave, uint64_t ticket,
+                               struct js_assignment *ret)
+{
+    uint32_t index = 0;
+    while (index < slave->ahead_count && slave->ahead[index].ticket < ticket)
+        index++;
+    if (index == slave->ahead_count || slave->ahead[index].ticket != ticket)
+        return false;
+    struct js_backlog_ahead pulled = backlog_pull(backlog, slave, index);
+    *ret = (struct js_assignment){.ticket = ticket, .job = pulled.job};
+    return true;
 }
 
 bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
                      uint64_t ticket, struct js_assignment *ret)
 {
-    for (uint32_t i = 0; i < slave->count; i++) {
-        if (slave->assignments[i].ticket != ticket)
-            continue;
-        *ret = slave->assignments[i];
-        slave->count--;
-        memmove(&slave->assignments[i], &slave->assignments[i + 1],
-                (slave->count - i) * sizeof(*ret));
-        slave->slotted -= ret->allocation.rank > 0;
-        slave->constrained -= js_job_is_constrained(ret->job);
-        slave->is_alone = false;
-        backlog->assigned--;
-        backlog->ahead -= ret->allocation.rank == 0;
-        backlog->node_lost -= ret->node_loss == JS_NODE_LOSS_NEW;
-        backlog->unreported -= ret->allocation.rank > 0 && !ret->is_reported;
-        return true;
+    uint32_t index = slave_find(slave, ticket);
+    if (index < slave->slotted && slave->order[index].ticket == ticket) {
+        uint32_t at = slave->order[index].at;
+        struct js_assignment *own = &slave->assignments[at];
+        if (!own->is_reported)
+            backlog_forget_begun(backlog, own);
+        *ret = *own;
+        slave->slotted--;
+        memmove(&slave->order[index], &slave->order[index + 1],
+                (slave->slotted - index) * sizeof(*slave->order));
+        slave->order[slave->slotted].at = at;
+        bool is_new_loss = ret->node_loss == JS_NODE_LOSS_NEW;
+        slave->new_losses -= is_new_loss;
+        backlog->node_lost -= is_new_loss;
+    } else if (!backlog_take_ahead(backlog, slave, ticket, ret)) {
+        return false;
     }
-    return false;
+    slave->constrained -= js_job_is_constrained(ret->job);
+    slave->is_alone = false;
+    backlog->assigned--;
+    return true;
 }
 
-/* Cores, GPUs and memory that become free may give room to other slaves of the
- * node. Their levels are updated, but only where this is possible: for most
- * jobs nothing changes, and the end of a job must stay cheap. */
+/* Cores, GPUs and memory that become free may give room to other slaves. */
 void js_backlog_let_go(struct js_backlog *backlog,
-                       const struct js_backlog_slave *slave,
                        struct js_assignment *assignment)
 {
-    bool is_wide = !js_job_is_plain(assignment->job);
-    bool is_on_others = assignment->allocation.other_count > 0;
-    if (assignment->allocation.rank > 0)
-        js_allocator_release(backlog->allocator, &assignment->allocation);
-    if (is_on_others)
-        js_backlog_place_all(backlog);
-    else if (is_wide || js_allocator_has_reservation(backlog->allocator) ||
-             js_allocator_is_shared(backlog->allocator, slave->number))
-        backlog_place_neighbours(backlog, slave->number);
+    if (assignment->allocation.rank == 0)
+        return;
+    js_allocator_release(backlog->allocator, &assignment->allocation);
+    js_backlog_place_changed(backlog);
 }
 
 /* The slave hands the slot on without asking. So the first job ahead gets the
@@ -311,18 +473,13 @@ void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
                         struct js_assignment *ended)
 {
-    bool is_plain = js_job_is_plain(ended->job) && ended->allocation.rank > 0;
-    for (uint32_t i = 0; i < slave->count && is_plain; i++) {
-        struct js_assignment *next = &slave->assignments[i];
-        if (next->allocation.rank > 0)
-            continue;
-        next->allocation = ended->allocation;
-        slave->slotted++;
-        backlog->ahead--;
-        backlog_begin(backlog, next);
+    if (slave->ahead_count == 0 || ended->allocation.rank == 0 ||
+        !js_job_is_plain(ended->job)) {
+        js_backlog_let_go(backlog, ended);
         return;
     }
-    js_backlog_let_go(backlog, slave, ended);
+    struct js_backlog_ahead next = backlog_pull(backlog, slave, 0);
+    backlog_begin(backlog, slave, next.ticket, next.job, &ended->allocation);
 }
 
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
@@ -351,16 +508,11 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count)
 {
-    struct js_backlog_slave *most = NULL;
-    for (unsigned i = 0; backlog->ahead > 0 && i < backlog->slave_end; i++) {
-        struct js_backlog_slave *slave = backlog->slaves[i];
-        if (slave && !slave->is_lost && !slave->is_recalled &&
-            js_backlog_ahead(slave) > (most ? js_backlog_ahead(most) : 0))
-            most = slave;
-    }
-    if (!most)
+    size_t number = js_tournament_best(&backlog->recallable);
+    if (number == SIZE_MAX)
         return NULL;
-    *ret_count = (js_backlog_ahead(most) + 1) / 2;
+    struct js_backlog_slave *most = backlog->slaves[number];
+    *ret_count = (most->ahead_count + 1) / 2;
     most->is_recalled = true;
     backlog->recalls++;
     js_backlog_place(backlog, most);
@@ -377,81 +529,72 @@ void js_backlog_recalled(struct js_backlog *backlog,
     js_backlog_place(backlog, slave);
 }
 
+/* The job that holds this slot must end, because part of it is gone. Its own
+ * slave is another one. */
+static void backlog_lose_part(struct js_backlog *backlog,
+                              struct js_backlog_slave *slave, unsigned lost)
+{
+    for (uint32_t i = 0; i < slave->slotted; i++) {
+        struct js_assignment *own = &slave->assignments[slave->order[i].at];
+        if (own->node_loss != JS_NODE_LOSS_NONE ||
+            own->allocation.other_count == 0 ||
+            !js_allocation_is_on(&own->allocation, lost))
+            continue;
+        own->node_loss = JS_NODE_LOSS_NEW;
+        backlog->node_lost++;
+        slave->new_losses++;
+    }
+    if (slave->has_losses || slave->new_losses == 0)
+        return;
+    slave->has_losses = true;
+    slave->next_with_losses = backlog->with_losses;
+    backlog->with_losses = slave;
+}
+
 /* The order matters: the allocator may end a reservation, and the levels are
  * right only after that. */
 void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
 {
     if (slave->is_cleared)
         js_backlog_end_clearing(backlog);
-    /* Jobs of other slaves that hold a slot of this slave must end: part of
-     * each is gone. */
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        struct js_backlog_slave *other = backlog->slaves[i];
-        for (uint32_t k = 0; other && k < other->count; k++) {
-            struct js_assignment *own = &other->assignments[k];
-            if (own->node_loss != JS_NODE_LOSS_NONE ||
-                own->allocation.other_count == 0 ||
-                !js_allocation_is_on(&own->allocation, slave->number))
-                continue;
-            own->node_loss = JS_NODE_LOSS_NEW;
-            backlog->node_lost++;
-        }
+    for (uint32_t i = 0; i < slave->slots; i++) {
+        unsigned holder =
+            js_allocator_holder(backlog->allocator, slave->number, i);
+        if (holder > 0)
+            backlog_lose_part(backlog, backlog->slaves[holder], slave->number);
     }
     js_backlog_recalled(backlog, slave);
     backlog->live_slaves--;
     backlog->live_slots -= slave->slots;
     js_allocator_drop(backlog->allocator, slave->number);
-    js_backlog_place_all(backlog);
+    js_backlog_place(backlog, slave);
+    js_backlog_place_changed(backlog);
 }
 
 const struct js_assignment *
 js_backlog_next_node_lost(struct js_backlog *backlog,
                           const struct js_backlog_slave **ret_slave)
 {
-    for (unsigned i = 0; backlog->node_lost > 0 && i < backlog->slave_end;
-         i++) {
-        struct js_backlog_slave *slave = backlog->slaves[i];
-        for (uint32_t k = 0; slave && k < slave->count; k++) {
-            struct js_assignment *own = &slave->assignments[k];
-            if (own->node_loss != JS_NODE_LOSS_NEW)
-                continue;
-            own->node_loss = JS_NODE_LOSS_ENDING;
-            backlog->node_lost--;
-            *ret_slave = slave;
-            return own;
-        }
+    struct js_backlog_slave *slave;
+    /* A job may have ended meanwhile. */
+    while ((slave = backlog->with_losses) && slave->new_losses == 0) {
+        slave->has_losses = false;
+        backlog->with_losses = slave->next_with_losses;
+    }
+    for (uint32_t i = 0; slave && i < slave->slotted; i++) {
+        struct js_assignment *own = &slave->assignments[slave->order[i].at];
+        if (own->node_loss != JS_NODE_LOSS_NEW)
+            continue;
+        own->node_loss = JS_NODE_LOSS_ENDING;
+        slave->new_losses--;
+        backlog->node_lost--;
+        *ret_slave = slave;
+        return own;
     }
     return NULL;
 }
 
 /* ------------------------------------------------- run times */
-
-void js_log_histogram_add(struct js_log_histogram *histogram, int64_t value_ns)
-{
-    uint64_t value = value_ns < JS_LOG_HISTOGRAM_PARTS ? JS_LOG_HISTOGRAM_PARTS
-                                                       : (uint64_t)value_ns;
-    /* The highest bit of the value and the seven bits below it select the
-     * bucket. */
-    unsigned shift = 63 - (unsigned)__builtin_clzll(value) - PART_BITS;
-    histogram->buckets[shift * JS_LOG_HISTOGRAM_PARTS +
-                       (unsigned)(value >> shift) - JS_LOG_HISTOGRAM_PARTS]++;
-    histogram->count++;
-}
-
-int64_t js_log_histogram_median_ns(const struct js_log_histogram *histogram)
-{
-    uint64_t seen = 0;
-    if (histogram->count == 0)
-        return -1;
-    unsigned i = 0;
-    while (i < JS_LOG_HISTOGRAM_BUCKETS - 1 &&
-           2 * (seen + histogram->buckets[i]) < histogram->count)
-        seen += histogram->buckets[i++];
-    /* The middle of the bucket. */
-    unsigned shift = i / JS_LOG_HISTOGRAM_PARTS;
-    uint64_t value = JS_LOG_HISTOGRAM_PARTS + i % JS_LOG_HISTOGRAM_PARTS;
-    return (int64_t)((value << shift) + (UINT64_C(1) << shift) / 2);
-}
 
 void js_backlog_learn(struct js_backlog *backlog,
                       const struct js_outcome *outcome)
@@ -478,22 +621,12 @@ void js_backlog_report_begun(struct js_backlog *backlog,
     if (backlog->unreported == 0 || backlog->now_ns < backlog->look_ns)
         return;
     backlog->look_ns = backlog->now_ns + JS_SCHEDULER_BEGUN_NS;
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        struct js_backlog_slave *slave = backlog->slaves[i];
-        /* Jobs ahead have no slot, and there may be many of them, so the loop
-         * stops at the last job that has one. */
-        uint32_t left = slave ? slave->slotted : 0;
-        for (uint32_t k = 0; left > 0 && k < slave->count; k++) {
-            struct js_assignment *own = &slave->assignments[k];
-            bool has_slot = own->allocation.rank > 0;
-            left -= has_slot;
-            if (!has_slot || own->is_reported ||
-                backlog->now_ns - own->begun_ns < JS_SCHEDULER_BEGUN_NS)
-                continue;
-            own->is_reported = true;
-            backlog->unreported--;
-            report(arg, own->job, slave->number, own->begun_ns);
-        }
+    struct js_assignment *own;
+    while ((own = backlog->first_begun) &&
+           backlog->now_ns - own->begun_ns >= JS_SCHEDULER_BEGUN_NS) {
+        backlog_forget_begun(backlog, own);
+        own->is_reported = true;
+        report(arg, own->job, own->allocation.rank, own->begun_ns);
     }
 }
 
@@ -504,57 +637,96 @@ struct backlog_sums {
     uint64_t assigned, ahead, node_lost, unreported, slots;
     struct js_request held;
     unsigned live, recalls, cleared, placed;
+    unsigned leads[JS_BACKLOG_LEVELS];
 };
+
+static void assignment_assert_invariants(const struct js_backlog_slave *slave,
+                                         const struct js_assignment *own,
+                                         struct backlog_sums *sums)
+{
+    const struct js_allocation *allocation = &own->allocation;
+    JS_INVARIANT(allocation->rank == slave->number);
+    sums->held.cores += allocation->core_count;
+    sums->held.gpus += allocation->gpu_count;
+    for (uint32_t k = 0; k < allocation->other_count; k++) {
+        sums->held.cores += allocation->others[k].core_count;
+        sums->held.gpus += allocation->others[k].gpu_count;
+    }
+    sums->unreported += !own->is_reported;
+}
+
+static void slave_assert_jobs(const struct js_backlog *backlog,
+                              const struct js_backlog_slave *slave,
+                              struct backlog_sums *sums)
+{
+    uint32_t constrained = 0, alone = 0, losses = 0;
+    uint64_t ticket = 0, cells = 0;
+    for (uint32_t i = 0; i < slave->slots; i++) {
+        const struct js_backlog_order *order = &slave->order[i];
+        const struct js_assignment *own = &slave->assignments[order->at];
+        cells += order->at;
+        if (i >= slave->slotted)
+            continue;
+        JS_INVARIANT(ticket < order->ticket && own->ticket == order->ticket);
+        ticket = own->ticket;
+        JS_INVARIANT(ticket < backlog->next_ticket);
+        assignment_assert_invariants(slave, own, sums);
+        constrained += js_job_is_constrained(own->job);
+        alone += own->is_alone;
+        losses += own->node_loss == JS_NODE_LOSS_NEW;
+    }
+    JS_INVARIANT(cells == (uint64_t)slave->slots * (slave->slots - 1) / 2);
+    for (uint32_t i = 0; i < slave->ahead_count; i++) {
+        const struct js_backlog_ahead *ahead = &slave->ahead[i];
+        JS_INVARIANT(ahead->ticket < backlog->next_ticket);
+        JS_INVARIANT(i == 0 || slave->ahead[i - 1].ticket < ahead->ticket);
+        JS_INVARIANT(!js_job_is_constrained(ahead->job));
+    }
+    JS_INVARIANT(slave->constrained == constrained);
+    JS_INVARIANT(slave->new_losses == losses);
+    JS_INVARIANT(losses == 0 || slave->has_losses);
+    JS_INVARIANT(alone == slave->is_alone);
+    JS_INVARIANT(alone == 0 || slave_count(slave) == 1);
+    sums->node_lost += losses;
+}
 
 static void slave_assert_invariants(const struct js_backlog *backlog,
                                     const struct js_backlog_slave *slave,
                                     struct backlog_sums *sums)
 {
-    uint32_t slotted = 0, constrained = 0, alone = 0;
-    for (uint32_t i = 0; i < slave->count; i++) {
-        const struct js_assignment *own = &slave->assignments[i];
-        JS_INVARIANT(own->ticket < backlog->next_ticket);
-        JS_INVARIANT(i == 0 || slave->assignments[i - 1].ticket < own->ticket);
-        bool has_slot = own->allocation.rank > 0;
-        JS_INVARIANT(!has_slot || own->allocation.rank == slave->number);
-        slotted += has_slot;
-        sums->held.cores += own->allocation.core_count;
-        sums->held.gpus += own->allocation.gpu_count;
-        for (uint32_t k = 0; k < own->allocation.other_count; k++) {
-            sums->held.cores += own->allocation.others[k].core_count;
-            sums->held.gpus += own->allocation.others[k].gpu_count;
-        }
-        constrained += js_job_is_constrained(own->job);
-        alone += own->is_alone;
-        sums->node_lost += own->node_loss == JS_NODE_LOSS_NEW;
-        sums->unreported += has_slot && !own->is_reported;
-    }
-    JS_INVARIANT(slave->slotted == slotted && slotted <= slave->slots);
-    JS_INVARIANT(slave->constrained == constrained);
-    JS_INVARIANT(slave->count <= slave->slots + JS_SCHEDULER_AHEAD_MAX);
-    JS_INVARIANT(alone == slave->is_alone);
-    JS_INVARIANT(alone == 0 || slave->count == 1);
+    const struct js_tournament *recallable = &backlog->recallable;
+    const struct js_tournament *empties = &backlog->empties;
+    slave_assert_jobs(backlog, slave, sums);
+    JS_INVARIANT(slave->slotted <= slave->slots);
+    JS_INVARIANT(slave->ahead_count <= JS_SCHEDULER_AHEAD_MAX);
     JS_INVARIANT(slave->unacknowledged <= slave->credit);
     JS_INVARIANT(slave->acknowledged < slave->credit);
     JS_INVARIANT(slave->level == backlog_level_of(backlog, slave));
-    JS_INVARIANT(!slave->is_lost || (slave->count == 0 && !slave->is_recalled));
+    JS_INVARIANT(slave->lead == slave_lead(slave));
+    JS_INVARIANT(recallable->keys[recallable->size + slave->number] ==
+                 backlog_recall_key(slave));
+    JS_INVARIANT(empties->keys[empties->size + slave->number] ==
+                 backlog_empty_key(backlog, slave));
+    JS_INVARIANT(js_allocator_is_admitted(backlog->allocator, slave->number,
+                                          slave_is_open(slave),
+                                          slave_is_empty(slave)));
+    JS_INVARIANT(!slave->is_lost ||
+                 (slave_count(slave) == 0 && !slave->is_recalled));
     JS_INVARIANT(slave->is_cleared == (backlog->cleared == slave));
-    sums->assigned += slave->count;
-    sums->ahead += slave->count - slotted;
+    sums->assigned += slave_count(slave);
+    sums->ahead += slave->ahead_count;
     sums->live += !slave->is_lost;
     sums->slots += slave->is_lost ? 0 : slave->slots;
     sums->recalls += slave->is_recalled;
     sums->cleared += slave->is_cleared;
     sums->placed += slave->level >= 0;
+    if (slave->lead >= 0)
+        sums->leads[slave->lead]++;
 }
 
-void js_backlog_assert_invariants(const struct js_backlog *backlog)
+static void backlog_assert_lists(const struct js_backlog *backlog,
+                                 const struct backlog_sums *sums)
 {
-    struct backlog_sums sums = {0};
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        if (backlog->slaves[i])
-            slave_assert_invariants(backlog, backlog->slaves[i], &sums);
-    }
     unsigned placed = 0;
     for (int level = 0; level < JS_BACKLOG_LEVELS; level++) {
         const struct js_backlog_slave *slave = backlog->levels[level].first;
@@ -565,10 +737,34 @@ void js_backlog_assert_invariants(const struct js_backlog *backlog)
             placed++;
         }
         JS_INVARIANT(backlog->levels[level].last == prev);
-        JS_INVARIANT((backlog->filled >> level & 1) == (placed > before));
+        JS_INVARIANT(js_bits_has(backlog->filled, (uint32_t)level) ==
+                     (placed > before));
         JS_INVARIANT(level > 0 || backlog->idle == placed);
+        JS_INVARIANT(backlog->leads[level] == sums->leads[level]);
+        JS_INVARIANT(js_bits_has(backlog->with_lead, (uint32_t)level) ==
+                     (sums->leads[level] > 0));
     }
-    JS_INVARIANT(placed == sums.placed);
+    JS_INVARIANT(placed == sums->placed);
+    const struct js_assignment *earlier = NULL;
+    uint64_t unreported = 0;
+    for (const struct js_assignment *own = backlog->first_begun; own;
+         earlier = own, own = own->later) {
+        JS_INVARIANT(own->earlier == earlier && !own->is_reported);
+        JS_INVARIANT(!earlier || earlier->begun_ns <= own->begun_ns);
+        unreported++;
+    }
+    JS_INVARIANT(backlog->last_begun == earlier);
+    JS_INVARIANT(backlog->unreported == unreported);
+}
+
+void js_backlog_assert_invariants(const struct js_backlog *backlog)
+{
+    struct backlog_sums sums = {0};
+    for (unsigned i = 0; i < backlog->slave_end; i++) {
+        if (backlog->slaves[i])
+            slave_assert_invariants(backlog, backlog->slaves[i], &sums);
+    }
+    backlog_assert_lists(backlog, &sums);
     JS_INVARIANT(backlog->assigned == sums.assigned);
     JS_INVARIANT(backlog->ahead == sums.ahead);
     JS_INVARIANT(backlog->node_lost == sums.node_lost);

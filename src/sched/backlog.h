@@ -14,32 +14,15 @@
 #ifndef JS_SCHED_BACKLOG_H
 #define JS_SCHED_BACKLOG_H
 
+#include "base/tournament.h"
 #include "list/job.h"
 #include "list/outcome.h"
 #include "sched/allocator.h"
+#include "sched/log_histogram.h"
 #include "sched/scheduler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* ------------------------------------------------- the median of run times */
-
-/* Counts values by size, to within one percent and in constant memory. Each
- * power of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. A histogram that
- * is all zero is empty. */
-enum {
-    JS_LOG_HISTOGRAM_PARTS = 128,
-    JS_LOG_HISTOGRAM_BUCKETS = 64 * JS_LOG_HISTOGRAM_PARTS
-};
-
-struct js_log_histogram {
-    uint64_t count;
-    uint64_t buckets[JS_LOG_HISTOGRAM_BUCKETS];
-};
-
-void js_log_histogram_add(struct js_log_histogram *histogram, int64_t value_ns);
-int64_t js_log_histogram_median_ns(
-    const struct js_log_histogram *histogram); /* -1: empty */
 
 /* ------------------------------------------------- jobs and slaves */
 
@@ -49,26 +32,42 @@ enum js_node_loss {
     JS_NODE_LOSS_ENDING /* and the job's own slave has been asked to end it */
 };
 
+/* A job that has its allocation. */
 struct js_assignment {
     uint64_t ticket;
     struct js_job *job;              /* owned */
-    struct js_allocation allocation; /* rank 0: none yet, because the job was
-                                        given ahead of time */
+    struct js_allocation allocation; /* rank 0, only after js_backlog_take():
+                                        the job had been given ahead */
     enum js_node_loss node_loss;
     bool is_reported; /* js_scheduler_report_begun() has reported the job */
     bool is_alone;    /* its slave was empty and gets no other job */
     int64_t begun_ns; /* when it got its allocation */
+    struct js_assignment *earlier, *later; /* while it is not reported */
+};
+
+/* A job given ahead of time. */
+struct js_backlog_ahead {
+    uint64_t ticket;
+    struct js_job *job; /* owned */
+};
+
+struct js_backlog_order {
+    uint64_t ticket;
+    uint32_t at; /* index into the assignments */
 };
 
 /*
  * One slave. Invariants:
- * - assignments is sorted by ticket; the first count are in use.
- * - slotted counts those that have an allocation, constrained those whose job
- *   js_job_is_constrained(); count is at most slots + JS_SCHEDULER_AHEAD_MAX.
+ * - The first `slotted` elements of `order` name its assignments, sorted by
+ *   ticket; the others name the elements of `assignments` that are not in use.
+ *   An assignment does not move.
+ * - The first ahead_count elements of `ahead` are in use, sorted by ticket.
+ * - constrained counts the jobs that are js_job_is_constrained(), new_losses
+ *   the assignments that are JS_NODE_LOSS_NEW.
  * - unacknowledged <= credit, and acknowledged < credit.
- * - If is_alone, the slave has exactly one assignment, which is_alone as well.
- * - A slave that is lost has no assignments, and is neither recalled nor
- *   cleared.
+ * - If is_alone, the slave has exactly one job, whose assignment is_alone as
+ *   well.
+ * - A slave that is lost has no jobs, and is neither recalled nor cleared.
  * - The slave is in the list of its level, or in no list if its level is -1.
  */
 struct js_backlog_slave {
@@ -84,31 +83,50 @@ struct js_backlog_slave {
     bool is_alone;    /* its one job must run alone */
     bool is_cleared;  /* it gets no more jobs until it is empty, because a job
                          must run alone there */
+    bool has_losses;  /* it is in the list of slaves with losses */
     uint32_t constrained;
-    uint32_t count;
     uint32_t slotted;
-    struct js_assignment *assignments;
-    int level; /* 0: it has a free slot; n: it has n - 1 jobs ahead; -1: it has
-                  no room or no credit */
+    uint32_t ahead_count;
+    uint32_t new_losses;
+    struct js_assignment *assignments; /* for each slot */
+    struct js_backlog_order *order;    /* for each slot */
+    struct js_backlog_ahead *ahead;    /* JS_SCHEDULER_AHEAD_MAX */
+    int level; /* 0: it has a free slot; else how much work it would have ahead
+                  of time with one more job; -1: it has no room or no credit */
+    int lead;  /* how much work it has ahead; -1: it is lost */
     struct js_backlog_slave *next, *prev;
+    struct js_backlog_slave *next_with_losses;
 };
 
-enum { JS_BACKLOG_LEVELS = JS_SCHEDULER_AHEAD_MAX + 1 };
+/*
+ * Work ahead of time is measured in run times: a slave with as many jobs ahead
+ * as it has slots has work for one. Steps up to JS_BACKLOG_PARTS are parts of a
+ * run time, those above are whole ones.
+ */
+enum {
+    JS_BACKLOG_PARTS = 64,
+    JS_BACKLOG_LEVELS = JS_BACKLOG_PARTS + JS_SCHEDULER_AHEAD_MAX
+};
 
 /*
  * All slaves. Invariants:
- * - Four fields count assignments of all slaves: assigned counts all of them,
- *   ahead those without an allocation, node_lost those whose node_loss is
+ * - Four fields count jobs of all slaves: assigned counts all of them, ahead
+ *   those without an allocation, node_lost those whose node_loss is
  *   JS_NODE_LOSS_NEW, and unreported those that have an allocation and are not
  *   is_reported.
  * - live_slaves and live_slots count the slaves that are not lost.
  * - recalls counts the slaves that are recalled; cleared is the one that
  *   is_cleared.
- * - The list of a level holds exactly the slaves of that level; `filled` has a
- *   bit set for each level that has a slave, and idle counts the slaves of
- *   level 0.
+ * - The list of a level holds exactly the slaves of that level; `filled` has
+ *   those levels that have a slave, and idle counts the slaves of level 0.
+ *   leads counts the slaves by their lead; with_lead has those with a slave.
+ * - In `recallable` the slave with the most jobs ahead wins, of those that are
+ *   not recalled; in `empties` the first on which a job would be alone and that
+ *   has a free slot.
+ * - The unreported assignments are a list, in the order in which they began.
  * - Tickets are below next_ticket.
- * - What the allocator has given out is exactly what the assignments hold.
+ * - What the allocator has given out is exactly what the assignments hold, and
+ *   it knows which slaves are open and empty.
  */
 struct js_backlog {
     struct js_allocator *allocator;
@@ -125,7 +143,12 @@ struct js_backlog {
     struct {
         struct js_backlog_slave *first, *last;
     } levels[JS_BACKLOG_LEVELS];
-    uint64_t filled;
+    uint64_t filled[2]; /* bits */
+    unsigned leads[JS_BACKLOG_LEVELS];
+    uint64_t with_lead[2]; /* bits */
+    struct js_tournament recallable, empties;
+    struct js_backlog_slave *with_losses;
+    struct js_assignment *first_begun, *last_begun;
     unsigned idle;
     unsigned recalls;
     struct js_backlog_slave *cleared; /* NULL: none */
@@ -137,6 +160,7 @@ struct js_backlog {
     int64_t run_ns; /* moving average of run times; -1: no job has ended yet */
     int64_t short_ns; /* moving average of the shortest run times; 0: no job has
                          ended yet */
+    uint64_t places;  /* slaves looked at after a change; for tests */
     struct js_log_histogram run_times; /* of the jobs that succeeded */
 };
 
@@ -168,19 +192,13 @@ js_backlog_find(const struct js_backlog *backlog, unsigned number)
     return number < backlog->slave_end ? backlog->slaves[number] : NULL;
 }
 
-/* Returns how many jobs the slave has ahead of time. */
-static inline uint32_t js_backlog_ahead(const struct js_backlog_slave *slave)
-{
-    return slave->count - slave->slotted;
-}
-
 /* ------------------------------------------------- slaves with room */
 
-/* Update the level of this slave, or of all slaves, after something has changed
- * for them. */
+/* Update the level of this slave after something has changed for it, or those
+ * of all slaves whose slots the allocator has freed, taken or set aside. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave);
-void js_backlog_place_all(struct js_backlog *backlog);
+void js_backlog_place_changed(struct js_backlog *backlog);
 
 /* Returns the slave that should get the next plain job: one with a free slot,
  * else the one with the fewest jobs ahead, else NULL. Never returns slave
@@ -188,11 +206,10 @@ void js_backlog_place_all(struct js_backlog *backlog);
 struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
                                               unsigned avoid);
 
-/* Callbacks for the allocator (js_allocator_usable_fn); `arg` is the backlog.
- * The first returns true for a slave that can be sent a job, the second for one
- * on which a job would be alone. */
-bool js_backlog_is_usable(void *arg, unsigned rank);
-bool js_backlog_is_empty(void *arg, unsigned rank);
+/* Returns the first slave on which a job would be alone and that has a free
+ * slot, or NULL. */
+struct js_backlog_slave *
+js_backlog_find_empty(const struct js_backlog *backlog);
 
 /* The first function chooses the slave with the fewest jobs. That slave gets no
  * more jobs until it is empty; then it gets a job that must run alone. There is
@@ -203,11 +220,16 @@ void js_backlog_end_clearing(struct js_backlog *backlog);
 /* ------------------------------------------------- what the slaves have */
 
 /* Assigns the job, and takes ownership of it and of the allocation (rank 0: the
- * job is given ahead of time). The result is valid until the next call for this
- * slave. */
-const struct js_assignment *
-js_backlog_give(struct js_backlog *backlog, struct js_backlog_slave *slave,
-                struct js_job *job, const struct js_allocation *allocation);
+ * job is given ahead of time). Returns the ticket. *ret is the allocation,
+ * valid until the next call for this slave, or NULL. */
+uint64_t js_backlog_give(struct js_backlog *backlog,
+                         struct js_backlog_slave *slave, struct js_job *job,
+                         const struct js_allocation *allocation,
+                         const struct js_allocation **ret);
+
+/* Returns the ticket of the job that the slave was given last, or 0 if it has
+ * none. */
+uint64_t js_backlog_last(const struct js_backlog_slave *slave);
 
 /* Removes the assignment with that ticket from the slave. Returns false if
  * there is none. *ret still holds its allocation, so the caller must call
@@ -222,7 +244,6 @@ void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
                         struct js_assignment *ended);
 void js_backlog_let_go(struct js_backlog *backlog,
-                       const struct js_backlog_slave *slave,
                        struct js_assignment *assignment);
 
 /* Works like js_scheduler_acknowledged(). */
@@ -251,6 +272,9 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
                           const struct js_backlog_slave **ret_slave);
 
 /* ------------------------------------------------- run times */
+
+/* Works like js_scheduler_lead_ns(). */
+int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
 
 /* Takes the run time of a job that has ended into account. */
 void js_backlog_learn(struct js_backlog *backlog,

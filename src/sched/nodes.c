@@ -14,6 +14,7 @@ void js_nodes_release(struct js_nodes *nodes)
         js_resources_release(&node->resources);
         free(node->cores);
         free(node->gpu_held);
+        free(node->with_room);
         free(node->ranks);
         free(node);
     }
@@ -25,6 +26,7 @@ void js_nodes_release(struct js_nodes *nodes)
     free(nodes->list);
     free(nodes->members);
     js_idmap_release(&nodes->by_hash);
+    free(nodes->scratch);
 }
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b)
@@ -63,47 +65,279 @@ struct js_node_state *js_nodes_find(struct js_nodes *nodes,
     if (last)
         last->next_alike = node;
     nodes->list[nodes->count++] = node;
+    js_nodes_touch(nodes, node);
     return node;
 }
 
-/* Returns how many slots of the node have their home on this core. */
-static uint32_t nodes_slots_at_home(const struct js_nodes *nodes,
-                                    const struct js_node_state *node,
-                                    uint32_t core)
+/* ---------------------------------------------------------------- equipping
+ */
+
+/* Makes room for notes about a node with so many cores. */
+static int nodes_make_scratch(struct js_nodes *nodes, uint32_t cores)
 {
-    uint32_t count = 0;
-    for (size_t i = 0; i < node->rank_count; i++) {
-        const struct js_node_member *slave = nodes->members[node->ranks[i]];
-        for (uint32_t k = 0; k < slave->slot_count; k++)
-            count += slave->slots[k].home == core;
-    }
-    return count;
+    size_t words = js_bits_words(cores);
+    if (cores <= nodes->scratch_cores)
+        return 0;
+    uint64_t *scratch = calloc(2 * words + cores, sizeof(*scratch));
+    if (!scratch)
+        return -1;
+    free(nodes->scratch);
+    nodes->scratch = scratch;
+    nodes->candidates = scratch + cores;
+    nodes->homes = nodes->candidates + words;
+    nodes->scratch_cores = cores;
+    return 0;
 }
 
-/* The core may gain room or lose it, so free_cores is corrected for both. */
-void js_node_add_homes(struct js_node_state *node, uint32_t index, int slots)
+/* Allocates what the node needs to know about its cores and GPUs. */
+static int node_make_room(struct js_node_state *node,
+                          const struct js_resources *from)
 {
-    struct js_node_core *core = &node->cores[index];
-    core->homes += (uint32_t)slots;
-    node->free_cores -= js_node_core_has_room(core);
-    core->room = core->homes > 1 ? core->homes : 1;
-    node->is_shared |= core->room > 1;
-    node->free_cores += js_node_core_has_room(core);
+    size_t words = js_bits_words(from->core_count) + 1;
+    uint64_t **sets[] = {&node->with_room, &node->set_aside, &node->of_others,
+                         &node->cache_edges, &node->numa_edges};
+    const size_t count = sizeof(sets) / sizeof(*sets);
+    uint64_t *bits = calloc(words * count, sizeof(*bits));
+    node->cores = calloc(from->core_count + 1, sizeof(*node->cores));
+    node->gpu_held = calloc(from->gpu_count + 1, sizeof(*node->gpu_held));
+    if (!bits || !node->cores || !node->gpu_held) {
+        free(bits);
+        free(node->cores);
+        free(node->gpu_held);
+        node->cores = NULL;
+        node->gpu_held = NULL;
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        *sets[i] = bits + i * words;
+    return 0;
+}
+
+/* One slave of a node speaks for all: they see the same machine. */
+int js_nodes_describe(struct js_nodes *nodes, struct js_node_state *node,
+                      const struct js_resources *from)
+{
+    size_t cores = from->core_count * sizeof(*from->cores);
+    size_t cpus = from->cpu_count * sizeof(*from->cpus);
+    size_t gpus = from->gpu_count * sizeof(*from->gpus);
+    struct js_resources to = *from;
+    if (node->cores)
+        return 0;
+    to.cores = malloc(cores + 1);
+    to.cpus = malloc(cpus + 1);
+    to.gpus = malloc(gpus + 1);
+    if (!to.cores || !to.cpus || !to.gpus ||
+        nodes_make_scratch(nodes, from->core_count) < 0 ||
+        node_make_room(node, from) < 0) {
+        js_resources_release(&to);
+        return -1;
+    }
+    memcpy(to.cores, from->cores, cores);
+    memcpy(to.cpus, from->cpus, cpus);
+    if (gpus > 0)
+        memcpy(to.gpus, from->gpus, gpus);
+    for (uint32_t i = 0; i < to.core_count; i++) {
+        const struct js_core *core = &to.cores[i];
+        const struct js_core *before = i > 0 ? core - 1 : NULL;
+        bool is_next_numa = !before || before->numa != core->numa;
+        node->cores[i].room = 1;
+        node->has_others |= core->is_others;
+        js_bits_put(node->with_room, i, true);
+        js_bits_put(node->of_others, i, core->is_others);
+        js_bits_put(node->numa_edges, i, is_next_numa);
+        /* Cores that share a cache across two NUMA nodes form two groups. */
+        js_bits_put(node->cache_edges, i,
+                    is_next_numa || before->cache != core->cache);
+    }
+    node->resources = to;
+    node->free_cores = to.core_count;
+    node->free_gpus = to.gpu_count;
+    node->free_mem_bytes = to.mem_bytes;
+    return 0;
+}
+
+void js_nodes_touch(struct js_nodes *nodes, struct js_node_state *node)
+{
+    node->touched = ++nodes->touches;
+    if (nodes->newest == node)
+        return;
+    if (node->newer)
+        node->newer->older = node->older;
+    if (node->older)
+        node->older->newer = node->newer;
+    node->newer = NULL;
+    node->older = nodes->newest;
+    if (nodes->newest)
+        nodes->newest->newer = node;
+    nodes->newest = node;
+}
+
+static void slave_changed(struct js_nodes *nodes, struct js_node_member *slave)
+{
+    if (slave->is_changed)
+        return;
+    slave->is_changed = true;
+    slave->changed_next = nodes->changed;
+    nodes->changed = slave;
+}
+
+/* Decides anew whether the slot is free. */
+static void nodes_review_slot(struct js_nodes *nodes,
+                              const struct js_node_state *node,
+                              struct js_node_member *slave, uint32_t number)
+{
+    const struct js_node_slot *slot = &slave->slots[number];
+    bool is_free = slot->holder == 0 &&
+                   js_bits_has(node->with_room, slot->home) &&
+                   !js_bits_has(node->set_aside, slot->home);
+    if (js_bits_has(slave->free_slots, number) == is_free)
+        return;
+    js_bits_put(slave->free_slots, number, is_free);
+    slave->free_count += is_free ? 1 : -1U;
+    nodes->free_slots += is_free ? 1 : UINT64_MAX;
+    slave_changed(nodes, slave);
+}
+
+/* Decides anew whether this core has room, after its use or the number of slots
+ * at home there has changed. */
+static void nodes_review_core(struct js_nodes *nodes,
+                              struct js_node_state *node, uint32_t index)
+{
+    const struct js_node_core *core = &node->cores[index];
+    bool has_room = js_node_core_has_room(core);
+    if (js_bits_has(node->with_room, index) == has_room)
+        return;
+    js_bits_put(node->with_room, index, has_room);
+    node->free_cores += has_room ? 1 : -1U;
+    unsigned rank = core->first_rank;
+    uint32_t number = core->first_slot;
+    while (rank > 0) {
+        struct js_node_member *slave = nodes->members[rank];
+        nodes_review_slot(nodes, node, slave, number);
+        rank = slave->slots[number].next_rank;
+        number = slave->slots[number].next_slot;
+    }
+}
+
+/* Finds the place of this slot in the chain of its core: *ret_rank and
+ * *ret_slot are where the chain goes on. */
+static void nodes_find_in_chain(struct js_nodes *nodes,
+                                struct js_node_core *core, unsigned rank,
+                                uint32_t slot, unsigned **ret_rank,
+                                uint32_t **ret_slot)
+{
+    *ret_rank = &core->first_rank;
+    *ret_slot = &core->first_slot;
+    while (**ret_rank > 0 &&
+           (**ret_rank < rank || (**ret_rank == rank && **ret_slot < slot))) {
+        struct js_node_slot *at =
+            &nodes->members[**ret_rank]->slots[**ret_slot];
+        *ret_rank = &at->next_rank;
+        *ret_slot = &at->next_slot;
+    }
+}
+
+int js_nodes_fit(struct js_nodes *nodes, struct js_node_member *slave,
+                 const uint32_t *homes, uint32_t slots)
+{
+    struct js_node_state *node = nodes->list[slave->node];
+    slave->slots = calloc(1, (slots + 1) * sizeof(*slave->slots) +
+                                 js_bits_words(slots) * sizeof(uint64_t));
+    if (!slave->slots)
+        return -1;
+    slave->free_slots = (uint64_t *)(slave->slots + slots + 1);
+    slave->slot_count = slots;
+    node->equipped++;
+    nodes->slots += slots;
+    nodes->fittings++;
+    slave_changed(nodes, slave);
+    js_nodes_touch(nodes, node);
+    /* The last slot first, because the first of several on one core comes
+     * before the others. */
+    for (uint32_t i = slots; i-- > 0;) {
+        struct js_node_slot *slot = &slave->slots[i];
+        struct js_node_core *core = &node->cores[homes[i]];
+        unsigned *at_rank;
+        uint32_t *at_slot;
+        core->room += core->first_rank > 0;
+        nodes_find_in_chain(nodes, core, slave->rank, i, &at_rank, &at_slot);
+        *slot = (struct js_node_slot){
+            .home = homes[i], .next_rank = *at_rank, .next_slot = *at_slot};
+        *at_rank = slave->rank;
+        *at_slot = i;
+        /* A core on which this run has a slot is not left to other runs, even
+         * if they hold it: there were no free cores. */
+        js_bits_put(node->of_others, homes[i], false);
+        slave->aside_count += js_bits_has(node->set_aside, homes[i]);
+        nodes_review_core(nodes, node, homes[i]);
+        nodes_review_slot(nodes, node, slave, i);
+    }
+    return 0;
+}
+
+/* The slots stay allocated, because allocations still refer to them until they
+ * are released. Only slot_count shows that they are gone. */
+void js_nodes_unfit(struct js_nodes *nodes, struct js_node_member *slave)
+{
+    struct js_node_state *node = nodes->list[slave->node];
+    uint32_t slots = slave->slot_count;
+    nodes->slots -= slots;
+    nodes->free_slots -= slave->free_count;
+    nodes->fittings++;
+    node->equipped--;
+    slave->slot_count = slave->free_count = slave->aside_count = 0;
+    slave_changed(nodes, slave);
+    js_nodes_touch(nodes, node);
+    for (uint32_t i = 0; i < slots; i++) {
+        const struct js_node_slot *slot = &slave->slots[i];
+        struct js_node_core *core = &node->cores[slot->home];
+        unsigned *at_rank;
+        uint32_t *at_slot;
+        nodes_find_in_chain(nodes, core, slave->rank, i, &at_rank, &at_slot);
+        *at_rank = slot->next_rank;
+        *at_slot = slot->next_slot;
+        core->room -= core->room > 1;
+    }
+    /* Only now, when no chain has a slot of this slave any more. */
+    for (uint32_t i = 0; i < slots; i++)
+        nodes_review_core(nodes, node, slave->slots[i].home);
+}
+
+void js_nodes_set_aside(struct js_nodes *nodes, struct js_node_state *node,
+                        uint32_t first, uint32_t end, bool is_set_aside)
+{
+    js_nodes_touch(nodes, node);
+    for (uint32_t i = first; i < end; i++) {
+        unsigned rank = node->cores[i].first_rank;
+        uint32_t number = node->cores[i].first_slot;
+        if (js_bits_has(node->set_aside, i) == is_set_aside)
+            continue;
+        js_bits_put(node->set_aside, i, is_set_aside);
+        while (rank > 0) {
+            struct js_node_member *slave = nodes->members[rank];
+            slave->aside_count += is_set_aside ? 1 : -1U;
+            slave_changed(nodes, slave);
+            nodes_review_slot(nodes, node, slave, number);
+            rank = slave->slots[number].next_rank;
+            number = slave->slots[number].next_slot;
+        }
+    }
 }
 
 /* ---------------------------------------------------------------- holding */
 
 void js_nodes_hold(struct js_nodes *nodes,
-                   const struct js_allocation *allocation)
+                   const struct js_allocation *allocation, unsigned holder)
 {
     struct js_node_member *slave = nodes->members[allocation->rank];
     struct js_node_state *node = nodes->list[slave->node];
     const uint32_t *cores = js_allocation_cores(allocation);
-    slave->slots[allocation->slot].is_taken = true;
+    js_nodes_touch(nodes, node);
+    slave->slots[allocation->slot].holder = holder;
+    nodes_review_slot(nodes, node, slave, allocation->slot);
     for (uint32_t i = 0; i < allocation->core_count; i++) {
-        struct js_node_core *core = &node->cores[cores[i]];
-        core->used++;
-        node->free_cores -= !js_node_core_has_room(core);
+        node->cores[cores[i]].used++;
+        nodes_review_core(nodes, node, cores[i]);
     }
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[js_allocation_gpus_of(allocation)[i]] = true;
@@ -113,22 +347,23 @@ void js_nodes_hold(struct js_nodes *nodes,
         node->free_mem_bytes -= allocation->mem_bytes;
 }
 
+/* A core may be held by more jobs than it has room for: the room shrinks when a
+ * slave is lost while jobs of other slaves still run there. Such a core is not
+ * free yet. */
 void js_nodes_let_go(struct js_nodes *nodes,
                      const struct js_allocation *allocation)
 {
     struct js_node_member *slave = nodes->members[allocation->rank];
     struct js_node_state *node = nodes->list[slave->node];
     const uint32_t *cores = js_allocation_cores(allocation);
-    slave->slots[allocation->slot].is_taken = false;
-    /* A core may be held by more jobs than it has room for: the room shrinks
-     * when a slave is lost while jobs of other slaves still run there. Such a
-     * core is not free yet. */
+    js_nodes_touch(nodes, node);
     for (uint32_t i = 0; i < allocation->core_count; i++) {
-        struct js_node_core *core = &node->cores[cores[i]];
-        bool had_room = js_node_core_has_room(core);
-        core->used--;
-        node->free_cores += !had_room && js_node_core_has_room(core);
+        node->cores[cores[i]].used--;
+        nodes_review_core(nodes, node, cores[i]);
     }
+    slave->slots[allocation->slot].holder = 0;
+    if (slave->slot_count > 0)
+        nodes_review_slot(nodes, node, slave, allocation->slot);
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[js_allocation_gpus_of(allocation)[i]] = false;
     node->free_gpus += allocation->gpu_count;
@@ -163,22 +398,52 @@ bool js_node_has_unkept(const struct js_node_state *node,
 /* ---------------------------------------------------------------- invariants
  */
 
+/* Returns how many slots are at home on this core, after a look at each. */
+static uint32_t core_assert_invariants(const struct js_nodes *nodes,
+                                       const struct js_node_state *node,
+                                       uint32_t index)
+{
+    const struct js_node_core *core = &node->cores[index];
+    unsigned rank = core->first_rank;
+    uint32_t number = core->first_slot, count = 0;
+    JS_INVARIANT(js_bits_has(node->with_room, index) ==
+                 js_node_core_has_room(core));
+    while (rank > 0) {
+        const struct js_node_member *slave = nodes->members[rank];
+        JS_INVARIANT(number < slave->slot_count);
+        const struct js_node_slot *slot = &slave->slots[number];
+        JS_INVARIANT(slot->home == index);
+        JS_INVARIANT(nodes->list[slave->node] == node);
+        JS_INVARIANT(js_bits_has(slave->free_slots, number) ==
+                     (slot->holder == 0 && js_node_core_has_room(core) &&
+                      !js_bits_has(node->set_aside, index)));
+        JS_INVARIANT(slot->next_rank == 0 || slot->next_rank > rank ||
+                     (slot->next_rank == rank && slot->next_slot > number));
+        rank = slot->next_rank;
+        number = slot->next_slot;
+        count++;
+    }
+    return count;
+}
+
 static void node_assert_invariants(const struct js_nodes *nodes,
                                    const struct js_node_state *node,
                                    struct js_request *held)
 {
-    uint32_t free_cores = 0, free_gpus = 0;
+    uint32_t free_cores = 0, free_gpus = 0, slots = 0;
     for (uint32_t i = 0; i < node->resources.core_count; i++) {
         const struct js_node_core *core = &node->cores[i];
-        uint32_t slots = nodes_slots_at_home(nodes, node, i);
-        JS_INVARIANT(core->homes == slots);
-        JS_INVARIANT(core->room == (slots > 1 ? slots : 1));
-        JS_INVARIANT(core->room == 1 || node->is_shared);
-        JS_INVARIANT(!core->is_others || node->has_others);
-        JS_INVARIANT(!core->is_set_aside || node->is_set_aside);
+        uint32_t at_home = core_assert_invariants(nodes, node, i);
+        JS_INVARIANT(core->room == (at_home > 1 ? at_home : 1));
+        JS_INVARIANT(!js_bits_has(node->of_others, i) || node->has_others);
+        JS_INVARIANT(!js_bits_has(node->set_aside, i) || node->is_set_aside);
         free_cores += js_node_core_has_room(core);
         held->cores += core->used;
+        slots += at_home;
     }
+    for (size_t i = 0; i < node->rank_count; i++)
+        slots -= nodes->members[node->ranks[i]]->slot_count;
+    JS_INVARIANT(slots == 0);
     for (uint32_t i = 0; i < node->resources.gpu_count; i++)
         free_gpus += !node->gpu_held[i];
     held->gpus += node->resources.gpu_count - free_gpus;
@@ -192,17 +457,36 @@ static void node_assert_invariants(const struct js_nodes *nodes,
 struct js_request js_nodes_assert_invariants(const struct js_nodes *nodes)
 {
     struct js_request held = {0};
+    uint64_t slots = 0, free_slots = 0;
     for (size_t i = 0; i < nodes->count; i++) {
         const struct js_node_state *node = nodes->list[i];
         size_t equipped = 0;
+        JS_INVARIANT(node->index == i);
         for (size_t k = 0; k < node->rank_count; k++) {
             const struct js_node_member *slave = nodes->members[node->ranks[k]];
+            uint32_t aside = 0;
             JS_INVARIANT(slave->node == i && slave->is_slave);
             JS_INVARIANT(k == 0 || node->ranks[k - 1] < node->ranks[k]);
             equipped += slave->slot_count > 0;
+            for (uint32_t n = 0; n < slave->slot_count; n++)
+                aside += js_bits_has(node->set_aside, slave->slots[n].home);
+            JS_INVARIANT(slave->aside_count == aside);
+            JS_INVARIANT(slave->slot_count == 0 ||
+                         slave->free_count == js_bits_count(slave->free_slots,
+                                                            0,
+                                                            slave->slot_count));
+            slots += slave->slot_count;
+            free_slots += slave->free_count;
         }
         JS_INVARIANT(node->equipped == equipped);
         node_assert_invariants(nodes, node, &held);
+    }
+    JS_INVARIANT(nodes->slots == slots && nodes->free_slots == free_slots);
+    const struct js_node_state *newer = NULL;
+    for (const struct js_node_state *node = nodes->newest; node;
+         newer = node, node = node->older) {
+        JS_INVARIANT(node->newer == newer);
+        JS_INVARIANT(!newer || newer->touched > node->touched);
     }
     return held;
 }

@@ -12,6 +12,7 @@
 #ifndef JS_SCHED_NODES_H
 #define JS_SCHED_NODES_H
 
+#include "base/bits.h"
 #include "base/cpuset.h"
 #include "base/table.h"
 #include "list/job.h"
@@ -81,27 +82,40 @@ js_allocation_gpus_of(const struct js_allocation *allocation)
 
 /* ------------------------------------------------- what there is */
 
+/* Slots at home on the same core form a chain, in the order of their ranks and
+ * then of their numbers. */
 struct js_node_slot {
-    uint32_t home; /* core index */
-    bool is_taken;
+    uint32_t home;      /* core index */
+    unsigned holder;    /* the slave whose job holds it; 0: free of jobs */
+    unsigned next_rank; /* the next slot of the chain; rank 0: none */
+    uint32_t next_slot;
 };
 
-/* One process. */
+/* Which slaves may get a job. */
+enum js_slaves { JS_SLAVES_ALL, JS_SLAVES_OPEN, JS_SLAVES_EMPTY };
+
+/* One process. A slot is free if no job holds it, and its home core has room
+ * and is not set aside. */
 struct js_node_member {
     unsigned rank; /* 0: the master */
     size_t node;
     bool is_slave;
+    bool is_of[JS_SLAVES_EMPTY + 1]; /* by enum js_slaves */
+    bool is_changed;                 /* free_count or aside_count has changed */
     uint32_t slot_count; /* 0: the slave has not reported its resources, or is
                             lost */
+    uint32_t free_count;
+    uint32_t aside_count; /* slots whose home core is set aside */
     struct js_node_slot *slots;
+    uint64_t *free_slots; /* bits; after the slots, in the same memory */
+    struct js_node_member *changed_next;
 };
 
 struct js_node_core {
-    uint32_t used;  /* allocations that hold this core */
-    uint32_t room;  /* how many allocations may hold it */
-    uint32_t homes; /* slots that have their home there */
-    bool is_set_aside;
-    bool is_others; /* another run holds it, and no slot is at home on it */
+    uint32_t used;       /* allocations that hold this core */
+    uint32_t room;       /* how many allocations may hold it */
+    unsigned first_rank; /* the first slot at home here; rank 0: none */
+    uint32_t first_slot;
 };
 
 /*
@@ -109,8 +123,7 @@ struct js_node_core {
  * - free_cores counts the cores with room; free_gpus the GPUs that no job
  *   holds; free_mem_bytes is at most what the node has.
  * - A core's room is the number of slots that have their home there, but at
- *   least 1; is_shared is true if any core has, or has had, room for more than
- *   1.
+ *   least 1.
  * - ranks is in ascending order; `equipped` counts those of its slaves that
  *   have slots.
  * - GPUs and memory are kept only while is_set_aside.
@@ -122,6 +135,10 @@ struct js_node_state {
     struct js_resources resources;
     struct js_node_core *cores;
     bool *gpu_held;
+    /* Sets of cores; the first owns the memory of all. Cores are of others if
+     * another run holds them and no slot is at home there; the edges are the
+     * first core of each group that shares a cache, and of each NUMA node. */
+    uint64_t *with_room, *set_aside, *of_others, *cache_edges, *numa_edges;
     uint32_t free_cores;
     uint32_t free_gpus;
     uint64_t free_mem_bytes;
@@ -130,10 +147,11 @@ struct js_node_state {
     size_t rank_count;
     size_t equipped;
     bool has_others;    /* the node has, or had, cores that other runs hold */
-    bool is_shared;     /* a core has room for several jobs at once */
     bool is_set_aside;  /* the reservation includes this node, and keeps: */
     uint32_t kept_gpus; /* 0: none */
     uint64_t kept_mem_bytes;
+    uint64_t touched; /* the number of its last change among all changes */
+    struct js_node_state *newer, *older; /* by last change */
 };
 
 /* All nodes and processes. JS_NODES_INIT means that there are none. */
@@ -146,6 +164,16 @@ struct js_nodes {
     struct js_node_member *
         *members; /* indexed by rank; NULL where there is none */
     size_t member_end;
+    struct js_node_state *newest;   /* the node that changed last */
+    uint64_t touches;               /* changes so far */
+    uint64_t fittings;              /* how often slots or nodes came or went */
+    struct js_node_member *changed; /* slaves that are is_changed */
+    uint64_t slots, free_slots;     /* of all slaves */
+    /* Notes of sched/placement.c about one node at a time, with room for any of
+     * them: two sets of cores, and a number for each core. */
+    uint64_t *candidates, *homes, *scratch;
+    uint32_t scratch_cores;
+    uint64_t looks; /* nodes examined for a place; for tests */
 };
 
 #define JS_NODES_INIT                                                          \
@@ -169,27 +197,36 @@ js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
     return member && member->is_slave ? member : NULL;
 }
 
-/* Slots that have their home on this core have come, or gone. */
-void js_node_add_homes(struct js_node_state *node, uint32_t index, int slots);
+/* Gives the node its resources, a copy. Only the first call for a node does
+ * something. Returns 0, or -1 with errno ENOMEM. */
+int js_nodes_describe(struct js_nodes *nodes, struct js_node_state *node,
+                      const struct js_resources *from);
 
-/* Take what the allocation lists, or give it back, on its first node only.
- */
+/* The slots of the slave come or go; its node has its resources. js_nodes_fit()
+ * copies the home cores of `slots` slots. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_nodes_fit(struct js_nodes *nodes, struct js_node_member *slave,
+                 const uint32_t *homes, uint32_t slots);
+void js_nodes_unfit(struct js_nodes *nodes, struct js_node_member *slave);
+
+/* Notes that something about the node has changed that may matter to the search
+ * for places. The other functions here that change a node do it too. */
+void js_nodes_touch(struct js_nodes *nodes, struct js_node_state *node);
+
+/* Sets the cores from `first` on and before `end` aside, or ends that. */
+void js_nodes_set_aside(struct js_nodes *nodes, struct js_node_state *node,
+                        uint32_t first, uint32_t end, bool is_set_aside);
+
+/* Take what the allocation lists, or give it back, on its first node only. The
+ * job is one of slave `holder`. */
 void js_nodes_hold(struct js_nodes *nodes,
-                   const struct js_allocation *allocation);
+                   const struct js_allocation *allocation, unsigned holder);
 void js_nodes_let_go(struct js_nodes *nodes,
                      const struct js_allocation *allocation);
 
 static inline bool js_node_core_has_room(const struct js_node_core *core)
 {
     return core->used < core->room;
-}
-
-static inline bool js_node_slot_is_free(const struct js_node_state *node,
-                                        const struct js_node_slot *slot)
-{
-    const struct js_node_core *core = &node->cores[slot->home];
-    return !slot->is_taken && !core->is_set_aside &&
-           js_node_core_has_room(core);
 }
 
 /* True if the node could meet the request if nothing else ran on it. A node

@@ -1,85 +1,78 @@
 #include "sched/placement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The kinds of groups of cores, the tightest first. */
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 
-/* Cores that share a cache across two NUMA nodes form two groups. */
-static uint32_t placement_group(const struct js_node_state *node, uint32_t core,
-                                enum level level)
-{
-    const struct js_core *about = &node->resources.cores[core];
-    if (level == LEVEL_CACHE)
-        return (uint32_t)about->numa << 16 | about->cache;
-    return level == LEVEL_NUMA ? about->numa : 0;
-}
-
-/* For a reservation all cores count as free, because it waits for those that
- * are held. */
-static bool placement_is_core_free(const struct js_placement *placement,
-                                   const struct js_node_state *node,
-                                   uint32_t core)
-{
-    return placement->is_for_all ||
-           (js_node_core_has_room(&node->cores[core]) &&
-            (placement->takes_others || !node->cores[core].is_others) &&
-            (placement->is_owner || !node->cores[core].is_set_aside));
-}
+enum {
+    LEVEL_SHIFT = 29,  /* of a cost: the levels decide before the cores */
+    LACKING_SHIFT = 24 /* the same for what else a place to reserve lacks */
+};
 
 /* A slave that the caller rules out must not get the job, but its cores may be
  * used by another slave of the node. */
 static bool placement_is_usable(const struct js_placement *placement,
-                                unsigned rank)
+                                const struct js_node_member *slave)
 {
-    return rank != placement->avoid &&
-           (!placement->usable || placement->usable(placement->arg, rank));
+    return slave->rank != placement->avoid && slave->is_of[placement->slaves];
 }
 
-/* Finds a slot at home on this core that an allocation could have. Returns true
- * if there is one. */
+/* Finds the first slot at home on this core that an allocation could have.
+ * Returns true if there is one. For a reservation all count, because it waits
+ * for those that are held. */
 static bool placement_find_slot(const struct js_placement *placement,
                                 const struct js_node_state *node, uint32_t core,
-                                struct js_allocation *ret)
+                                unsigned *ret_rank, uint32_t *ret_slot)
 {
-    for (size_t i = 0; i < node->rank_count; i++) {
-        const struct js_node_member *slave =
-            placement->nodes->members[node->ranks[i]];
-        for (uint32_t k = 0; k < slave->slot_count; k++) {
-            if (slave->slots[k].home != core ||
-                (slave->slots[k].is_taken && !placement->is_for_all) ||
-                !placement_is_usable(placement, slave->rank))
-                continue;
-            ret->rank = slave->rank;
-            ret->slot = k;
+    unsigned rank = node->cores[core].first_rank;
+    uint32_t number = node->cores[core].first_slot;
+    while (rank > 0) {
+        const struct js_node_member *slave = placement->nodes->members[rank];
+        const struct js_node_slot *slot = &slave->slots[number];
+        if ((slot->holder == 0 || placement->is_quiet) &&
+            placement_is_usable(placement, slave)) {
+            *ret_rank = rank;
+            *ret_slot = number;
             return true;
         }
+        rank = slot->next_rank;
+        number = slot->next_slot;
     }
     return false;
 }
 
-/* Marks the cores at which an allocation could have its home. An allocation
- * needs the slot of a usable slave, and each slot has one home core. */
-static void placement_mark_homes(struct js_placement *placement,
-                                 const struct js_node_state *node)
+/* Notes which cores could be part of a place, and at which of these an
+ * allocation could have its home: it needs the slot of a usable slave, and each
+ * slot has one home core. Returns how many cores there are. */
+static uint32_t placement_look_at(const struct js_placement *placement,
+                                  const struct js_node_state *node,
+                                  bool takes_others)
 {
-    bool *homes = placement->homes;
-    memset(homes, 0, node->resources.core_count * sizeof(*homes));
-    for (size_t i = 0; i < node->rank_count; i++) {
-        const struct js_node_member *slave =
-            placement->nodes->members[node->ranks[i]];
-        if (slave->slot_count == 0 ||
-            !placement_is_usable(placement, slave->rank))
-            continue;
-        for (uint32_t k = 0; k < slave->slot_count; k++) {
-            const struct js_node_slot *slot = &slave->slots[k];
-            homes[slot->home] |=
-                placement->is_for_all ||
-                (!slot->is_taken &&
-                 placement_is_core_free(placement, node, slot->home));
-        }
+    uint32_t count = node->resources.core_count;
+    size_t words = js_bits_words(count);
+    uint32_t found = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t free_cores = node->with_room[i];
+        if (!takes_others)
+            free_cores &= ~node->of_others[i];
+        if (!placement->is_owner)
+            free_cores &= ~node->set_aside[i];
+        placement->nodes->candidates[i] = free_cores;
+        placement->nodes->homes[i] = 0;
+        found += (uint32_t)__builtin_popcountll(free_cores);
     }
+    if (found < placement->request->cores)
+        return found;
+    unsigned rank;
+    uint32_t slot;
+    for (uint32_t i = js_bits_next(placement->nodes->candidates, 0, count);
+         i < count;
+         i = js_bits_next(placement->nodes->candidates, i + 1, count)) {
+        if (placement_find_slot(placement, node, i, &rank, &slot))
+            js_bits_put(placement->nodes->homes, i, true);
+    }
+    return found;
 }
 
 /* Among the groups with a home and enough free cores, finds the one with the
@@ -90,68 +83,76 @@ static void placement_look_through(const struct js_placement *placement,
                                    enum level level, struct js_place *best)
 {
     uint32_t count = node->resources.core_count;
-    uint32_t first = 0, i = 0, free_cores = 0;
-    bool has_home = false;
+    uint32_t end;
     /* Groups are runs of cores, because cores are numbered in hardware
      * order. */
-    while (i < count) {
-        free_cores += placement_is_core_free(placement, node, i);
-        has_home |= placement->homes[i];
-        i++;
-        if (i < count && placement_group(node, i, level) ==
-                             placement_group(node, first, level))
+    for (uint32_t first = 0; first < count; first = end) {
+        end = level == LEVEL_CACHE
+                  ? js_bits_next(node->cache_edges, first + 1, count)
+              : level == LEVEL_NUMA
+                  ? js_bits_next(node->numa_edges, first + 1, count)
+                  : count;
+        if (js_bits_next(placement->nodes->homes, first, end) == end)
             continue;
-        if (has_home && free_cores >= placement->request->cores &&
-            free_cores < best->cost) {
-            best->first = first;
-            best->end = i;
-            best->cost = free_cores;
-        }
-        first = i;
-        free_cores = 0;
-        has_home = false;
+        uint32_t free_cores =
+            js_bits_count(placement->nodes->candidates, first, end);
+        if (free_cores < placement->request->cores || free_cores >= best->cost)
+            continue;
+        best->first = first;
+        best->end = end;
+        best->cost = free_cores;
     }
 }
 
-/* Inserts the place if it is among the best; among equals the earlier one
- * wins. */
-static void placement_keep_best(struct js_placement *placement,
-                                const struct js_place *place)
+/* Finds the best place that is free. Cores of other runs are used only if there
+ * is none without them. A tighter group on any node is better than a fuller
+ * group that is less tight. */
+static struct js_place placement_find_free(const struct js_placement *placement,
+                                           const struct js_node_state *node)
 {
-    uint32_t wanted = js_request_nodes(placement->request);
-    uint32_t at = placement->count < wanted ? placement->count++ : wanted;
-    for (; at > 0 && place->cost < placement->places[at - 1].cost; at--) {
-        if (at < wanted)
-            placement->places[at] = placement->places[at - 1];
+    const struct js_request *request = placement->request;
+    struct js_place place = {.node = node->index, .cost = JS_PLACE_NONE};
+    if (node->free_cores < request->cores ||
+        js_node_lacks_gpus(node, request) || js_node_lacks_mem(node, request) ||
+        (!placement->is_owner && !js_node_has_unkept(node, request)))
+        return place;
+    for (int others = 0; others <= node->has_others; others++) {
+        place.takes_others = others;
+        if (placement_look_at(placement, node, others) < request->cores)
+            continue;
+        for (int level = 0; level < LEVEL_COUNT; level++) {
+            placement_look_through(placement, node, (enum level)level, &place);
+            if (place.cost == JS_PLACE_NONE)
+                continue;
+            place.cost |= (uint32_t)(level + others * LEVEL_COUNT)
+                          << LEVEL_SHIFT;
+            return place;
+        }
     }
-    if (at < wanted)
-        placement->places[at] = *place;
+    return place;
 }
 
 /* Takes `count` free cores, from `from` to before `end`. */
 static void placement_gather(const struct js_placement *placement,
-                             const struct js_node_state *node, uint32_t from,
-                             uint32_t end, uint32_t count, uint32_t *to)
+                             uint32_t from, uint32_t end, uint32_t count,
+                             uint32_t *to)
 {
-    for (uint32_t i = from; i < end && count > 0; i++) {
-        if (!placement_is_core_free(placement, node, i))
-            continue;
-        *to++ = i;
-        count--;
+    for (; count > 0; count--) {
+        *to = js_bits_next(placement->nodes->candidates, from, end);
+        from = *to++ + 1;
     }
 }
 
 /* Finds a run of free neighbouring cores with a home. Returns its start, or
  * end. */
 static uint32_t placement_find_run(const struct js_placement *placement,
-                                   const struct js_node_state *node,
                                    const struct js_place *in)
 {
     uint32_t wanted = placement->request->cores;
     uint32_t length = 0, last_home = UINT32_MAX;
     for (uint32_t i = in->first; i < in->end; i++) {
-        length = placement_is_core_free(placement, node, i) ? length + 1 : 0;
-        if (placement->homes[i])
+        length = js_bits_has(placement->nodes->candidates, i) ? length + 1 : 0;
+        if (js_bits_has(placement->nodes->homes, i))
             last_home = i;
         if (length >= wanted && last_home != UINT32_MAX &&
             last_home + wanted > i)
@@ -163,99 +164,37 @@ static uint32_t placement_find_run(const struct js_placement *placement,
 /* Chooses the cores of the place: neighbours if possible, else the first free
  * ones. One of them must be a home. */
 static void placement_pick_cores(const struct js_placement *placement,
-                                 const struct js_node_state *node,
                                  const struct js_place *in, uint32_t *to)
 {
     uint32_t count = placement->request->cores;
-    uint32_t run = placement_find_run(placement, node, in);
+    uint32_t run = placement_find_run(placement, in);
     if (run < in->end) {
-        placement_gather(placement, node, run, in->end, count, to);
+        placement_gather(placement, run, in->end, count, to);
         return;
     }
-    placement_gather(placement, node, in->first, in->end, count, to);
-    for (uint32_t i = 0; i < count; i++) {
-        if (placement->homes[to[i]])
-            return;
-    }
-    /* All the chosen cores come before the first home: replace the last of them
-     * with it. */
-    uint32_t home = to[count - 1];
-    while (!placement->homes[home])
-        home++;
-    to[count - 1] = home;
+    placement_gather(placement, in->first, in->end, count, to);
+    /* If all the chosen cores come before the first home, it replaces the last
+     * of them. */
+    uint32_t home = js_bits_next(placement->nodes->homes, in->first, in->end);
+    if (home > to[count - 1])
+        to[count - 1] = home;
 }
 
-void js_placement_end(struct js_placement *placement)
-{
-    free(placement->homes);
-    free(placement->places);
-}
-
-/* There are never more places than nodes, because a request for more nodes than
- * exist was refused earlier. */
-int js_placement_begin(struct js_placement *placement)
-{
-    size_t most = 1;
-    for (size_t i = 0; i < placement->nodes->count; i++) {
-        size_t cores = placement->nodes->list[i]->resources.core_count;
-        most = cores > most ? cores : most;
-    }
-    placement->homes = calloc(most, sizeof(bool));
-    placement->places = calloc(js_request_nodes(placement->request),
-                               sizeof(*placement->places));
-    if (placement->homes && placement->places)
-        return 0;
-    js_placement_end(placement);
-    return -1;
-}
-
-/* Finds the best place on each node. Cores of other runs are used only if there
- * is none without them. */
-void js_placement_search(struct js_placement *placement)
-{
-    const struct js_request *request = placement->request;
-    for (size_t i = 0; i < placement->nodes->count; i++) {
-        const struct js_node_state *node = placement->nodes->list[i];
-        if (!js_node_could(node, request) ||
-            node->free_cores < request->cores ||
-            js_node_lacks_gpus(node, request) ||
-            js_node_lacks_mem(node, request) ||
-            (!placement->is_owner && !js_node_has_unkept(node, request)))
-            continue;
-        placement_mark_homes(placement, node);
-        int level_end = node->has_others ? 2 * LEVEL_COUNT : LEVEL_COUNT;
-        struct js_place place = {.node = i, .cost = UINT64_MAX};
-        for (int level = 0; level < level_end && place.cost == UINT64_MAX;
-             level++) {
-            placement->takes_others = level >= LEVEL_COUNT;
-            placement_look_through(placement, node,
-                                   (enum level)(level % LEVEL_COUNT), &place);
-            /* A tighter group on any node is better than a fuller group that is
-             * less tight. */
-            if (place.cost != UINT64_MAX)
-                place.cost |= (uint64_t)level << 32;
-        }
-        place.takes_others = placement->takes_others;
-        if (place.cost != UINT64_MAX)
-            placement_keep_best(placement, &place);
-    }
-}
-
-void js_placement_choose(struct js_placement *placement, uint32_t number,
+void js_placement_choose(const struct js_placement *placement,
+                         const struct js_place *place,
                          struct js_allocation *ret)
 {
     const struct js_request *request = placement->request;
-    const struct js_place *place = &placement->places[number];
     const struct js_node_state *node = placement->nodes->list[place->node];
-    placement_mark_homes(placement, node);
-    placement->takes_others = place->takes_others;
-    placement_pick_cores(placement, node, place, ret->cores);
+    placement_look_at(placement, node, place->takes_others);
+    placement_pick_cores(placement, place, ret->cores);
     ret->core_count = request->cores;
     ret->gpu_count = request->gpus;
     ret->core = ret->cores[0];
     ret->mem_bytes = request->mem_bytes;
     for (uint32_t i = 0; i < request->cores; i++) {
-        if (placement_find_slot(placement, node, ret->cores[i], ret))
+        if (placement_find_slot(placement, node, ret->cores[i], &ret->rank,
+                                &ret->slot))
             break;
     }
     /* GPUs near the cores first: the transfer between them is faster. */
@@ -274,55 +213,75 @@ void js_placement_choose(struct js_placement *placement, uint32_t number,
 /* ---------------------------------------------------------------- to reserve
  */
 
-/* Searches all windows of neighbouring cores; see the header for the order. */
-struct js_place js_placement_quietest(struct js_placement *placement,
-                                      size_t index)
+/* What a core adds to a range, in three parts of a number that do not run into
+ * each other: whether it is a home, whether it is held, and, if it is not the
+ * first of the range, the borders before it. */
+enum { HELD_SHIFT = 24, HOME_SHIFT = 48 };
+
+/* Weighs all cores of the node. */
+static const uint64_t *placement_weigh(const struct js_placement *placement,
+                                       const struct js_node_state *node)
 {
-    const struct js_node_state *node = placement->nodes->list[index];
-    uint32_t count = placement->request->cores;
-    uint32_t best_borders = 0;
-    struct js_place best = {.node = index, .cost = UINT64_MAX};
-    placement_mark_homes(placement, node);
-    for (uint32_t at = 0; at + count <= node->resources.core_count; at++) {
-        struct js_place run = {.node = index, .first = at, .end = at + count};
-        uint32_t homes_in = 0, borders = 0;
-        for (uint32_t i = at; i < run.end; i++) {
-            homes_in += placement->homes[i];
-            run.cost += !js_node_core_has_room(&node->cores[i]) ||
-                        node->cores[i].is_others;
-            if (i == at)
-                continue;
-            borders += placement_group(node, i, LEVEL_CACHE) !=
-                       placement_group(node, i - 1, LEVEL_CACHE);
-            borders += placement_group(node, i, LEVEL_NUMA) !=
-                       placement_group(node, i - 1, LEVEL_NUMA);
+    uint32_t count = node->resources.core_count;
+    uint64_t *weights = placement->nodes->scratch;
+    uint64_t held = 0, caches = 0, numas = 0;
+    unsigned rank;
+    uint32_t slot;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bit = i % JS_BITS_PER_WORD;
+        if (bit == 0) {
+            size_t at = i / JS_BITS_PER_WORD;
+            held = ~node->with_room[at] | node->of_others[at];
+            caches = node->cache_edges[at];
+            numas = node->numa_edges[at];
         }
-        if (homes_in == 0 || run.cost > best.cost ||
-            (run.cost == best.cost && borders >= best_borders))
-            continue;
-        best = run;
-        best_borders = borders;
+        weights[i] = (held >> bit & 1) << HELD_SHIFT;
+        weights[i] += (caches >> bit & 1) + (numas >> bit & 1);
+        if (placement_find_slot(placement, node, i, &rank, &slot))
+            weights[i] += UINT64_C(1) << HOME_SHIFT;
     }
-    return best;
+    return weights;
 }
 
-/* A node that lacks only cores comes before the others, because jobs that hold
- * nothing else are the ones that end soon. */
-void js_placement_search_quiet(struct js_placement *placement)
+/* Moves a window over the cores; see the header for the order. A node that
+ * lacks only cores comes before the others, because jobs that hold nothing else
+ * are the ones that end soon. */
+static struct js_place
+placement_find_quiet(const struct js_placement *placement,
+                     const struct js_node_state *node)
 {
     const struct js_request *request = placement->request;
-    for (size_t i = 0; i < placement->nodes->count; i++) {
-        const struct js_node_state *node = placement->nodes->list[i];
-        if (!js_node_could(node, request))
+    const uint64_t borders = (UINT64_C(1) << HELD_SHIFT) - 1;
+    const uint64_t *weights = placement_weigh(placement, node);
+    uint32_t lacking =
+        js_node_lacks_gpus(node, request) + js_node_lacks_mem(node, request);
+    uint64_t sum = 0, least = UINT64_MAX;
+    struct js_place place = {.node = node->index, .cost = JS_PLACE_NONE};
+    for (uint32_t end = 1; end <= node->resources.core_count; end++) {
+        sum += weights[end - 1];
+        if (end < request->cores)
             continue;
-        struct js_place place = js_placement_quietest(placement, i);
-        /* The upper half of the cost decides; the lower half, the cores held,
-         * counts among equals. */
-        uint64_t lacking = js_node_lacks_gpus(node, request) +
-                           js_node_lacks_mem(node, request);
-        if (place.cost == UINT64_MAX)
+        uint32_t first = end - request->cores;
+        sum -= first > 0 ? weights[first - 1] & ~borders : 0;
+        sum -= weights[first] & borders;
+        uint64_t weight = sum & ((UINT64_C(1) << HOME_SHIFT) - 1);
+        if (sum == weight || weight >= least)
             continue;
-        place.cost |= lacking << 32;
-        placement_keep_best(placement, &place);
+        least = weight;
+        place.first = first;
+        place.end = end;
     }
+    if (least != UINT64_MAX)
+        place.cost = (uint32_t)(least >> HELD_SHIFT) | lacking << LACKING_SHIFT;
+    return place;
+}
+
+struct js_place js_placement_find(const struct js_placement *placement,
+                                  const struct js_node_state *node)
+{
+    placement->nodes->looks++;
+    if (!js_node_could(node, placement->request))
+        return (struct js_place){.node = node->index, .cost = JS_PLACE_NONE};
+    return placement->is_quiet ? placement_find_quiet(placement, node)
+                               : placement_find_free(placement, node);
 }

@@ -251,7 +251,7 @@ static bool scheduler_is_reserved_for(const struct js_scheduler *scheduler,
 static void scheduler_unreserve(struct js_scheduler *scheduler)
 {
     js_allocator_unreserve(scheduler->allocator);
-    js_backlog_place_all(&scheduler->backlog);
+    js_backlog_place_changed(&scheduler->backlog);
 }
 
 /* The job waits at the head: some running job must end before it has room. */
@@ -265,14 +265,14 @@ static void scheduler_reserve(struct js_scheduler *scheduler,
     if (js_allocator_has_reservation(scheduler->allocator)) {
         if (scheduler_is_reserved_for(scheduler, job) &&
             js_allocator_reserve_more(scheduler->allocator))
-            js_backlog_place_all(&scheduler->backlog);
+            js_backlog_place_changed(&scheduler->backlog);
         return;
     }
     if (!js_allocator_reserve(scheduler->allocator, &job->request,
                               scheduler_whom_to_avoid(scheduler, job)))
         return;
     scheduler->reserved_for = job;
-    js_backlog_place_all(&scheduler->backlog);
+    js_backlog_place_changed(&scheduler->backlog);
 }
 
 /* Finds an empty slave for a plain job that must run alone. Returns 1, or 0 if
@@ -281,11 +281,10 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
                                  struct js_allocation *ret)
 {
     struct js_backlog *backlog = &scheduler->backlog;
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        if (js_backlog_is_empty(backlog, i) &&
-            js_allocator_take_slot(scheduler->allocator, i, ret))
-            return 1;
-    }
+    const struct js_backlog_slave *empty = js_backlog_find_empty(backlog);
+    if (empty &&
+        js_allocator_take_slot(scheduler->allocator, empty->number, ret))
+        return 1;
     /* Only one at a time: two would each wait for what the other keeps free. */
     if (!js_allocator_has_cores_reserved(scheduler->allocator))
         js_backlog_clear_one(backlog);
@@ -299,23 +298,22 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
                                 struct js_lanes_look *look,
                                 struct js_allocation *ret)
 {
-    struct js_backlog *backlog = &scheduler->backlog;
     bool is_reserved_for = scheduler_is_reserved_for(scheduler, job);
     int rc = 0;
     /* A suspect prefers an empty slave, but does not wait for one, because
      * there may never be an empty slave with room for it. */
     if (js_job_is_suspect(job))
         rc = js_allocator_take(scheduler->allocator, &job->request, 0,
-                               js_backlog_is_empty, backlog, ret);
+                               JS_SLAVES_EMPTY, ret);
     if (rc == 0 && !is_reserved_for && js_lanes_was_refused(look, job))
         return 0;
     if (rc == 0 && !is_reserved_for)
         rc = js_allocator_take(scheduler->allocator, &job->request,
                                scheduler_whom_to_avoid(scheduler, job),
-                               js_backlog_is_usable, backlog, ret);
+                               JS_SLAVES_OPEN, ret);
     else if (rc == 0)
-        rc = js_allocator_take_reserved(scheduler->allocator,
-                                        js_backlog_is_usable, backlog, ret);
+        rc = js_allocator_take_reserved(scheduler->allocator, JS_SLAVES_OPEN,
+                                        ret);
     if (rc > 0 && is_reserved_for)
         scheduler_unreserve(scheduler);
     if (rc == 0) {
@@ -428,16 +426,15 @@ scheduler_assign_next(struct js_scheduler *scheduler)
             continue;
         }
         struct js_job *job = scheduler_take_dispatched(scheduler, link);
-        const struct js_assignment *own =
-            js_backlog_give(&scheduler->backlog, slave, job, &allocation);
-        bool has_slot = own->allocation.rank > 0;
-        return (struct js_scheduler_decision){
-            .step = JS_SCHEDULER_ASSIGN,
-            .job = job,
-            .slave = slave->number,
-            .ticket = own->ticket,
-            .slot = has_slot ? own->allocation.slot : JS_SCHEDULER_SLOT_NEXT,
-            .allocation = has_slot ? &own->allocation : NULL};
+        struct js_scheduler_decision next = {.step = JS_SCHEDULER_ASSIGN,
+                                             .job = job,
+                                             .slave = slave->number,
+                                             .slot = JS_SCHEDULER_SLOT_NEXT};
+        next.ticket = js_backlog_give(&scheduler->backlog, slave, job,
+                                      &allocation, &next.allocation);
+        if (next.allocation)
+            next.slot = next.allocation->slot;
+        return next;
     }
     return (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
 }
@@ -641,7 +638,7 @@ void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
     struct js_assignment back;
     if (!slave || !js_backlog_take(backlog, slave, ticket, &back))
         return;
-    js_backlog_let_go(backlog, slave, &back);
+    js_backlog_let_go(backlog, &back);
     scheduler_dispatch_again(scheduler, back.job);
     /* The slave's jobs take longer than those of other slaves did. */
     slave->is_stuck = true;
@@ -670,15 +667,13 @@ void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
                           : JS_SCHEDULER_HANDED_MAX;
     /* The last job is taken first, so that the jobs are dispatched again in
      * order. */
-    while (slave->count > 0) {
-        const struct js_assignment *last =
-            &slave->assignments[slave->count - 1];
-        bool was_running =
-            last->allocation.rank > 0 || js_backlog_ahead(slave) <= handed;
+    struct js_assignment lost;
+    for (uint64_t ticket; (ticket = js_backlog_last(slave)) > 0;) {
+        bool is_handed = slave->ahead_count <= handed;
         bool is_fallen = false;
-        struct js_assignment lost;
-        js_backlog_take(backlog, slave, last->ticket, &lost);
-        js_backlog_let_go(backlog, slave, &lost);
+        js_backlog_take(backlog, slave, ticket, &lost);
+        bool was_running = lost.allocation.rank > 0 || is_handed;
+        js_backlog_let_go(backlog, &lost);
         if (blamed && was_running) {
             is_fallen = job_add_loss(lost.job, lost.is_alone);
             blamed(arg, lost.job, number);
@@ -761,12 +756,14 @@ struct js_scheduler_counts
 js_scheduler_counts(const struct js_scheduler *scheduler)
 {
     const struct js_backlog *backlog = &scheduler->backlog;
-    struct js_scheduler_counts counts = {.assigned = backlog->assigned,
-                                         .running =
-                                             backlog->assigned - backlog->ahead,
-                                         .slaves = backlog->live_slaves,
-                                         .slots = backlog->live_slots,
-                                         .steps = scheduler->steps};
+    struct js_scheduler_counts counts = {
+        .assigned = backlog->assigned,
+        .running = backlog->assigned - backlog->ahead,
+        .slaves = backlog->live_slaves,
+        .slots = backlog->live_slots,
+        .steps = scheduler->steps,
+        .places = backlog->places,
+        .looks = js_allocator_looks(scheduler->allocator)};
     counts.held = scheduler->held.count + scheduler->ready.count +
                   scheduler->opened.count + scheduler->dispatched.count +
                   scheduler->past_deadline.count + scheduler->fallen.count +
@@ -776,21 +773,7 @@ js_scheduler_counts(const struct js_scheduler *scheduler)
 
 int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler)
 {
-    const struct js_backlog *backlog = &scheduler->backlog;
-    int64_t least_ns = INT64_MAX;
-    for (unsigned i = 0; i < backlog->slave_end; i++) {
-        const struct js_backlog_slave *slave = backlog->slaves[i];
-        if (!slave || slave->is_lost)
-            continue;
-        if (js_backlog_ahead(slave) == 0)
-            return 0;
-        /* A slave works on its jobs ahead in all slots at once. */
-        int64_t lead_ns =
-            js_backlog_ahead(slave) * backlog->short_ns / slave->slots;
-        if (lead_ns < least_ns)
-            least_ns = lead_ns;
-    }
-    return least_ns == INT64_MAX ? 0 : least_ns;
+    return js_backlog_lead_ns(&scheduler->backlog);
 }
 
 int64_t js_scheduler_short_ns(const struct js_scheduler *scheduler)

@@ -316,8 +316,10 @@ struct js_scheduler_counts {
     uint64_t running;  /* assigned jobs that were not given ahead of time */
     unsigned slaves;   /* slaves that were added and are not lost */
     uint64_t slots;    /* slots of these slaves */
-    uint64_t steps; /* how many dispatched jobs all calls so far have examined
-                       in search of one for which there is room; for tests */
+    /* For tests: how many of these all calls so far have examined. */
+    uint64_t steps;  /* dispatched jobs, in search of one that has room */
+    uint64_t places; /* slaves, after something has changed for them */
+    uint64_t looks;  /* nodes, in search of room */
 };
 
 struct js_scheduler_counts

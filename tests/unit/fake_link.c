@@ -47,9 +47,11 @@ struct process {
     fake_turn_fn turn; /* NULL: not there (or the master) */
     void *arg;
     int64_t start_ns;
-    int64_t until_ns; /* when its wait ends */
-    int64_t deaf_ns;  /* until then a message does not wake it */
-    int64_t busy_ns;  /* until then its last turn takes */
+    int64_t until_ns;  /* when its wait ends */
+    int64_t deaf_ns;   /* until then a message does not wake it, unless it came
+                          before: */
+    int64_t probed_ns; /* when it last probed, before it slept */
+    int64_t busy_ns;   /* until then its last turn takes */
     int64_t stop_ns, cont_ns;
     int64_t cut_ns;
     int64_t due_ns;
@@ -211,7 +213,7 @@ static int64_t next_turn_ns(const struct process *process)
         int64_t heard_ns = front_ns(&process->inbox);
         if (front_ns(&process->beats) < heard_ns)
             heard_ns = front_ns(&process->beats);
-        if (heard_ns < process->deaf_ns)
+        if (heard_ns > process->probed_ns && heard_ns < process->deaf_ns)
             heard_ns = process->deaf_ns;
         if (heard_ns < next_ns)
             next_ns = heard_ns;
@@ -618,7 +620,9 @@ static void note_wait(struct process *process, int64_t until_ns,
         until_ns = early_ns < until_ns ? early_ns : until_ns;
     }
     process->until_ns = until_ns;
-    process->deaf_ns = net->now_ns + patience_ns;
+    process->probed_ns =
+        process->busy_ns > net->now_ns ? process->busy_ns : net->now_ns;
+    process->deaf_ns = process->probed_ns + patience_ns;
     plan_turn(process);
 }
 

@@ -60,6 +60,7 @@
     _(whatif)                                                                  \
     _(allocator)                                                               \
     _(link)                                                                    \
+    _(node_ranking)                                                            \
     _(wire)                                                                    \
     _(share)                                                                   \
     _(slave_queue)                                                             \

@@ -343,7 +343,7 @@ static void take_any(struct world *world)
         }
         return;
     }
-    int rc = js_allocator_take(world->allocator, &request, 0, NULL, NULL,
+    int rc = js_allocator_take(world->allocator, &request, 0, JS_SLAVES_ALL,
                                &allocation);
     CU_ASSERT(rc >= 0);
     if (rc > 0) {
@@ -390,8 +390,8 @@ static void test_what_fits_is_granted(void)
             struct js_allocation allocation;
             struct js_request request = any_need(&world);
             bool could = js_allocator_could(world.allocator, &request, 0);
-            int rc = js_allocator_take(world.allocator, &request, 0, NULL, NULL,
-                                       &allocation);
+            int rc = js_allocator_take(world.allocator, &request, 0,
+                                       JS_SLAVES_ALL, &allocation);
             CU_ASSERT_EQUAL(rc, could);
             if (rc > 0)
                 js_allocator_release(world.allocator, &allocation);
@@ -412,7 +412,8 @@ static bool begins_in_one_generation(struct world *world,
         world->allocations[before] =
             world->allocations[--world->allocation_count];
         js_allocator_release(world->allocator, &allocation);
-        int rc = js_allocator_take_reserved(world->allocator, NULL, NULL, big);
+        int rc =
+            js_allocator_take_reserved(world->allocator, JS_SLAVES_ALL, big);
         CU_ASSERT(rc >= 0);
         if (rc > 0)
             return true;
@@ -438,8 +439,8 @@ static void test_no_starvation(void)
         struct js_request request = any_need(&world);
         for (int i = 0; i < 200; i++)
             take_any(&world);
-        if (js_allocator_take(world.allocator, &request, 0, NULL, NULL, &big) >
-            0) {
+        if (js_allocator_take(world.allocator, &request, 0, JS_SLAVES_ALL,
+                              &big) > 0) {
             js_allocator_release(world.allocator, &big);
         } else if (js_allocator_reserve(world.allocator, &request, 0)) {
             bool has_begun = false;
@@ -481,8 +482,8 @@ static void test_cores_are_set_aside_last(void)
             take_any(&world);
         uint32_t before = all_free_slots(&world);
         if (world.nodes == 1 &&
-            js_allocator_take(world.allocator, &request, 0, NULL, NULL, &big) ==
-                0 &&
+            js_allocator_take(world.allocator, &request, 0, JS_SLAVES_ALL,
+                              &big) == 0 &&
             js_allocator_reserve(world.allocator, &request, 0)) {
             uint32_t gpus = 0;
             for (unsigned i = 0; i < world.resources[0].gpu_count; i++)
@@ -547,26 +548,26 @@ static void test_what_is_scarce_is_set_aside_first(void)
     struct js_allocation gpus, half, slot, none, big;
     struct js_request request = {.cores = 1, .gpus = 2};
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &gpus), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &gpus), 1);
     request = (struct js_request){.cores = 4, .gpus = 1, .mem_bytes = 600};
     CU_ASSERT_TRUE_FATAL(js_allocator_reserve(allocator, &request, 0));
     /* Cores and memory are for anyone, GPUs for nobody else. */
     request = (struct js_request){.cores = 2, .mem_bytes = 500};
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &half), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &half), 1);
     CU_ASSERT_FALSE(js_allocator_reserve_more(allocator));
     js_allocator_release(allocator, &gpus);
     request = (struct js_request){.cores = 1, .gpus = 2};
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &none), 0);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &none), 0);
     CU_ASSERT_FALSE(js_allocator_reserve_more(allocator));
     /* The GPU stays its own while it waits for memory. */
     request = (struct js_request){.cores = 1, .mem_bytes = 500};
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &none), 0);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &none), 0);
     request = (struct js_request){.cores = 1, .gpus = 1};
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &gpus), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &gpus), 1);
     unsigned rank = 1;
     while (rank <= 4 && !js_allocator_take_slot(allocator, rank, &slot))
         rank++;
@@ -578,10 +579,11 @@ static void test_what_is_scarce_is_set_aside_first(void)
     for (rank = 1; rank <= 4; rank++)
         CU_ASSERT_FALSE(js_allocator_take_slot(allocator, rank, &none));
     js_allocator_release(allocator, &slot);
-    CU_ASSERT_EQUAL(js_allocator_take_reserved(allocator, NULL, NULL, &big), 0);
+    CU_ASSERT_EQUAL(js_allocator_take_reserved(allocator, JS_SLAVES_ALL, &big),
+                    0);
     js_allocator_release(allocator, &gpus);
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take_reserved(allocator, NULL, NULL, &big), 1);
+        js_allocator_take_reserved(allocator, JS_SLAVES_ALL, &big), 1);
     js_allocator_release(allocator, &big);
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 1, &slot));
     js_allocator_release(allocator, &slot);
@@ -597,13 +599,13 @@ static void test_neighbours_are_granted(void)
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 1, &slot));
     CU_ASSERT_EQUAL(js_allocator_busy_slots(allocator), 1);
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &pair), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &pair), 1);
     CU_ASSERT_EQUAL(js_allocator_busy_slots(allocator), 3);
     expect_cpus(allocator, &pair, "2-3"); /* not 1-2: one cache */
     CU_ASSERT_EQUAL(js_allocator_free_slots(allocator, 4), 0);
     request.cores = 4;
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &four), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &four), 1);
     expect_cpus(allocator, &four, "4-7");
     CU_ASSERT_EQUAL(js_allocator_free_slots(allocator, 8), 0);
     CU_ASSERT_EQUAL(js_allocator_free_slots(allocator, 2), 1);
@@ -640,17 +642,17 @@ static void test_cores_of_other_runs_come_last(void)
     }
     struct js_request request = {.cores = 2};
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &pair), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &pair), 1);
     expect_cpus(allocator, &pair, "2-3"); /* not 0-1 */
     js_allocator_release(allocator, &pair);
     request.cores = 4;
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &wide), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &wide), 1);
     expect_cpus(allocator, &wide, "1-4"); /* 0 and 5 are others' */
     js_allocator_release(allocator, &wide);
     request.cores = 6;
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &wide), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &wide), 1);
     js_allocator_release(allocator, &wide);
     js_resources_release(&resources);
     js_allocator_free(allocator);
@@ -687,11 +689,13 @@ static void test_each_node_spares_the_cores_of_other_runs(void)
         add_lender(allocator, 1, spared == 1 ? "0" : "0-3");
         add_lender(allocator, 2, spared == 2 ? "0" : "0-3");
         CU_ASSERT_EQUAL_FATAL(
-            js_allocator_take(allocator, &request, 0, NULL, NULL, &first), 1);
+            js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &first),
+            1);
         CU_ASSERT_EQUAL(first.rank, spared);
         expect_cpus(allocator, &first, "1-2");
         CU_ASSERT_EQUAL_FATAL(
-            js_allocator_take(allocator, &request, 0, NULL, NULL, &second), 1);
+            js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &second),
+            1);
         CU_ASSERT_EQUAL(second.rank, 3 - spared);
         expect_cpus(allocator, &second, "0-1");
         js_allocator_release(allocator, &first);
@@ -706,24 +710,24 @@ static void test_gpus_near_the_cores(void)
     struct js_allocation allocations[3];
     struct js_buf buf = JS_BUF_INIT;
     struct js_request request = {.cores = 4};
-    CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &allocations[0]),
-        1);
+    CU_ASSERT_EQUAL(js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL,
+                                      &allocations[0]),
+                    1);
     request = (struct js_request){.cores = 1, .gpus = 1};
-    CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &allocations[1]),
-        1);
+    CU_ASSERT_EQUAL(js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL,
+                                      &allocations[1]),
+                    1);
     js_allocation_gpus(allocator, &allocations[1], &buf);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "1");
-    CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &allocations[2]),
-        1);
+    CU_ASSERT_EQUAL(js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL,
+                                      &allocations[2]),
+                    1);
     buf.len = 0;
     js_allocation_gpus(allocator, &allocations[2], &buf);
     CU_ASSERT_STRING_EQUAL(js_buf_string(&buf), "0");
     struct js_allocation none;
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &none), 0);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &none), 0);
     for (int i = 0; i < 3; i++)
         js_allocator_release(allocator, &allocations[i]);
     js_buf_release(&buf);
@@ -737,11 +741,13 @@ static void test_another_slave_where_there_is_one(void)
     struct js_request request = {.cores = 1, .mem_bytes = 5};
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 2, &slot));
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 1, NULL, NULL, &allocation), 0);
+        js_allocator_take(allocator, &request, 1, JS_SLAVES_ALL, &allocation),
+        0);
     js_allocator_release(allocator, &slot);
     js_allocator_drop(allocator, 2);
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 1, NULL, NULL, &allocation), 1);
+        js_allocator_take(allocator, &request, 1, JS_SLAVES_ALL, &allocation),
+        1);
     CU_ASSERT_EQUAL(allocation.rank, 1);
     js_allocator_release(allocator, &allocation);
     js_allocator_drop(allocator, 1);
@@ -758,7 +764,7 @@ static void test_small_ones_fill_in_around(void)
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 8, &slot));
     request.cores = 4;
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &other), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &other), 1);
     expect_cpus(allocator, &other, "0-3");
     CU_ASSERT_TRUE(js_allocator_reserve(allocator, &request, 0));
     /* One of 5-8 has to end (its core), or all of the four. */
@@ -766,10 +772,11 @@ static void test_small_ones_fill_in_around(void)
     CU_ASSERT_EQUAL(js_allocator_free_slots(allocator, 5), 0);
     CU_ASSERT_EQUAL(js_allocator_busy_slots(allocator),
                     5); /* set aside is not busy */
-    CU_ASSERT_EQUAL(js_allocator_take_reserved(allocator, NULL, NULL, &big), 0);
+    CU_ASSERT_EQUAL(js_allocator_take_reserved(allocator, JS_SLAVES_ALL, &big),
+                    0);
     js_allocator_release(allocator, &slot);
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take_reserved(allocator, NULL, NULL, &big), 1);
+        js_allocator_take_reserved(allocator, JS_SLAVES_ALL, &big), 1);
     expect_cpus(allocator, &big, "4-7");
     js_allocator_release(allocator, &big);
     js_allocator_release(allocator, &other);
@@ -817,7 +824,7 @@ static void test_two_nodes_at_once(void)
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 1, &slot));
     expect_hosts(allocator, &slot, "n1");
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &both), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &both), 1);
     /* The fullest first; its own slaves are held on each. */
     expect_hosts(allocator, &both, "n1,n2");
     expect_cpus(allocator, &both, "1-2");
@@ -830,11 +837,11 @@ static void test_two_nodes_at_once(void)
     /* Only one of them has a core left: nothing is held meanwhile. */
     request.cores = 1;
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &third), 0);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &third), 0);
     CU_ASSERT_EQUAL(js_allocator_free_slots(allocator, 6), 1);
     js_allocator_release(allocator, &slot);
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &third), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &third), 1);
     js_allocator_release(allocator, &third);
     js_allocator_release(allocator, &both);
     CU_ASSERT_PTR_NULL(both.others);
@@ -851,7 +858,8 @@ static void test_more_nodes_than_there_are(void)
     CU_ASSERT_FALSE(js_allocator_could(allocator, &request, 0));
     CU_ASSERT_EQUAL(js_allocator_count_nodes(allocator, &request, 0), 2);
     CU_ASSERT_EQUAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &allocation), 0);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &allocation),
+        0);
     CU_ASSERT_FALSE(js_allocator_reserve(allocator, &request, 0));
     request = (struct js_request){.nodes = 2, .cores = 3};
     CU_ASSERT_FALSE(js_allocator_could(allocator, &request, 0));
@@ -873,17 +881,17 @@ static void test_a_share_of_a_lost_slave(void)
     struct js_allocation both, one;
     struct js_request request = {.nodes = 2, .cores = 1};
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &both), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &both), 1);
     js_allocator_drop(allocator, both.others[0].rank);
     CU_ASSERT_TRUE(js_allocator_take_slot(allocator, 4, &one));
     js_allocator_release(allocator, &one);
     request = (struct js_request){.cores = 2};
-    CU_ASSERT_EQUAL(js_allocator_take(allocator, &request, 0, NULL, NULL, &one),
-                    0);
+    CU_ASSERT_EQUAL(
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &one), 0);
     js_allocator_release(allocator, &both);
     request.nodes = 2;
     CU_ASSERT_EQUAL_FATAL(
-        js_allocator_take(allocator, &request, 0, NULL, NULL, &one), 1);
+        js_allocator_take(allocator, &request, 0, JS_SLAVES_ALL, &one), 1);
     js_allocator_release(allocator, &one);
     js_allocator_free(allocator);
 }

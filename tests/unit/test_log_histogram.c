@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "rng.h"
-#include "sched/backlog.h"
+#include "sched/log_histogram.h"
 
 #include <stdlib.h>
 #include <string.h>

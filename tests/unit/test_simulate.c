@@ -430,8 +430,6 @@ static void test_host(void)
         CU_ASSERT_EQUAL(js_allocator_locate(allocator, rank, &place) == 0,
                         rank >= 5 && rank <= 7);
     }
-    /* Each has a core of its own. */
-    CU_ASSERT_FALSE(js_allocator_is_shared(allocator, 5));
     js_scheduler_assert_invariants(scheduler);
     js_scheduler_free(scheduler);
     js_allocator_free(allocator);

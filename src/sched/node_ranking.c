@@ -1,0 +1,172 @@
+#include "sched/node_ranking.h"
+
+#include "base/err.h"
+#include "base/tournament.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many kinds of requests have a ranking: RANKINGS_MAX, or as few as fit
+ * into the memory for PLACES_MAX places. */
+enum { RANKINGS_MIN = 8, RANKINGS_MAX = 64, PLACES_MAX = 1 << 21 };
+
+/* Invariant: the cost of each node is that of its best place, unless it has
+ * changed since `seen`. */
+struct js_node_ranking {
+    struct js_request request; /* for one node */
+    enum js_slaves slaves;
+    bool is_quiet;
+    struct js_tournament costs; /* by node */
+    uint64_t seen;              /* the last change of a node that it includes */
+};
+
+void js_node_rankings_release(struct js_node_rankings *rankings)
+{
+    for (size_t i = 0; i < rankings->count; i++) {
+        js_tournament_release(&rankings->list[i]->costs);
+        free(rankings->list[i]);
+    }
+    free(rankings->list);
+    *rankings = (struct js_node_rankings){NULL, 0};
+}
+
+static bool ranking_is_of(const struct js_node_ranking *ranking,
+                          const struct js_placement *placement)
+{
+    const struct js_request *mine = &ranking->request;
+    const struct js_request *request = placement->request;
+    return mine->cores == request->cores && mine->gpus == request->gpus &&
+           mine->mem_bytes == request->mem_bytes &&
+           ranking->slaves == placement->slaves &&
+           ranking->is_quiet == placement->is_quiet;
+}
+
+/* Returns a ranking for this kind of request that knows no node yet, or NULL
+ * with errno ENOMEM. It may be the one that was not used for the longest
+ * time. */
+static struct js_node_ranking *
+rankings_make(struct js_node_rankings *rankings,
+              const struct js_placement *placement)
+{
+    size_t most = PLACES_MAX / (placement->nodes->count + 1);
+    most = most < RANKINGS_MIN ? RANKINGS_MIN : most;
+    most = most > RANKINGS_MAX ? RANKINGS_MAX : most;
+    if (!rankings->list)
+        rankings->list = calloc(RANKINGS_MAX, sizeof(*rankings->list));
+    if (!rankings->list)
+        return NULL;
+    struct js_node_ranking *ranking;
+    if (rankings->count < most) {
+        ranking = calloc(1, sizeof(*ranking));
+        if (!ranking)
+            return NULL;
+        rankings->count++;
+    } else {
+        ranking = rankings->list[rankings->count - 1];
+    }
+    ranking->request = *placement->request;
+    ranking->slaves = placement->slaves;
+    ranking->is_quiet = placement->is_quiet;
+    ranking->seen = 0;
+    rankings->list[rankings->count - 1] = ranking;
+    return ranking;
+}
+
+/* Finds or makes the ranking for this kind of request, and moves it to the
+ * front. */
+static struct js_node_ranking *
+rankings_find(struct js_node_rankings *rankings,
+              const struct js_placement *placement)
+{
+    size_t at = 0;
+    while (at < rankings->count &&
+           !ranking_is_of(rankings->list[at], placement))
+        at++;
+    bool is_known = at < rankings->count;
+    struct js_node_ranking *ranking =
+        is_known ? rankings->list[at] : rankings_make(rankings, placement);
+    if (!ranking)
+        return NULL;
+    at = is_known ? at : rankings->count - 1;
+    memmove(&rankings->list[1], rankings->list, at * sizeof(*rankings->list));
+    rankings->list[0] = ranking;
+    return ranking;
+}
+
+/* Examines the nodes that have changed. A new ranking has seen no change, and
+ * each node has changed when it was added, so that one examines all. */
+static int ranking_update(struct js_node_ranking *ranking,
+                          struct js_nodes *nodes)
+{
+    const struct js_placement usual = {.nodes = nodes,
+                                       .request = &ranking->request,
+                                       .slaves = ranking->slaves,
+                                       .is_quiet = ranking->is_quiet};
+    if (js_tournament_grow(&ranking->costs, nodes->count) < 0)
+        return -1;
+    for (const struct js_node_state *node = nodes->newest;
+         node && node->touched > ranking->seen; node = node->older)
+        js_tournament_set(&ranking->costs, node->index,
+                          js_placement_find(&usual, node).cost);
+    ranking->seen = nodes->touches;
+    return 0;
+}
+
+/* Until it changes next, the node has the cost that it has for this one
+ * search. */
+static void ranking_except(struct js_node_ranking *ranking,
+                           const struct js_placement *placement, size_t index)
+{
+    struct js_node_state *node = placement->nodes->list[index];
+    js_tournament_set(&ranking->costs, index,
+                      js_placement_find(placement, node).cost);
+    js_nodes_touch(placement->nodes, node);
+}
+
+int64_t js_node_rankings_search(struct js_node_rankings *rankings,
+                                const struct js_placement *placement,
+                                const struct js_place_list *unusual,
+                                struct js_place *ret, uint32_t count)
+{
+    struct js_nodes *nodes = placement->nodes;
+    struct js_node_ranking *ranking = rankings_find(rankings, placement);
+    const struct js_node_member *avoided =
+        js_nodes_find_slave(nodes, placement->avoid);
+    uint32_t found = 0;
+    if (!ranking || ranking_update(ranking, nodes) < 0)
+        return -1;
+    if (avoided)
+        ranking_except(ranking, placement, avoided->node);
+    for (uint32_t i = 0; i < unusual->count; i++)
+        ranking_except(ranking, placement, unusual->places[i].node);
+    for (; found < count; found++) {
+        size_t best = js_tournament_best(&ranking->costs);
+        if (best == SIZE_MAX)
+            break;
+        ret[found] = js_placement_find(placement, nodes->list[best]);
+        js_tournament_set(&ranking->costs, best, JS_PLACE_NONE);
+    }
+    for (uint32_t i = 0; i < found; i++)
+        js_tournament_set(&ranking->costs, ret[i].node, ret[i].cost);
+    return found;
+}
+
+void js_node_rankings_assert_invariants(const struct js_node_rankings *rankings,
+                                        struct js_nodes *nodes)
+{
+    uint64_t looks = nodes->looks;
+    for (size_t i = 0; i < rankings->count; i++) {
+        const struct js_node_ranking *ranking = rankings->list[i];
+        const struct js_placement usual = {.nodes = nodes,
+                                           .request = &ranking->request,
+                                           .slaves = ranking->slaves,
+                                           .is_quiet = ranking->is_quiet};
+        for (size_t k = 0; k < nodes->count; k++) {
+            const struct js_node_state *node = nodes->list[k];
+            JS_INVARIANT(node->touched > ranking->seen ||
+                         ranking->costs.keys[ranking->costs.size + k] ==
+                             js_placement_find(&usual, node).cost);
+        }
+    }
+    nodes->looks = looks;
+}
