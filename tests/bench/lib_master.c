@@ -1,8 +1,9 @@
 /*
- * lib_master N|FILE [SLAVES [JOBLOG]] - a master that has N jobs of no time, or
- * those of a list, run by slaves that take none: what is left is the master's
- * own cost. For tools that count instructions; a link in memory answers each
- * message at once.
+ * lib_master N|FILE [SLAVES [JOBLOG [CORES]]] - a master that has N jobs of no
+ * time, or those of a list, run by slaves that take none: what is left is the
+ * master's own cost. For tools that count instructions; a link in memory
+ * answers each message at once. A node has so many cores (one), and as many
+ * slaves; JOBLOG "" is none.
  */
 #include "base/clock.h"
 #include "base/outq.h"
@@ -27,6 +28,7 @@ struct loopback {
     struct answer *first, **last;
     struct answer *taken;
     uint64_t *jobs; /* taken in, by peer */
+    int cores;      /* of each node */
     int64_t now_ns;
 };
 
@@ -82,17 +84,20 @@ static void end_jobs(struct loopback *link, int peer, const void *bytes,
 
 static void get_ready(struct loopback *link, int peer)
 {
-    uint32_t home = 0;
+    uint32_t home = (uint32_t)(peer % link->cores);
     struct js_wire_ready ready = {.slots = 1, .homes = &home};
-    js_cpuset_add(&ready.home, 0);
+    js_cpuset_add(&ready.home, home);
     js_wire_pack_ready(answer(link, peer, JS_TAG_READY), &ready);
 }
 
 static void describe_node(struct loopback *link, int peer)
 {
     struct js_resources resources = {0};
-    struct js_cpuset core = {{1}};
-    js_resources_add_core(&resources, &core, 0, 0);
+    for (int i = 0; i < link->cores; i++) {
+        struct js_cpuset core = {{0}};
+        js_cpuset_add(&core, (unsigned)i);
+        js_resources_add_core(&resources, &core, 0, 0);
+    }
     js_resources_pack(answer(link, peer, JS_TAG_NODE), &resources);
     js_resources_release(&resources);
 }
@@ -293,9 +298,11 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 static void say_hello(struct loopback *link, int peer)
 {
     struct js_wire_hello hello = {.version = JS_WIRE_VERSION};
-    snprintf(hello.node.host, sizeof(hello.node.host), "n%d", peer);
-    hello.node.boot_id = (uint64_t)peer;
-    js_cpuset_add(&hello.node.cpus, 0);
+    snprintf(hello.node.host, sizeof(hello.node.host), "n%d",
+             peer / link->cores);
+    hello.node.boot_id = (uint64_t)(peer / link->cores);
+    for (int i = 0; i < link->cores; i++)
+        js_cpuset_add(&hello.node.cpus, (unsigned)i);
     js_wire_pack_hello(answer(link, peer, JS_TAG_HELLO), &hello);
 }
 
@@ -319,18 +326,19 @@ static struct js_source *open_source(const char *jobs)
     return not_null(source);
 }
 
-static int run_jobs(const char *jobs, int slaves, const char *joblog)
+static int run_jobs(const char *jobs, int slaves, const char *joblog, int cores)
 {
     struct js_err err = {""};
     struct js_master_result result;
-    struct loopback loopback = {.last = &loopback.first, .now_ns = JS_NS_PER_S};
+    struct loopback loopback = {
+        .last = &loopback.first, .now_ns = JS_NS_PER_S, .cores = cores};
     struct js_log log = {print_line, NULL};
     struct js_link link = {&ops, &loopback, 0, slaves + 1};
     struct js_outq *out = not_null(js_outq_new(STDOUT_FILENO));
     struct js_outq *err_out = not_null(js_outq_new(STDERR_FILENO));
     struct js_recorder recorder = {
         .delivery = not_null(js_delivery_new(out, err_out, &log))};
-    if (joblog)
+    if (joblog[0])
         recorder.joblog = not_null(js_joblog_open(joblog, -1, false, &err));
     struct js_master_config config = {
         .scheduler = {.round_size = 10},
@@ -363,5 +371,6 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     return run_jobs(argv[1], argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2,
-                    argc > 3 ? argv[3] : NULL);
+                    argc > 3 ? argv[3] : "",
+                    argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1);
 }

@@ -50,7 +50,7 @@ WRAPPED
     between "$CALLS" 5 20
 }
 
-instructions() { # N SLAVES
+instructions() { # N [SLAVES [JOBLOG [CORES]]]
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         "$JS_BENCH/lib_master" "$@" 2>counted
     awk '/Collected/ { print $NF }' counted
@@ -82,6 +82,15 @@ instructions() { # N SLAVES
     c=$(instructions 1000 64 /dev/null)
     d=$(instructions 11000 64 /dev/null)
     between $(((d - c - b + a) / 10000)) 300 1500
+}
+
+# One slave of each node describes it, for all others.
+@test "cost: a slave starts in a few thousand of the master's instructions, also on a node of 128 cores" {
+    need_programs valgrind
+    local a b
+    a=$(instructions 10 128 "" 128)
+    b=$(instructions 10 1280 "" 128)
+    between $(((b - a) / 1152)) 1000 60000
 }
 
 @test "cost: what ten thousand dependencies add to the master's work" {
