@@ -27,6 +27,25 @@ static void test_a_retry_goes_elsewhere(void)
     free_scheduler(scheduler);
 }
 
+/* That it has no room elsewhere says nothing of jobs that need as much. */
+static void test_a_retry_keeps_no_other_from_the_slave(void)
+{
+    struct js_scheduler_config config = {.round_size = 10, .retries = 1};
+    struct js_scheduler *scheduler = new_scheduler(&config);
+    add_slaves(scheduler, 2, 2);
+    for (uint64_t id = 1; id <= 3; id++)
+        add_job(scheduler, id, 2);
+    expect_round(scheduler, 1, 3);
+    uint64_t one = expect_assigned(scheduler, 1, 1);
+    uint64_t two = expect_assigned(scheduler, 2, 2);
+    fail_job(scheduler, 1, one, JS_SCHEDULER_RETRIED);
+    expect_assigned(scheduler, 3, 1);
+    expect_nothing(scheduler);
+    end_job(scheduler, 2, two, 2, long_ns);
+    expect_assigned(scheduler, 1, 2);
+    free_scheduler(scheduler);
+}
+
 static void test_too_many_failures(void)
 {
     struct js_scheduler_config config = {.round_size = 10, .failures = 2};
@@ -314,6 +333,8 @@ static void test_a_wide_loss_in_company_proves_nothing(void)
 
 static const struct unit_test tests[] = {
     {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
+    {"a retry keeps no other from the slave",
+     test_a_retry_keeps_no_other_from_the_slave},
     {"too many failures", test_too_many_failures},
     {"a stopped job runs again", test_a_stopped_job_runs_again},
     {"nothing runs again once it is stopped",
