@@ -33,6 +33,12 @@ enum {
  * and gets it back). */
 static const int64_t worth_probing_ns = 60 * JS_NS_PER_US;
 
+/* A slave with a free slot has just reported a job and waits for the next one,
+ * while the slot's core is idle. So for as long as an answer usually takes it
+ * sleeps no longer than this. */
+static const int64_t answer_ns = 3 * JS_NS_PER_MS;
+static const int64_t answer_pause_ns = 60 * JS_NS_PER_US;
+
 /* Silence is a time without messages that is longer than this. */
 static const int64_t silent_ns = 500 * JS_NS_PER_MS;
 
@@ -74,6 +80,7 @@ struct mpi_link {
     bool is_empty;     /* the last probe found nothing */
     bool has_waited;   /* since the last receive: another turn has begun */
     bool has_memory;   /* shared with the peers on this host */
+    bool is_slave;
 };
 
 /* ---------------------------------------------------------------- library */
@@ -461,9 +468,13 @@ static int64_t link_pause_ns(const struct mpi_link *link, int64_t until_ns,
                              int64_t patience_ns)
 {
     int64_t now_ns = js_clock_ns();
-    int64_t pause = js_backoff_ns(now_ns - link->active_ns);
+    int64_t idle_ns = now_ns - link->active_ns;
+    int64_t pause = js_backoff_ns(idle_ns);
     if (pause < patience_ns)
         pause = patience_ns;
+    if (link->is_slave && patience_ns == 0 && idle_ns < answer_ns &&
+        pause > answer_pause_ns)
+        pause = answer_pause_ns;
     return until_ns - now_ns < pause ? until_ns - now_ns : pause;
 }
 
@@ -609,6 +620,7 @@ int js_link_open(struct js_link *ret, struct js_err *err)
     link->active_ns = link->came_ns = js_clock_ns();
     link->has_waited = true;
     link->probes = 1;
+    link->is_slave = ret->rank != 0;
     link->has_memory = link_shares_memory();
     /* With the default timer slack the kernel turns a sleep of 20 us into 70
      * us. */

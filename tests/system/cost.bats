@@ -56,6 +56,28 @@ instructions() { # N [SLAVES [JOBLOG [CORES]]]
     awk '/Collected/ { print $NF }' counted
 }
 
+# The core of a free slot is idle, so looking often costs no job anything. A rank
+# with busy slots sleeps for at least half a millisecond, one with a free slot
+# that got no answer for three milliseconds for at least three quarters of one.
+@test "cost: a slave that waits for its next job looks every 60 us" {
+    need_ptrace
+    seq 8 | sed 's/.*/sleep 0.25/' >jobs.txt
+    cat >wrapped <<'WRAPPED'
+#!/bin/sh
+test "${OMPI_COMM_WORLD_RANK-$PMI_RANK}" = 1 || exec "$JOBSCHED" "$@"
+exec strace -qq -e signal=none -e trace=ppoll -o trace "$JOBSCHED" "$@"
+WRAPPED
+    chmod +x wrapped
+    # shellcheck disable=SC2034 # farm_run runs it
+    COMMAND=(env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" "$MPIRUN"
+        "${LAUNCH[@]}" -np 2 ./wrapped jobs.txt --no-journal --slave-timeout 0)
+    farm_run
+    status_is 0
+    sed -n 's/.*tv_sec=0, tv_nsec=\([0-9]*\)}, NULL.*/\1/p' trace | sort -n >sleeps
+    between "$(awk '$1 >= 20000 && $1 <= 60000' sleeps | wc -l)" 8 100000
+    equal "$(awk '$1 > 60000 && $1 < 490000' sleeps | wc -l)" 0
+}
+
 # Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
 @test "cost: the master's instructions a job do not grow with their number" {
     need_programs valgrind
