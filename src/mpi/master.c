@@ -12,6 +12,7 @@ enum {
                                          not taken */
     TEXT_MAX = 1024 * 1024, /* bytes of text that a turn sends: MPI has a
                                    copy until the slave has it */
+    JOBS_AT_ONCE = 2048,    /* read, and decisions made, in one turn */
     LOOKS = 4,              /* checks for messages while all slaves have work */
     PAUSES = 2000,          /* pauses in the run time of a job */
 };
@@ -142,17 +143,24 @@ static bool master_refuse_large_job(struct js_master *master,
     return true;
 }
 
+/* True if jobs can be read at once, or once those read last are on record. */
+static bool master_has_jobs_to_read(const struct js_master *master)
+{
+    return master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
+           !master->is_source_later &&
+           js_scheduler_wants_jobs(master->scheduler);
+}
+
 /* Reads only as many jobs as the scheduler wants, so memory does not grow with
- * the length of the list. The jobs read last are on record before more are
- * read: if new ones were added all the time, none could ever start. */
+ * the length of the list; and only some in a turn, because messages wait. The
+ * jobs read last are on record before more are read: if new ones were added all
+ * the time, none could ever start. */
 static int master_take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
-    master->is_behind = js_recorder_look(master->config.recorder).is_behind;
-    if (master->is_behind)
+    if (js_recorder_look(master->config.recorder).is_behind)
         return 0;
-    while (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
-           js_scheduler_wants_jobs(master->scheduler)) {
+    for (int i = 0; i < JOBS_AT_ONCE && master_has_jobs_to_read(master); i++) {
         struct js_job *job;
         enum js_source_state state =
             js_source_next(master->config.source, &job, &master->input_error);
@@ -254,9 +262,16 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
         js_delivery_look(master->delivery).waiting > JS_DELIVERY_MAX_WAITING ||
         js_recorder_look(master->config.recorder).unwritten > UNWRITTEN_MAX)
         return 0;
-    for (int rc = 0; rc == 0;) {
-        struct js_scheduler_decision next =
-            js_scheduler_next(master->scheduler);
+    struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
+    for (int i = 0, rc = 0; rc == 0; i++) {
+        /* What is not read, or not assigned, in this turn is in the next. The
+         * jobs of a round are reported together. */
+        master->must_assign =
+            i >= JOBS_AT_ONCE && next.step != JS_SCHEDULER_DISPATCH;
+        if (master->must_assign || (master_has_jobs_to_read(master) &&
+                                    js_scheduler_needs_jobs(master->scheduler)))
+            return 0;
+        next = js_scheduler_next(master->scheduler);
         struct js_slave_conn *conn = &master->conns[next.slave];
         switch (next.step) {
         case JS_SCHEDULER_NOTHING:
@@ -454,7 +469,7 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
                   (!has_jobs || js_scheduler_is_out_of_time(scheduler));
     if (master->now_ns >= master->leave_ns)
         return 1;
-    if (js_delivery_look(master->delivery).waiting > 0)
+    if (js_delivery_look(master->delivery).waiting > 0 || master->must_assign)
         return 0;
     /* A run that must end does not wait for files that do not answer. */
     if (look.to_come > 0 || look.is_stuck)
@@ -520,6 +535,7 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     const struct js_master_config *config = &master->config;
     struct js_recorder *recorder = config->recorder;
     master->now_ns = js_link_now_ns(master->link);
+    master->must_assign = false;
     js_scheduler_set_now(master->scheduler, master->now_ns);
 
     /* Messages from slaves, and missed heartbeats. */
@@ -587,12 +603,10 @@ static int64_t master_deadline_ns(const struct js_master *master)
     const struct js_master_config *config = &master->config;
     int64_t until_ns = earlier_ns(
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
-    /* Text can be sent, or jobs read, at once. */
-    if (master->queue.first)
-        return master->now_ns;
-    if (master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
-        !master->is_source_later && !master->is_behind &&
-        js_scheduler_wants_jobs(master->scheduler))
+    /* More can be done at once. */
+    if (master->queue.first || master->must_assign ||
+        (master_has_jobs_to_read(master) &&
+         !js_recorder_look(config->recorder).is_behind))
         return master->now_ns;
     if (master->is_source_later && js_source_fd(config->source) < 0)
         until_ns = earlier_ns(until_ns, master->now_ns + source_look_ns);

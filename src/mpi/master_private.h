@@ -75,8 +75,8 @@ struct js_master {
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     bool has_new_runners;        /* some slaves have replaced their runner */
     bool has_input;              /* the source may have more jobs */
+    bool must_assign;            /* the last turn did not assign all it could */
     bool is_source_later;        /* ... but has none at present */
-    bool is_behind;              /* ... but those read last are not on record */
     bool is_input_bad;
     struct js_err input_error;
     enum js_stop_request stop_request; /* the strongest that was passed on to

@@ -142,6 +142,13 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
                                             scheduler->backlog.live_slaves;
 }
 
+bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler)
+{
+    return js_scheduler_wants_jobs(scheduler) &&
+           (scheduler->config.is_ordered ||
+            scheduler->ready.count < scheduler->config.round_size);
+}
+
 /* ------------------------------------------------- what the graph says */
 
 /* Finds the next job that is handed back without a run: the graph skips it, or

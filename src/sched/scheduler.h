@@ -160,6 +160,10 @@ int js_scheduler_add(struct js_scheduler *scheduler, struct js_job *job);
  * them. */
 bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler);
 
+/* True if it wants jobs, and its next decision could be another with them: a
+ * round has fewer jobs than it may have, or the order is that of all jobs. */
+bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler);
+
 #define JS_SCHEDULER_SLOT_NEXT UINT32_MAX
 
 enum js_scheduler_step {

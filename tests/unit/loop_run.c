@@ -64,6 +64,7 @@ static struct run *run_of(const struct js_recorder *recorder)
 void fake_recorder_dispatched(struct js_recorder *recorder,
                               const struct js_job *job)
 {
+    run_of(recorder)->dispatched++;
     put_trace(run_of(recorder), 'D', job->id);
 }
 

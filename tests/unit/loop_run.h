@@ -105,6 +105,7 @@ struct run {
     struct js_log log;
     struct seat *seats;              /* by rank */
     struct fate fates[JOBS_MAX + 1]; /* by id */
+    uint64_t dispatched;
     uint64_t started;
     uint64_t parted; /* slaves, the last of them then: */
     int64_t parted_ns;

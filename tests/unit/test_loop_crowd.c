@@ -92,11 +92,76 @@ static void test_slaves_that_come_one_after_another(void)
     run_free(run);
 }
 
+struct rounds {
+    struct run *run;
+    uint64_t dispatched, most, turns;
+    unsigned cut;
+};
+
+static void count_rounds(void *arg)
+{
+    struct rounds *rounds = arg;
+    uint64_t dispatched = rounds->run->dispatched;
+    uint64_t now = dispatched - rounds->dispatched;
+    if (now > rounds->most)
+        rounds->most = now;
+    rounds->turns += now > 0;
+    rounds->cut += dispatched % 10 > 0 && dispatched < 3995;
+    rounds->dispatched = dispatched;
+}
+
+/* There is room for all at once, but a turn reads and gives some thousand jobs
+ * at most; the rounds are those that they would be without that. */
+static void test_a_first_wave_takes_several_turns(void)
+{
+    enum { JOBS = 3995, MOST = 1030 };
+    struct rounds rounds = {0};
+    struct run_config config = {.slaves = 2560,
+                                .crowd = 128,
+                                .demo_jobs = JOBS,
+                                .demo_duration_ns = 5 * JS_NS_PER_S,
+                                .in_turn = count_rounds,
+                                .in_turn_arg = &rounds};
+    struct run *run = rounds.run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, JOBS);
+    expect_trace(run, JOBS);
+    CU_ASSERT(rounds.most <= MOST);
+    CU_ASSERT_EQUAL(rounds.cut, 0);
+    run_free(run);
+}
+
+/* One job in five hundred can start at once: a round waits for the turns in
+ * which ten of them are read. */
+static void test_a_round_waits_for_what_can_be_read(void)
+{
+    enum { JOBS = 4000, EACH = 500 };
+    struct js_buf jobs = JS_BUF_INIT;
+    struct rounds rounds = {0};
+    js_buf_puts(&jobs, "[name=a] 1\n0.1\n");
+    for (int i = 2; i < JOBS; i++)
+        js_buf_puts(&jobs, i % EACH == EACH - 1 ? "0.1\n" : "[after=a] 0.1\n");
+    struct run_config config = {.slaves = 20,
+                                .crowd = 4,
+                                .jobs = js_buf_string(&jobs),
+                                .in_turn = count_rounds,
+                                .in_turn_arg = &rounds};
+    struct run *run = rounds.run = run_new(&config);
+    run_go(run);
+    expect_all_done(run, JOBS);
+    CU_ASSERT_EQUAL(rounds.cut, 0);
+    run_free(run);
+    js_buf_release(&jobs);
+}
+
 static const struct unit_test tests[] = {
     {"many slaves of large nodes live", test_many_slaves_of_large_nodes_live},
     {"a killed slave of a saturated master",
      test_a_killed_slave_of_a_saturated_master},
     {"slaves that lie unread", test_slaves_that_lie_unread},
+    {"a first wave takes several turns", test_a_first_wave_takes_several_turns},
+    {"a round waits for what can be read",
+     test_a_round_waits_for_what_can_be_read},
     {"slaves that come one after another",
      test_slaves_that_come_one_after_another},
     {NULL, NULL},
