@@ -31,10 +31,12 @@ enum js_meeting_phase {
 struct js_meeting {
     enum js_meeting_phase phase;
     int64_t awaited_ns;   /* how long slaves have been awaited in this phase */
-    int64_t phase_end_ns; /* of JS_MEETING_QUIET */
+    int64_t phase_end_ns; /* of JS_MEETING_QUIET; otherwise when the next turn
+                             is due */
     int64_t quiet_end_ns; /* by then the jobs of an earlier run have ended */
     int64_t quiet_look_ns;
-    int first; /* slaves with a lower rank have come as far as is awaited in
+    int unsent; /* slaves from this rank on have not been sent their SETUP */
+    int first;  /* slaves with a lower rank have come as far as is awaited in
                   this phase */
     unsigned slaves; /* slaves that are ready, and their slots */
     uint64_t slots;

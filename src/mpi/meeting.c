@@ -132,29 +132,46 @@ static void meeting_leave_out_before(struct js_master *master,
 /* Every slave's share depends on which slaves are on its node, because its
  * place there decides which of the node's cores it gets. So shares are sent
  * only when all slaves have reported their node. */
-static int meeting_send_setups(struct js_master *master, struct js_err *err)
+static int meeting_begin_setups(struct js_master *master, struct js_err *err)
 {
     meeting_leave_out_before(master, JS_SLAVE_CONN_MET);
     if (js_wire_pack_setup_text(&master->setup_text, &master->config.setup) < 0)
         return js_master_no_memory(err);
-    for (int i = 1; i < master->link->size; i++) {
+    meeting_enter(master, JS_MEETING_SETTING_UP);
+    master->meeting.unsent = 1;
+    return 0;
+}
+
+/* Sends the next SETUPs. It takes several turns to send them to thousands of
+ * slaves, so that heartbeats and output do not wait. */
+static int meeting_send_setups(struct js_master *master, struct js_err *err)
+{
+    enum { AT_ONCE = 1024 };
+    int *i = &master->meeting.unsent;
+    int end = *i + AT_ONCE;
+    if (end > master->link->size)
+        end = master->link->size;
+    for (; *i < end; ++*i) {
         struct js_wire_setup setup = master->config.setup;
         struct js_location place;
-        if (master->conns[i].state != JS_SLAVE_CONN_MET)
+        unsigned slave = (unsigned)*i;
+        if (master->conns[slave].state != JS_SLAVE_CONN_MET)
             continue;
-        if (js_allocator_locate(master->allocator, (unsigned)i, &place) < 0)
-            return js_err_set(err, "slave %d has no place", i);
+        if (js_allocator_locate(master->allocator, slave, &place) < 0)
+            return js_err_set(err, "slave %u has no place", slave);
         setup.index = place.index;
         setup.slaves = place.slaves;
         setup.node_cpus = place.node->cpus;
         setup.held = place.node->held;
         setup.quota_cores = place.node->quota_cores;
-        if (meeting_ask_for_node(master, (unsigned)i, err) < 0 ||
-            js_slave_conn_set_up(&master->conns[i], &setup, &master->setup_text,
-                                 err) < 0)
+        if (meeting_ask_for_node(master, slave, err) < 0 ||
+            js_slave_conn_set_up(&master->conns[slave], &setup,
+                                 &master->setup_text, err) < 0)
             return -1;
     }
-    meeting_enter(master, JS_MEETING_SETTING_UP);
+    /* The next turn begins at once if there are more. */
+    bool is_over = end == master->link->size;
+    master->meeting.phase_end_ns = is_over ? JS_NEVER_NS : master->now_ns;
     return 0;
 }
 
@@ -278,9 +295,14 @@ int js_meeting_step(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase == JS_MEETING_MEETING &&
         !meeting_is_awaiting(master, JS_SLAVE_CONN_MET) &&
+        meeting_begin_setups(master, err) < 0)
+        return -1;
+    if (master->meeting.phase == JS_MEETING_SETTING_UP &&
+        master->meeting.unsent < master->link->size &&
         meeting_send_setups(master, err) < 0)
         return -1;
     if (master->meeting.phase == JS_MEETING_SETTING_UP &&
+        master->meeting.unsent == master->link->size &&
         !meeting_is_awaiting(master, JS_SLAVE_CONN_WORKING) &&
         meeting_end_setup(master, err) < 0)
         return -1;
