@@ -10,7 +10,7 @@ printf '%s\n' "$nm" | awk '
     BEGIN {
         also["allocator"] = "allocation request"
         also["attributes"] = "defaults strings"
-        also["background"] = "bgsync watchdog"
+        also["background"] = "bgsync task watchdog worker"
         also["backlog"] = "log_histogram"
         also["completion"] = "output_tail summary"
         also["conflicts"] = "lineage"
