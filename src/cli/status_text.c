@@ -120,6 +120,9 @@ static void page_put_life(struct status_page *page)
         SAY(page, "running on % for % (%, %)", JS_TEXT(run->host),
             AGE(page, run->begin_unix_ns), JS_COUNTED(run->slaves, "slave"),
             JS_COUNTED(run->slots, "slot"));
+        if (run->silent_ns > 0)
+            SAY(page, "; the journal has not taken a write for %",
+                JS_DURATION(run->silent_ns));
         break;
     case JS_JOURNAL_MODEL_BROKEN:
         page_put(page, "broke off");

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "record/journal_file.h"
 #include "record/journal_load.h"
 
 #include <errno.h>
@@ -550,6 +551,15 @@ js_journal_model_look(const struct js_journal_model *model)
                                            .registry = model->registry};
 }
 
+/* A heartbeat may be a little late. */
+static int64_t model_silent_ns(const struct js_journal_model *model)
+{
+    int64_t beat_ns = model->contents.holder.lease_ns / JS_JOURNAL_HEARTBEATS;
+    int64_t silent_ns = js_clock_unix_ns() - model->seen_unix_ns;
+    return beat_ns > 0 && silent_ns > 2 * beat_ns + 2 * JS_NS_PER_S ? silent_ns
+                                                                    : 0;
+}
+
 void js_journal_model_run(const struct js_journal_model *model, size_t number,
                           struct js_journal_model_run *ret)
 {
@@ -562,6 +572,7 @@ void js_journal_model_run(const struct js_journal_model *model, size_t number,
         .begin_unix_ns = run->begin_unix_ns,
         .end_unix_ns = run->end_unix_ns,
         .seen_unix_ns = is_last ? model->seen_unix_ns : run[1].begin_unix_ns,
+        .silent_ns = is_last && !run->has_ended ? model_silent_ns(model) : 0,
         .has_ended = run->has_ended,
         .status = run->status,
         .first_slave = run->first_slave,

@@ -80,6 +80,9 @@ struct js_journal_model_run {
     int64_t end_unix_ns;   /* if it has ended */
     int64_t seen_unix_ns;  /* for the last run, when the file was last touched;
                               for an earlier one, when the next run began */
+    int64_t silent_ns;     /* for the last run, if it has not ended: for how
+                              long heartbeats have been missing, because the
+                              file has taken no write; 0: they are not */
     bool has_ended;        /* it has recorded its end */
     int status;            /* if it has: enum jobsched_status; else -1 */
     size_t first_slave;    /* its slaves are numbered from here on */

@@ -435,7 +435,8 @@ noreturn void js_runner_main(int socket)
     for (size_t i = 0; i < runner.queue.capacity; i++)
         js_buf_release(&runner.queue.items[i]);
     free(runner.queue.items);
-    js_slots_free(runner.slots);
+    /* Before that: to close a file may take long. */
     js_procs_end_all(last_kill_ns);
+    js_slots_free(runner.slots);
     _exit(is_up ? EXIT_SUCCESS : EXIT_FAILURE);
 }

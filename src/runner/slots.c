@@ -1,11 +1,11 @@
 #include "runner/slots.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "node/memory.h"
-#include "node/spawn.h"
 #include "runner/ending.h"
 #include "runner/job_env.h"
-#include "runner/job_io.h"
+#include "runner/job_start.h"
 #include "runner/messages.h"
 
 #include <errno.h>
@@ -20,17 +20,36 @@
 static const int64_t retry_first_ns = 10 * JS_NS_PER_MS;
 static const int64_t retry_longest_ns = JS_NS_PER_S;
 
-enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING };
+/* How long the other slots wait for the calls of a start or an end: if none
+ * hangs, and if one does already. */
+static const int64_t hung_ns = 200 * JS_NS_PER_MS;
+static const int64_t also_hung_ns = 20 * JS_NS_PER_MS;
+
+/* How often to look whether hung calls have returned. */
+static const int64_t slots_look_ns = 20 * JS_NS_PER_MS;
+
+enum slot_state {
+    SLOT_FREE = 0,
+    SLOT_STARTING,
+    SLOT_WAITING,
+    SLOT_RUNNING,
+    SLOT_ENDING,
+    SLOT_CLOSING
+};
 
 enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
 
 /*
  * A slot and its job. Its buffers stay allocated from job to job.
  *
- * `job` points into the five fields below it. `pid` and `started_ns` are set
- * from RUNNING on. `ending` is empty until the job is asked to end, or its
- * process has ended. The last fields are used only in WAITING; is_homeless is
- * false in every other state.
+ * `job` points into the five fields below it. The pid in `start` is set from
+ * RUNNING on. `ending` is empty until the job is asked to end, or its process
+ * has ended. The last fields are used only in WAITING; is_homeless is false in
+ * every other state.
+ *
+ * In STARTING and CLOSING the worker has the task, which hangs, and with it
+ * `start` and what that points to. `env` is then the environment that the
+ * others had so far.
  */
 struct slot {
     enum slot_state state;
@@ -42,19 +61,27 @@ struct slot {
     struct js_buf gpus, hosts;
     struct js_cpuset cpus, numa;
     struct js_job_spec details;
-    struct js_direct_exec command;
-    struct js_job_output output;
-    char *hostfile; /* its path; NULL: none */
+    struct js_job_start start;
     struct js_outcome outcome;
-    pid_t pid; /* its process, and its group */
-    int64_t started_ns;
     struct js_ending ending;
+    /* STARTING, CLOSING: */
+    struct js_task task;
+    struct js_worker *worker;
+    struct js_job_env *env; /* NULL: it uses none */
+    bool must_end;          /* as soon as it is started */
+    int64_t grace_ns;       /* ... with this grace */
     /* WAITING: */
     int64_t wake_ns;  /* when to try again */
     int64_t limit_ns; /* when to stop trying */
     int64_t delay_ns; /* until the try after the next */
     bool is_homeless; /* it waits for a folder that is gone */
-    const struct js_job_folder *opening; /* ours, for the file it opens */
+};
+
+/* A child that was reaped while a start hung: it may be that job's. */
+struct slots_reaped {
+    pid_t pid;
+    int status;
+    struct rusage usage;
 };
 
 /*
@@ -67,17 +94,18 @@ struct slot {
  */
 struct js_slots {
     struct js_slots_means means;
-    struct js_job_env env;
-    struct slot *slot; /* `count` of them */
+    struct js_job_start_means start;
+    struct js_worker *worker; /* for starts and ends; NULL: none yet */
+    struct slot *slot;        /* `count` of them */
     uint32_t count;
-    struct js_job_folder output_folder, tmpdir;
+    uint32_t hung;        /* slots in STARTING or CLOSING */
+    struct js_buf reaped; /* struct slots_reaped */
     struct js_endings *endings;
     bool is_draining;  /* no job waits to be started any more */
     bool is_disk_full; /* there was no room for output the last time */
-    uint64_t ignored;
-    int64_t limit_ns; /* for jobs without a timeout of their own; 0: none */
-    int64_t run_ns;   /* a moving average */
-    uint64_t freed;   /* slots freed so far */
+    int64_t limit_ns;  /* for jobs without a timeout of their own; 0: none */
+    int64_t run_ns;    /* a moving average */
+    uint64_t freed;    /* slots freed so far */
     struct js_oom_counter oom;
     uint64_t ooms; /* out-of-memory kills seen */
     struct js_buf scratch;
@@ -86,7 +114,8 @@ struct js_slots {
 static struct slot *slots_slot_of(struct js_slots *slots, pid_t pid)
 {
     for (uint32_t i = 0; i < slots->count; i++) {
-        if (slots->slot[i].state == SLOT_RUNNING && slots->slot[i].pid == pid)
+        if (slots->slot[i].state == SLOT_RUNNING &&
+            slots->slot[i].start.pid == pid)
             return &slots->slot[i];
     }
     return NULL;
@@ -102,11 +131,31 @@ static bool slots_is_any_on(uint64_t number, void *arg)
     const struct js_slots *slots = arg;
     for (uint32_t i = 0; i < slots->count; i++) {
         const struct slot *slot = &slots->slot[i];
-        bool is_on = slot->state == SLOT_RUNNING || slot->state == SLOT_WAITING;
+        bool is_on = slot->state == SLOT_RUNNING ||
+                     slot->state == SLOT_WAITING ||
+                     slot->state == SLOT_STARTING;
         if (is_on && slot->number <= number)
             return true;
     }
     return false;
+}
+
+/* NULL: there is no memory. */
+static struct js_job_env *slots_new_env(const struct js_slots *slots)
+{
+    struct js_job_env *env = calloc(1, sizeof(*env));
+    if (!env || js_job_env_init(env, slots->means.config) == 0)
+        return env;
+    js_job_env_release(env);
+    free(env);
+    return NULL;
+}
+
+static void slots_free_env(struct js_job_env *env)
+{
+    if (env)
+        js_job_env_release(env);
+    free(env);
 }
 
 struct js_slots *js_slots_new(const struct js_slots_means *means)
@@ -123,34 +172,37 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
                                                   .is_job = slots_is_job,
                                                   .is_any_on = slots_is_any_on,
                                                   .arg = slots});
-    if (!slots->slot || !slots->endings ||
-        js_job_env_init(&slots->env, means->config) < 0) {
+    slots->start = (struct js_job_start_means){.config = means->config,
+                                               .null_in = means->null_in,
+                                               .null_out = means->null_out,
+                                               .ignored = js_spawn_ignored(),
+                                               .env = slots_new_env(slots)};
+    if (!slots->slot || !slots->endings || !slots->start.env) {
         js_slots_free(slots);
         return NULL;
     }
     slots->count = means->config->slots;
     for (uint32_t i = 0; i < slots->count; i++)
-        js_job_output_init(&slots->slot[i].output);
-    slots->ignored = js_spawn_ignored();
+        js_job_output_init(&slots->slot[i].start.output);
     const struct js_settings *settings = &means->config->settings;
-    js_job_folder_note(&slots->output_folder,
+    js_job_folder_note(&slots->start.output_folder,
                        settings->capture == JS_CAPTURE_DIR
                            ? settings->output_dir
                            : settings->tmpdir);
-    js_job_folder_note(&slots->tmpdir, settings->tmpdir);
+    js_job_folder_note(&slots->start.tmpdir, settings->tmpdir);
     return slots;
 }
 
 void js_slots_free(struct js_slots *slots)
 {
-    if (!slots)
+    /* What a call that hangs uses remains. */
+    if (!slots || slots->hung > 0)
         return;
     int saved = errno;
+    js_worker_free(slots->worker);
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
-        js_job_output_release(&slot->output);
-        js_job_hostfile_remove(&slot->hostfile);
-        js_direct_exec_release(&slot->command);
+        js_job_start_release(&slot->start);
         js_buf_release(&slot->text);
         js_buf_release(&slot->details_bytes);
         js_buf_release(&slot->gpus);
@@ -159,7 +211,8 @@ void js_slots_free(struct js_slots *slots)
     }
     js_endings_free(slots->endings);
     js_buf_release(&slots->scratch);
-    js_job_env_release(&slots->env);
+    js_buf_release(&slots->reaped);
+    slots_free_env(slots->start.env);
     js_oom_counter_close(&slots->oom);
     free(slots->slot);
     free(slots);
@@ -179,16 +232,67 @@ slots_note(struct js_slots *slots, const char *format, ...)
                                    strlen(text), NULL);
 }
 
-/* Ends the slot's job. `reuse`: no process can still hold its files. */
-static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
+/* ---------------------------------------------------------------- tasks */
+
+/* What js_worker_await() asks: `ns` is how long the calls have taken. */
+static bool slots_is_hung(void *arg, int64_t ns)
+{
+    const struct js_slots *slots = arg;
+    return ns >= (slots->hung > 0 ? also_hung_ns : hung_ns);
+}
+
+/* Does the work of the slot's job_start, and waits for it. Returns true when it
+ * is done, as it mostly is at once. If it hangs, the slot keeps the worker, and
+ * the environment that it may be using; the others get new ones. What concerns
+ * no file but those in --tmpdir is done here: a thread costs a job some 20 us.
+ */
+static bool slots_do(struct js_slots *slots, struct slot *slot,
+                     bool (*work)(void *arg), enum slot_state state)
+{
+    bool is_own = slots->means.config->settings.capture != JS_CAPTURE_DIR;
+    if (is_own && state == SLOT_CLOSING)
+        return work(&slot->start);
+    if (!slots->worker)
+        slots->worker = js_worker_new(slots_is_hung, slots);
+    slot->task = (struct js_task){.work = work, .arg = &slot->start};
+    js_worker_give(slots->worker, &slot->task);
+    if (js_worker_await(slots->worker))
+        return true;
+    slot->worker = slots->worker;
+    slots->worker = NULL;
+    slot->state = state;
+    slot->is_homeless = false;
+    slots->hung++;
+    if (state == SLOT_STARTING) {
+        slot->env = slots->start.env;
+        slots->start.env = NULL;
+    }
+    return false;
+}
+
+/* The task of a hung slot is done. */
+static void slots_take_back(struct js_slots *slots, struct slot *slot)
+{
+    slots->hung--;
+    if (slots->worker)
+        js_worker_free(slot->worker);
+    else
+        slots->worker = slot->worker;
+    slot->worker = NULL;
+    slots_free_env(slot->env);
+    slot->env = NULL;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+/* Reports the end of the slot's job, whose files are closed. */
+static int slots_finished(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
     const struct js_job_spec *details = &slot->details;
     unsigned long long id = slot->job.id;
-    struct js_job_output_end end;
-    int rc = 0;
-    int rescued =
-        js_job_output_rescue(&slot->output, config, &slots->output_folder, id);
+    const struct js_job_output_end end = slot->start.end;
+    int rescued = slot->start.rescued, rc = 0;
     if (rescued != 0)
         rc = slots_note(
             slots,
@@ -196,8 +300,7 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
             config->host, config->settings.output_dir, id,
             rescued > 0 ? "its output has been written to a new folder"
                         : "its output is lost: ",
-            rescued > 0 ? "" : js_errno_text(errno));
-    js_job_output_finish(&slot->output, config, reuse, &end);
+            rescued > 0 ? "" : js_errno_text(slot->start.rescue_error));
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
     /* The job itself deals with a stream that has a file of its own. */
@@ -218,11 +321,10 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
             "node %s: no space is left in %s, and the output of job %llu there "
             "may be incomplete; free some space, or name another folder with "
             "%s",
-            config->host, slots->output_folder.path, id,
+            config->host, slots->start.output_folder.path, id,
             config->settings.capture == JS_CAPTURE_DIR ? "--output"
                                                        : "--tmpdir") < 0)
         rc = -1;
-    js_job_hostfile_remove(&slot->hostfile);
     slot->state = SLOT_FREE;
     slot->is_homeless = false;
     js_ending_reset(&slot->ending);
@@ -242,18 +344,16 @@ static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
     return rc;
 }
 
-/* True for a temporary shortage, so that the start may be tried again. */
-static bool is_passing(const struct slot *slot,
-                       const struct js_spawn_failure *failure)
+/* Ends the slot's job. `reuse`: no process can still hold its files. */
+static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
-    int error = failure->error;
-    bool is_own_limit = failure->step == JS_STEP_EXEC && error == ENOMEM &&
-                        slot->job.data_limit_bytes > 0;
-    if (is_own_limit)
-        return false;
-    return error == EAGAIN || error == ENOMEM || error == EMFILE ||
-           error == ENFILE || error == ENOSPC;
+    slot->start.reuse = reuse;
+    return slots_do(slots, slot, js_job_start_finish, SLOT_CLOSING)
+               ? slots_finished(slots, slot)
+               : 0;
 }
+
+/* ---------------------------------------------------------------- a start */
 
 /* Lets the job wait, because it cannot be started yet. If a folder is gone,
  * this is reported once for all jobs that wait for it here. */
@@ -275,7 +375,7 @@ static int note_waiting(struct js_slots *slots, const struct slot *slot,
             "node %s: the folder %s is gone and cannot be created again: %s; "
             "job %llu, and every other job that needs the folder, waits until "
             "it exists",
-            config->host, slot->opening->path, why, id);
+            config->host, slot->start.opening->path, why, id);
     return slots_note(
         slots,
         "node %s: job %llu cannot be started yet: %s: %s%s%s; trying again for "
@@ -309,79 +409,6 @@ static int wait_and_retry(struct js_slots *slots, struct slot *slot,
     return rc;
 }
 
-static int spawn(struct js_slots *slots, struct slot *slot,
-                 const struct js_job_files *files, const char *const *envp,
-                 struct js_spawn_failure *failure)
-{
-    const struct js_runner_config *config = slots->means.config;
-    struct js_direct_exec *command = &slot->command;
-    /* If /bin/sh is bash, it would run the function instead of the program. */
-    bool needs_shell = command->argv[0] &&
-                       js_job_env_has_function(&slots->env, command->argv[0]);
-    const struct js_cpuset *cpus =
-        slot->job.cpus ? slot->job.cpus : &config->slot_cpus[slot->job.slot];
-    bool is_dropped = config->settings.capture == JS_CAPTURE_NONE;
-    const struct js_job_output_file *file = slot->output.file;
-    int out = is_dropped ? slots->means.null_out : file[JS_STREAM_OUT].fd;
-    int err = is_dropped ? slots->means.null_out : file[JS_STREAM_ERR].fd;
-    struct js_spawn_spec spec = {
-        .programs = needs_shell ? NULL : command->programs,
-        .argv = command->argv,
-        .shell_argv = command->shell,
-        .envp = envp,
-        .dir = slot->details.dir,
-        .cpus = js_cpuset_count(cpus) > 0 ? cpus : NULL,
-        .numa = slot->job.numa,
-        .data_limit_bytes = slot->job.data_limit_bytes,
-        .ignored = &slots->ignored,
-        /* A file that the job names itself takes the place of ours. */
-        .stdin_fd = files->fd[0] >= 0 ? files->fd[0] : slots->means.null_in,
-        .stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out,
-        .stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err,
-    };
-    slot->outcome = (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
-    slot->started_ns = js_clock_ns();
-    return js_spawn(&spec, &slot->pid, failure);
-}
-
-/* Opens, prepares and spawns. Returns 0, or -1 with *failure. */
-static int slots_launch(struct js_slots *slots, struct slot *slot,
-                        struct js_spawn_failure *failure)
-{
-    const struct js_runner_config *config = slots->means.config;
-    struct js_job_files files;
-
-    *failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
-    slot->opening = &slots->output_folder;
-    if (js_job_output_open(&slot->output, config, slot->job.id) < 0)
-        goto fail;
-    failure->step = JS_STEP_HOSTFILE;
-    slot->opening = &slots->tmpdir;
-    /* A job that is tried again may still have its file from the earlier try.
-     */
-    if (slot->job.hosts && !slot->hostfile)
-        slot->hostfile = js_job_hostfile_write(
-            config->settings.tmpdir, slot->job.hosts, slot->job.cores);
-    if (slot->job.hosts && !slot->hostfile)
-        goto fail;
-    failure->step = JS_STEP_FORK;
-    slot->opening = NULL;
-    const char *const *envp = js_job_env_of(&slots->env, config, &slot->job,
-                                            &slot->details, slot->hostfile);
-    if (!envp || js_direct_exec_prepare(
-                     &slot->command, slot->job.command,
-                     js_job_env_path(&slots->env, &slot->details)) < 0)
-        goto fail;
-    if (js_job_files_open(&files, &slot->details, failure) < 0)
-        return -1;
-    int rc = spawn(slots, slot, &files, envp, failure);
-    js_job_files_close(&files);
-    return rc;
-fail:
-    failure->error = errno;
-    return -1;
-}
-
 /* The job has not been started, and will not be. */
 static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
 {
@@ -390,58 +417,46 @@ static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
     return slots_report(slots, slot, true);
 }
 
-/* Launches the job. If a file of ours could not be created because its folder
- * is gone, creates the folder again and launches the job once more, since the
- * job is not at fault. Returns 0, or -1 with *failure. */
-static int launch_somewhere(struct js_slots *slots, struct slot *slot,
-                            struct js_spawn_failure *failure,
-                            bool *ret_is_homeless)
-{
-    enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
-    int rc = slots_launch(slots, slot, failure);
-    if (rc < 0 && slot->opening && !is_passing(slot, failure)) {
-        state = js_job_folder_restore(slot->opening);
-        if (state == JS_JOB_FOLDER_GONE)
-            failure->error = errno;
-    }
-    if (state == JS_JOB_FOLDER_THERE &&
-        slots_note(slots,
-                   "node %s: the folder %s was gone and has been created again",
-                   slots->means.config->host, slot->opening->path) < 0)
-        return -1;
-    /* Another slave or slot may have created it in the meantime. */
-    if (rc < 0 && slot->opening && state != JS_JOB_FOLDER_GONE &&
-        failure->error == ENOENT)
-        rc = slots_launch(slots, slot, failure);
-    *ret_is_homeless = state == JS_JOB_FOLDER_GONE;
-    return rc;
-}
-
-static int try_to_start(struct js_slots *slots, struct slot *slot)
+/* The job runs. It may have ended already, or was to end meanwhile. */
+static int slots_note_running(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
-    struct js_spawn_failure failure;
-    bool is_homeless = false;
-    if (launch_somewhere(slots, slot, &failure, &is_homeless) == 0) {
-        slot->state = SLOT_RUNNING;
-        slot->is_homeless = false;
-        js_endings_set_children(slots->endings, true);
-        /* Said once, until there is room again. */
-        bool was_full = slots->is_disk_full;
-        slots->is_disk_full = js_job_output_is_in_memory(&slot->output);
-        if (!slots->is_disk_full || was_full)
-            return 0;
-        return slots_note(
-            slots,
-            "node %s: no space is left in %s, so the output of jobs is kept in "
-            "memory; free some space, or name another folder with --tmpdir",
-            config->host, config->settings.tmpdir);
-    }
+    slot->state = SLOT_RUNNING;
+    slot->is_homeless = false;
+    slot->outcome =
+        (struct js_outcome){.start_unix_ns = slot->start.started_unix_ns};
+    js_endings_set_children(slots->endings, true);
+    /* Said once, until there is room again. */
+    bool was_full = slots->is_disk_full;
+    slots->is_disk_full = js_job_output_is_in_memory(&slot->start.output);
+    if (!slots->is_disk_full || was_full)
+        return 0;
+    return slots_note(
+        slots,
+        "node %s: no space is left in %s, so the output of jobs is kept in "
+        "memory; free some space, or name another folder with --tmpdir",
+        config->host, config->settings.tmpdir);
+}
+
+/* Acts on the result of a start. */
+static int slots_started(struct js_slots *slots, struct slot *slot,
+                         bool was_waiting)
+{
+    const struct js_runner_config *config = slots->means.config;
+    const struct js_spawn_failure failure = slot->start.failure;
+    bool is_homeless = slot->start.is_homeless;
+    if (slot->start.restored &&
+        slots_note(slots,
+                   "node %s: the folder %s was gone and has been created again",
+                   config->host, slot->start.restored->path) < 0)
+        return -1;
+    if (slot->start.pid > 0)
+        return slots_note_running(slots, slot);
     int64_t now_ns = js_clock_ns();
-    bool late = slot->state == SLOT_WAITING && now_ns >= slot->limit_ns;
-    bool is_retried = is_homeless || (is_passing(slot, &failure) && !late &&
-                                      config->retry_ns > 0);
-    if (is_retried && slots->is_draining)
+    bool late = was_waiting && now_ns >= slot->limit_ns;
+    bool is_retried = is_homeless || (js_job_start_may_pass(&slot->start) &&
+                                      !late && config->retry_ns > 0);
+    if (slot->must_end || (is_retried && slots->is_draining))
         return slots_give_up_start(slots, slot);
     if (is_retried)
         return wait_and_retry(slots, slot, &failure, is_homeless, now_ns);
@@ -455,6 +470,21 @@ static int try_to_start(struct js_slots *slots, struct slot *slot)
         .step_errno = failure.error,
     };
     return slots_report(slots, slot, true);
+}
+
+static int try_to_start(struct js_slots *slots, struct slot *slot)
+{
+    bool was_waiting = slot->state == SLOT_WAITING;
+    if (!slots->start.env && !(slots->start.env = slots_new_env(slots)))
+        return -1;
+    slot->start.means = &slots->start;
+    slot->start.job = &slot->job;
+    slot->start.details = &slot->details;
+    slot->start.env = slots->start.env;
+    slot->must_end = false;
+    return slots_do(slots, slot, js_job_start_launch, SLOT_STARTING)
+               ? slots_started(slots, slot, was_waiting)
+               : 0;
 }
 
 /* Returns NULL for NULL, and when there is no memory. */
@@ -528,7 +558,7 @@ static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
 {
     enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
     struct js_outcome *outcome = &slot->outcome;
-    outcome->run_ns = js_clock_ns() - slot->started_ns;
+    outcome->run_ns = js_clock_ns() - slot->start.started_ns;
     outcome->user_cpu_ns = ns_of(&usage->ru_utime);
     outcome->system_cpu_ns = ns_of(&usage->ru_stime);
     outcome->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
@@ -554,8 +584,9 @@ static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
 
 static struct js_ending_job ending_job_of(const struct slot *slot)
 {
-    return (struct js_ending_job){
-        .pid = slot->pid, .id = slot->job.id, .attempt = slot->job.attempt};
+    return (struct js_ending_job){.pid = slot->start.pid,
+                                  .id = slot->job.id,
+                                  .attempt = slot->job.attempt};
 }
 
 /* slot: NULL for children that no job is known to have left. */
@@ -601,24 +632,34 @@ static int look_at_strangers(struct js_slots *slots, bool has_news)
                : 0;
 }
 
+/* The job's own process has ended. */
+static void slots_note_end(struct js_slots *slots, struct slot *slot,
+                           int status, const struct rusage *usage)
+{
+    set_outcome(slots, slot, status, usage);
+    slots->run_ns += (slot->outcome.run_ns - slots->run_ns) / RUN_TIME_WEIGHT;
+    slot->state = SLOT_ENDING;
+    js_ending_begin(&slot->ending);
+}
+
 int js_slots_reap(struct js_slots *slots)
 {
     bool has_others = false; /* some were no job's own process */
-    struct rusage usage;
-    int status;
+    struct slots_reaped child;
     pid_t pid;
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+    while ((pid = wait4(-1, &child.status, WNOHANG, &child.usage)) > 0) {
         struct slot *slot = slots_slot_of(slots, pid);
+        child.pid = pid;
         if (slot) {
-            set_outcome(slots, slot, status, &usage);
-            slots->run_ns +=
-                (slot->outcome.run_ns - slots->run_ns) / RUN_TIME_WEIGHT;
-            slot->state = SLOT_ENDING;
-            js_ending_begin(&slot->ending);
-        } else {
-            has_others = true;
-            js_endings_reaped(slots->endings, pid);
+            slots_note_end(slots, slot, child.status, &child.usage);
+            continue;
         }
+        has_others = true;
+        js_endings_reaped(slots->endings, pid);
+        /* A job may end before its start has returned. */
+        if (slots->hung > 0 &&
+            js_buf_append(&slots->reaped, &child, sizeof(child)) < 0)
+            return -1;
     }
     bool has_children = pid == 0;
     js_endings_set_children(slots->endings, has_children);
@@ -653,10 +694,14 @@ int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
     if (grace_ns > slots->means.config->settings.grace_ns)
         grace_ns = slots->means.config->settings.grace_ns;
     if (slots->slot[slot].state == SLOT_RUNNING)
-        js_ending_ask(&slots->slot[slot].ending, slots->slot[slot].pid,
+        js_ending_ask(&slots->slot[slot].ending, slots->slot[slot].start.pid,
                       JS_STOP_REASON_STOPPED, grace_ns);
     if (slots->slot[slot].state == SLOT_WAITING)
         return slots_give_up_start(slots, &slots->slot[slot]);
+    if (slots->slot[slot].state == SLOT_STARTING) {
+        slots->slot[slot].must_end = true;
+        slots->slot[slot].grace_ns = grace_ns;
+    }
     return 0;
 }
 
@@ -676,14 +721,39 @@ static int64_t slots_slot_wake_ns(const struct js_slots *slots,
     int64_t at_ns;
     if (slot->state == SLOT_FREE)
         return JS_NEVER_NS;
+    if (slot->worker)
+        return js_task_is_given(&slot->task) ? js_clock_ns() + slots_look_ns
+                                             : 0;
     if (slot->state == SLOT_WAITING)
         return slot->wake_ns;
     if (slot->state == SLOT_ENDING || slot->ending.cause != JS_STOP_REASON_NONE)
         return slot->ending.wake_ns;
     if (timeout_ns <= 0 ||
-        __builtin_add_overflow(slot->started_ns, timeout_ns, &at_ns))
+        __builtin_add_overflow(slot->start.started_ns, timeout_ns, &at_ns))
         return JS_NEVER_NS;
     return at_ns;
+}
+
+/* What hung is done: the job runs, has ended in the meantime, or is over. */
+static int slots_go_on(struct js_slots *slots, struct slot *slot)
+{
+    const struct slots_reaped *reaped = (const void *)slots->reaped.data;
+    size_t count = slots->reaped.len / sizeof(*reaped);
+    bool was_starting = slot->state == SLOT_STARTING;
+    slots_take_back(slots, slot);
+    if (!was_starting)
+        return slots_finished(slots, slot);
+    int rc = slots_started(slots, slot, false);
+    for (size_t i = 0; slot->state == SLOT_RUNNING && i < count; i++) {
+        if (reaped[i].pid == slot->start.pid)
+            slots_note_end(slots, slot, reaped[i].status, &reaped[i].usage);
+    }
+    if (slot->state == SLOT_RUNNING && slot->must_end)
+        js_ending_ask(&slot->ending, slot->start.pid, JS_STOP_REASON_STOPPED,
+                      slot->grace_ns);
+    if (slots->hung == 0)
+        slots->reaped.len = 0;
+    return rc < 0 ? rc : js_slots_reap(slots);
 }
 
 int js_slots_tick(struct js_slots *slots)
@@ -695,17 +765,20 @@ int js_slots_tick(struct js_slots *slots)
         int rc = 0;
         if (now_ns < slots_slot_wake_ns(slots, slot))
             continue;
-        if (slot->state == SLOT_WAITING)
+        if (slot->worker)
+            rc = slots_go_on(slots, slot);
+        else if (slot->state == SLOT_WAITING)
             rc = try_to_start(slots, slot);
         else if (slot->state == SLOT_ENDING)
             rc = slots_settle(
                 slots, slot,
                 js_endings_wake(slots->endings, &slot->ending, &job, now_ns));
         else if (slot->ending.cause == JS_STOP_REASON_NONE)
-            js_ending_ask(&slot->ending, slot->pid, JS_STOP_REASON_TIMEOUT,
+            js_ending_ask(&slot->ending, slot->start.pid,
+                          JS_STOP_REASON_TIMEOUT,
                           slots->means.config->settings.grace_ns);
         else
-            js_ending_kill(&slot->ending, slot->pid);
+            js_ending_kill(&slot->ending, slot->start.pid);
         if (rc < 0)
             return -1;
     }

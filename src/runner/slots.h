@@ -6,6 +6,9 @@
  *     FREE --start, refused for a temporary reason--> WAITING --tried again-->
  *         RUNNING, or FREE and reported
  *
+ * A start whose calls on files hang is STARTING meanwhile, and an end CLOSING:
+ * only that slot waits for them (runner/job_start.h).
+ *
  * A job that leaves nothing behind passes through ENDING at once; what ENDING
  * does is in runner/ending.h. A call that can fail returns -1 with errno if the
  * runner cannot go on.

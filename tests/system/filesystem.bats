@@ -63,6 +63,8 @@ all_ran_once() {
     wait_until "$PATIENCE" is_held 'write|futimens|fstat'
     wait_until "$PATIENCE" has_lines err 1 'has not answered for 2 s: no more jobs are started'
     outlast_lease
+    "$JOBSCHED" --status away/jobs.txt >status
+    contains status 'running on .*; the journal has not taken a write for [0-9.]+ s'
     touch go
     wait_until "$PATIENCE" has_lines ran 2 .
     turns 100 "$(rank_pid 0)"
@@ -123,4 +125,55 @@ all_ran_once() {
     claim test ! -e twice
     contains err 'this run starts in at most [0-9]+ s'
     nothing_left
+}
+
+# Of two slots one is left to job 1 and, from ./go on, to jobs 4 and 5: the first
+# of these is ended by its time limit. The other hangs with job 3.
+@test "filesystem: a start that hangs costs its own slot only" {
+    local case hanging
+    for case in chdir open execve; do
+        rm -rf away shut hung began ran go
+        away
+        mkdir away/dir
+        : >away/in
+        printf '#!/bin/sh\nexit 0\n' >away/program
+        chmod +x away/program
+        case $case in
+        chdir) hanging="[dir=$PWD/away/dir] true" ;;
+        open) hanging="[stdin=$PWD/away/in] true" ;;
+        execve) hanging="$PWD/away/program" ;;
+        esac
+        printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
+            'until test -e shut; do sleep 0.05; done' "$hanging" \
+            '[timeout=1] echo 4 >>ran; sleep 1000' 'echo 5 >>ran' >jobs.txt
+        start 1 --slots 2 --no-journal jobs.txt
+        wait_until "$PATIENCE" exists began
+        touch shut
+        wait_until "$PATIENCE" is_held "$case|openat"
+        touch go
+        wait_until "$PATIENCE" has_lines ran 3 .
+        equal "$(tr '\n' ' ' <ran)" '1 4 5 '
+        outlast_lease
+        rm shut
+        farm_end
+        status_is 1
+        contains err '4 done, 1 failed, 0 skipped, 0 left'
+    done
+}
+
+# Its output is on the file system that hangs, and so is its end.
+@test "filesystem: a job is ended by its time limit although its output hangs" {
+    away
+    # Nothing of the job itself writes there any more.
+    echo "[timeout=2] trap 'echo >ran; exit 1' TERM; echo so >&2; exec >/dev/null 2>&1; echo >began; sleep 1000 & wait" >jobs.txt
+    start 1 --output away/out jobs.txt
+    wait_until "$PATIENCE" exists began
+    touch shut
+    wait_until "$PATIENCE" exists ran
+    outlast_lease
+    rm shut
+    farm_end
+    status_is 1
+    equal "$(cat away/out/1.err)" so
+    contains jobs.txt.journal ' said 1 1 2 so'
 }

@@ -1,0 +1,133 @@
+#include "runner/job_start.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void js_job_start_release(struct js_job_start *start)
+{
+    js_job_output_release(&start->output);
+    js_job_hostfile_remove(&start->hostfile);
+    js_direct_exec_release(&start->command);
+}
+
+bool js_job_start_may_pass(const struct js_job_start *start)
+{
+    int error = start->failure.error;
+    bool is_own_limit = start->failure.step == JS_STEP_EXEC &&
+                        error == ENOMEM && start->job->data_limit_bytes > 0;
+    if (is_own_limit)
+        return false;
+    return error == EAGAIN || error == ENOMEM || error == EMFILE ||
+           error == ENFILE || error == ENOSPC;
+}
+
+static int job_start_spawn(struct js_job_start *start,
+                           const struct js_job_files *files,
+                           const char *const *envp)
+{
+    const struct js_job_start_means *means = start->means;
+    const struct js_runner_config *config = means->config;
+    const struct js_runner_job *job = start->job;
+    struct js_direct_exec *command = &start->command;
+    /* If /bin/sh is bash, it would run the function instead of the program. */
+    bool needs_shell = command->argv[0] &&
+                       js_job_env_has_function(start->env, command->argv[0]);
+    const struct js_cpuset *cpus =
+        job->cpus ? job->cpus : &config->slot_cpus[job->slot];
+    bool is_dropped = config->settings.capture == JS_CAPTURE_NONE;
+    const struct js_job_output_file *file = start->output.file;
+    int out = is_dropped ? means->null_out : file[JS_STREAM_OUT].fd;
+    int err = is_dropped ? means->null_out : file[JS_STREAM_ERR].fd;
+    struct js_spawn_spec spec = {
+        .programs = needs_shell ? NULL : command->programs,
+        .argv = command->argv,
+        .shell_argv = command->shell,
+        .envp = envp,
+        .dir = start->details->dir,
+        .cpus = js_cpuset_count(cpus) > 0 ? cpus : NULL,
+        .numa = job->numa,
+        .data_limit_bytes = job->data_limit_bytes,
+        .ignored = &means->ignored,
+        /* A file that the job names itself takes the place of ours. */
+        .stdin_fd = files->fd[0] >= 0 ? files->fd[0] : means->null_in,
+        .stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out,
+        .stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err,
+    };
+    start->started_unix_ns = js_clock_unix_ns();
+    start->started_ns = js_clock_ns();
+    return js_spawn(&spec, &start->pid, &start->failure);
+}
+
+/* Opens, prepares and spawns. Returns 0, or -1 with start->failure. */
+static int job_start_try(struct js_job_start *start)
+{
+    const struct js_job_start_means *means = start->means;
+    const struct js_runner_config *config = means->config;
+    const struct js_runner_job *job = start->job;
+    struct js_job_files files;
+
+    start->pid = 0;
+    start->failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
+    start->opening = &means->output_folder;
+    if (js_job_output_open(&start->output, config, job->id) < 0)
+        goto fail;
+    start->failure.step = JS_STEP_HOSTFILE;
+    start->opening = &means->tmpdir;
+    /* A job that is tried again may still have its file from the earlier try.
+     */
+    if (job->hosts && !start->hostfile)
+        start->hostfile = js_job_hostfile_write(config->settings.tmpdir,
+                                                job->hosts, job->cores);
+    if (job->hosts && !start->hostfile)
+        goto fail;
+    start->failure.step = JS_STEP_FORK;
+    start->opening = NULL;
+    const char *const *envp =
+        js_job_env_of(start->env, config, job, start->details, start->hostfile);
+    if (!envp ||
+        js_direct_exec_prepare(&start->command, job->command,
+                               js_job_env_path(start->env, start->details)) < 0)
+        goto fail;
+    if (js_job_files_open(&files, start->details, &start->failure) < 0)
+        return -1;
+    int rc = job_start_spawn(start, &files, envp);
+    js_job_files_close(&files);
+    return rc;
+fail:
+    start->failure.error = errno;
+    return -1;
+}
+
+bool js_job_start_launch(void *arg)
+{
+    struct js_job_start *start = arg;
+    enum js_job_folder_state state = JS_JOB_FOLDER_FINE;
+    int rc = job_start_try(start);
+    if (rc < 0 && start->opening && !js_job_start_may_pass(start)) {
+        state = js_job_folder_restore(start->opening);
+        if (state == JS_JOB_FOLDER_GONE)
+            start->failure.error = errno;
+    }
+    start->restored = state == JS_JOB_FOLDER_THERE ? start->opening : NULL;
+    start->is_homeless = state == JS_JOB_FOLDER_GONE;
+    /* Another slave or slot may have created it in the meantime. */
+    if (rc < 0 && start->opening && !start->is_homeless &&
+        start->failure.error == ENOENT)
+        job_start_try(start);
+    return true;
+}
+
+bool js_job_start_finish(void *arg)
+{
+    struct js_job_start *start = arg;
+    const struct js_job_start_means *means = start->means;
+    start->rescued = js_job_output_rescue(
+        &start->output, means->config, &means->output_folder, start->job->id);
+    start->rescue_error = start->rescued < 0 ? errno : 0;
+    js_job_output_finish(&start->output, means->config, start->reuse,
+                         &start->end);
+    js_job_hostfile_remove(&start->hostfile);
+    return true;
+}

@@ -1,0 +1,73 @@
+/*
+ * job_start - the calls on files that a job needs at its start and its end.
+ *
+ * They may hang on a file system that does not answer: when the job's files are
+ * opened, when its process enters its folder and executes its program, when its
+ * output is closed. Each of the two functions below is therefore the work of a
+ * task (base/background.h), and touches nothing but its struct, and what that
+ * points to.
+ */
+#ifndef JS_RUNNER_JOB_START_H
+#define JS_RUNNER_JOB_START_H
+
+#include "node/spawn.h"
+#include "runner/job_env.h"
+#include "runner/job_io.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What all jobs of a runner have in common; all borrowed. */
+struct js_job_start_means {
+    const struct js_runner_config *config;
+    struct js_job_folder output_folder, tmpdir;
+    int null_in; /* /dev/null, to read and to write */
+    int null_out;
+    uint64_t ignored;       /* js_spawn_ignored() */
+    struct js_job_env *env; /* may be replaced between two calls */
+};
+
+/* A job and its files. All zero, apart from js_job_output_init(), and then
+ * reused from job to job. */
+struct js_job_start {
+    const struct js_job_start_means
+        *means; /* borrowed, as are the next three */
+    const struct js_runner_job *job;
+    const struct js_job_spec *details;
+    struct js_job_env *env;
+    struct js_direct_exec command;
+    struct js_job_output output;
+    char *hostfile; /* its path; NULL: none */
+
+    /* What js_job_start_launch() returns. */
+    pid_t pid;          /* 0: it was not started, */
+    int64_t started_ns; /* by js_clock_ns(), and js_clock_unix_ns() */
+    int64_t started_unix_ns;
+    struct js_spawn_failure failure;     /* ... because of this */
+    const struct js_job_folder *opening; /* ours, for the file it opens */
+    bool is_homeless; /* that folder is gone, and cannot be created */
+    const struct js_job_folder *restored; /* it was gone, and was created again;
+                                             NULL: none */
+
+    /* For js_job_start_finish(): no process can still hold its files. */
+    bool reuse;
+    /* What it returns: see js_job_output_rescue(), and why that failed. */
+    int rescued, rescue_error;
+    struct js_job_output_end end;
+};
+
+void js_job_start_release(struct js_job_start *start);
+
+/* Opens the job's files and starts its process. If a file of ours could not be
+ * created because its folder is gone, it creates the folder again and tries
+ * once more, since the job is not at fault. Returns true. */
+bool js_job_start_launch(void *arg);
+
+/* Closes the files of a job that has ended. Returns true. */
+bool js_job_start_finish(void *arg);
+
+/* True for a temporary shortage, so that the start may be tried again. */
+bool js_job_start_may_pass(const struct js_job_start *start);
+
+#endif
