@@ -36,9 +36,9 @@ is_held() { # CALL [PID]
     has_lines hung 1 "^($1) ${2:-}"
 }
 
-# Far longer than any slave waits for a beat.
+# Longer than any slave waits for a beat.
 outlast_lease() {
-    sleep $((2 * LEASE + 2))
+    sleep $((LEASE + 1))
 }
 
 # Jobs 1 and 2 run until ./go; those that follow note that they have run.
@@ -113,7 +113,7 @@ all_ran_once() {
     wait_until "$PATIENCE" exists began
     touch shut
     wait_until "$PATIENCE" has_lines err 1 'has not answered for 2 s'
-    outlast_lease
+    sleep $((LEASE + 4)) # more than the lease that the journal has
     kill -KILL "$(rank_pid 0)"
     rm shut
     farm_command 1 away/jobs.txt
