@@ -6,8 +6,8 @@
 ## SAN=address,undefined   a build of its own with sanitizers
 ## DEBUG=1                 a build of its own that checks invariants as it runs
 ## MPICC=... CC=...        another MPI, another compiler
-## ONLY=TAG                of the system tests only those that carry the tag
-## CHECK_JOBS=1            how many files of tests run side by side
+## ONLY=TAG                only the system tests that carry the tag
+## CHECK_JOBS=1            how many test files run side by side
 ## ARGS='...'              arguments of jobsched, for run
 ## PREFIX=/usr             for install; and DESTDIR=, libdir= and so on, as usual
 
@@ -376,7 +376,7 @@ endef
 ## check: unit tests, and end-to-end tests under mpirun; a few minutes
 check:
 	+$(call CHECK,check-first check-suites check-files,$(ALONE))
-## check-system: of these the latter; check-system-FILE: those of one file
+## check-system: the end-to-end tests; check-system-FILE: those of one file
 check-system:
 	+$(call CHECK,check-first check-files,$(ALONE))
 check-first: $(FIRST_FILES:%=check-system-%)
@@ -408,7 +408,7 @@ check-unit-page:
 		echo "suite page: exit status $$?" >$(CHECKED)/unit/page.status; \
 		cat $$log; exit 1; }; \
 	$(if $(filter-out 0,$(V))$(filter $@,$(MAKECMDGOALS)),cat $$log,:)
-## check-long: what repeats tests of check at greater size: gigabytes of output, ...
+## check-long: tests of check on a larger scale: gigabytes of output, ...
 check-long:
 	+$(call CHECK,check-long-files,check-long-alone)
 check-long-files: $(LONG_FILES:%=check-long-%)
@@ -437,8 +437,8 @@ valgrind-%: $(UNIT)
 	$(Q)$(TEST_ENV) JS_UNIT_TRACED=1 VALGRIND='$(VALGRIND)' \
 		tests/unit/valgrind $(UNIT) $* build/valgrind/$*
 
-## chaos: runs that are killed and gone on with, at random
-# Runs killed and gone on with, at random: RUNS of them, from SEED on, of a KIND:
+## chaos: runs that are killed at random, and continued
+# Runs that are killed at random, and continued: RUNS of them, from SEED on, of a KIND:
 # inside (ranks, runners and jobs) or edges (mpirun and the launcher, with a look
 # at what comes in and goes out).
 KIND ?= inside
@@ -448,8 +448,8 @@ chaos: $(JOBSCHED)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 		tests/system/chaos $(KIND) $(RUNS) $(SEED)
 
-## fuzz: any bytes as a job list, a journal, a message
-# Any bytes as a job list, a journal, a message: FUZZ_TIME seconds each, from
+## fuzz: arbitrary bytes as a job list, a journal or a message
+# Arbitrary bytes as a job list, a journal or a message: FUZZ_TIME seconds each, from
 # the corpus in tests/fuzz. What is found new is kept in build/fuzz/corpus.
 FUZZ_CC ?= clang
 FUZZ_TIME ?= 60
@@ -608,7 +608,7 @@ remove = rm -f '$(DESTDIR)$(3)'
 
 PC = $(pkgconfigdir)/jobsched.pc
 
-## install: puts all of it below $(DESTDIR)$(PREFIX)
+## install: installs all of it below $(DESTDIR)$(PREFIX)
 # Program, library, header, what pkg-config is to know, manual, completion, and
 # what a cluster needs: below $(DESTDIR)$(PREFIX).
 install: $(JOBSCHED) $(LIBRARY) $(DOCS)
@@ -619,7 +619,7 @@ install: $(JOBSCHED) $(LIBRARY) $(DOCS)
 		'Libs: -L$(libdir) -ljobsched' | \
 		install -D -m 644 /dev/stdin '$(DESTDIR)$(PC)'
 
-## uninstall: removes that, and the folders that are jobsched's alone
+## uninstall: removes what install has installed
 uninstall:
 	$(call each_file,remove)
 	rm -f '$(DESTDIR)$(PC)'

@@ -39,12 +39,11 @@ int js_bgsync_end(struct js_bgsync *sync, bool wait);
  * answer for minutes, so that the loop never waits for one. It does one task
  * after the other, in the order in which they are given. Between
  * js_worker_give() and its end a task, with everything that its work uses,
- * belongs to the worker. A call that hangs cannot be cancelled: who must leave
- * meanwhile leaves the worker and its tasks as they are, and ends the process
- * with _exit().
+ * belongs to the worker. A call that hangs cannot be cancelled: a caller that
+ * cannot wait for it leaves the worker and its tasks as they are, and ends the
+ * process with _exit().
  *
- * Where a worker is asked for, NULL is allowed: then js_worker_give() does the
- * task itself, at once.
+ * The worker may be NULL: js_worker_give() then does the task itself, at once.
  */
 
 struct js_task {
@@ -59,13 +58,13 @@ struct js_task {
 
 struct js_worker;
 
-/* Starts the thread. js_worker_await() asks must_leave() again and again
- * whether it must end, although the task under way, which has taken `ns` so
- * far, is not done. Returns NULL with errno on failure. */
+/* Starts the thread. While js_worker_await() waits, it calls must_leave() again
+ * and again; `ns` is how long the task under way has taken so far. It gives
+ * up once that returns true. Returns NULL with errno on failure. */
 struct js_worker *js_worker_new(bool (*must_leave)(void *arg, int64_t ns),
                                 void *arg);
 
-/* Gives the worker a task that it does not have. */
+/* Gives the worker a task, which must not be given already. */
 void js_worker_give(struct js_worker *worker, struct js_task *task);
 
 /* True from js_worker_give() until the task is done. */

@@ -396,7 +396,7 @@ static void page_put_room(struct status_page *page)
             JS_COUNT(status->counts.running), JS_COUNTED(ahead, "job"),
             JS_TEXT(ahead == 1 ? "waits" : "wait"));
     else
-        page_put(page, "  will run when the run is started again\n");
+        page_put(page, "  will run when jobsched is started again\n");
 }
 
 /* Gives every reason, because the job has to wait for all of them. */
@@ -414,7 +414,7 @@ static void page_put_reasons(struct status_page *page)
         SAY(page, "  a job that it depends on failed: %\n",
             JS_TEXT(status_is_on(status)
                         ? "it will be skipped"
-                        : "both will run when the run is started again"));
+                        : "both will run when jobsched is started again"));
     if (it->wait == JS_WAIT_FOR_ROOM)
         page_put_room(page);
 }

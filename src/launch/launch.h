@@ -21,7 +21,7 @@ struct js_launch_config {
      * well, because part of it has passed. */
     const struct jobsched_config *run;
     const struct js_argv *argv, *argv_resumed;
-    bool has_slots;       /* it says how many slots each slave has */
+    bool has_slots;       /* argv says how many slots each slave has */
     uint64_t slaves;      /* 0: one for each core, slot or task; see below */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */

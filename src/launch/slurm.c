@@ -142,7 +142,7 @@ static void slurm_find_divisor(void *arg, uint32_t n)
     division->nodes++;
 }
 
-/* Slurm's form, "4(x2),1"; n is 0 behind the last. */
+/* Writes Slurm's form, "4(x2),1". A call with 0 must follow the last one. */
 static void slurm_write_share(void *arg, uint32_t n)
 {
     struct division *division = arg;

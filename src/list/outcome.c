@@ -23,8 +23,8 @@ static const struct {
                       "use --bind none, or start the run again if the CPUs "
                       "of this host have changed"},
     [JS_STEP_CHDIR] = {"its working directory cannot be entered",
-                       "it must be reachable on every host: start jobsched "
-                       "in a folder that all of them share"},
+                       "it must be reachable on every host: correct dir=, or "
+                       "start jobsched in a folder that all hosts share"},
     [JS_STEP_EXEC] = {"it cannot be executed",
                       "/bin/sh must work on this host"},
     [JS_STEP_COLLECT] = {"it ran, but its output could not be collected",

@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The step at which the start of a job failed. Messages contain these
- * numbers. */
+/* The step at which the start of a job failed, or what went wrong outside the
+ * job's process later on (COLLECT, RUNNER). Messages and the journal contain
+ * these numbers. */
 enum js_step {
     JS_STEP_NONE = 0, /* no step failed: the job was started */
     JS_STEP_FORK,     /* no process could be created */
@@ -36,8 +37,8 @@ enum js_step {
     JS_STEP_COUNT
 };
 
-/* The reason why a job that was started ended. Messages contain these
- * numbers. */
+/* The reason why a job that was started ended. Messages and the journal contain
+ * these numbers. */
 enum js_stop_reason {
     JS_STOP_REASON_NONE = 0, /* it ended by itself, or by a signal from
                                 elsewhere */
@@ -68,8 +69,9 @@ struct js_outcome {
     uint32_t signal;    /* the signal that ended it, or 0 */
     uint32_t leftovers; /* processes that the job left behind, and that were
                            ended */
-    enum js_step step;  /* if not NONE, the step that failed: the job was not
-                           started */
+    enum js_step step;  /* if not NONE, the step that failed; then the job was
+                           not started, except with COLLECT, and with RUNNER
+                           without an errno */
     int32_t step_errno; /* the errno of that step */
     enum js_stop_reason cause;
 };

@@ -58,8 +58,9 @@ struct js_master_blame {
  *  - blame is empty between two turns.
  *  - listened_ns does not go back, and grows no faster than now_ns.
  *  - What was read from the source, who takes part and what was lost is on
- *    record before anything is sent (js_recorder_commit()). A job that has
- * ended counts as finished, for those that come after it, when it is on record.
+ *    record before anything is sent (js_recorder_commit()).
+ *  - A job that has ended is on record before the jobs that come after it are
+ *    released.
  */
 struct js_master {
     struct js_master_config config;

@@ -353,8 +353,8 @@ static int meeting_enlist(struct js_master *master, unsigned slave,
         place.index == 0 && (uint64_t)place.slaves * conn->slots > place.cores)
         js_log(&master->config.log,
                "%" PRIu64 " slots on %s share %u core%s, so jobs will slow "
-               "each other down: start no more slaves than there are cores "
-               "(plus one rank for the master, which needs no core)",
+               "each other down: start fewer slaves, or reduce --slots, so "
+               "that there is a core for each slot (the master needs none)",
                (uint64_t)place.slaves * conn->slots, place.node->host,
                place.cores, place.cores == 1 ? "" : "s");
     return 0;

@@ -202,7 +202,7 @@ struct js_wire_setup {
     /* In the TEXT before it, which is the same for all slaves. */
     uint32_t slots;   /* 0: one for each core of the slave's part of the node */
     uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: as many as it finds */
-    int64_t lease_ns; /* 0: none */
+    int64_t lease_ns; /* without the grace of the jobs; 0: none */
     struct js_settings settings; /* for its jobs; the runner gets them as
                                     well */
     const char *environ;         /* "NAME=value", each followed by a NUL */

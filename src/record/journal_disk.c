@@ -61,8 +61,6 @@ static int journal_check_ours(struct js_journal_file *file)
 
 /* ---------------------------------------------------------------- writing */
 
-/* Counts the records that finish a job, and finds where the last whole record
- * ends. */
 uint64_t js_journal_disk_count(const char *bytes, size_t len, size_t *ret_end)
 {
     struct js_journal_line line; /* large, but this is rare */
@@ -85,7 +83,6 @@ uint64_t js_journal_disk_count(const char *bytes, size_t len, size_t *ret_end)
     return count;
 }
 
-/* Writes all of it. Returns 0, or -1 with errno. */
 int js_journal_disk_write(struct js_journal_file *file)
 {
     while (js_journal_disk_waiting(file) > 0) {

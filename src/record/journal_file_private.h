@@ -76,7 +76,7 @@ struct js_journal_file {
     int64_t retry_ns;            /* not earlier, after a task that failed */
     struct js_journal_view view; /* as of when the task was given or, if */
     bool is_viewed;              /* ... this is set, as it is now */
-    bool is_sync_wanted; /* a sync is wanted soon, including the next commit */
+    bool is_sync_wanted;         /* as js_journal_sync_soon() asks */
 
     struct js_task task;
     bool is_locked;     /* by flock(2); false where that is not supported */

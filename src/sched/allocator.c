@@ -46,8 +46,8 @@ struct js_allocator {
     struct js_nodes nodes;
     struct js_node_rankings rankings;
     struct reservation reservation;
-    struct answers *answers; /* owned; apart, because to ask changes nothing
-                                else */
+    struct answers *answers; /* owned; not part of this struct, so that a
+                                question needs only a const allocator */
 };
 
 /* ---------------------------------------------------------------- nodes */

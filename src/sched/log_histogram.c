@@ -2,7 +2,7 @@
 
 enum { PART_BITS = 7 };
 _Static_assert(1 << PART_BITS == JS_LOG_HISTOGRAM_PARTS,
-               "as many bits number a part");
+               "the number of a part must fit PART_BITS bits exactly");
 
 void js_log_histogram_add(struct js_log_histogram *histogram, int64_t value_ns)
 {

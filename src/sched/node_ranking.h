@@ -1,8 +1,8 @@
 /*
  * node_ranking - which nodes have the best places for a job.
  *
- * Keeps, for each kind of request that was searched for lately, how good the
- * best place of each node is. A search examines only the nodes that have
+ * Keeps, for each kind of request that came up recently, how good the best
+ * place of each node is. A search examines only the nodes that have
  * changed since the last search of its kind, and those that it returns; the
  * others take no time, however many there are.
  */
@@ -23,8 +23,8 @@ struct js_node_rankings {
 
 void js_node_rankings_release(struct js_node_rankings *rankings);
 
-/* Nodes on which this job finds other places than a job of its kind usually
- * does: those of the reservation, if it is the owner. */
+/* Nodes on which this job may find other places than most jobs of its kind: the
+ * nodes of the reservation, if the reservation is for this job. */
 struct js_place_list {
     const struct js_place *places;
     uint32_t count;

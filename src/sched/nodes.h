@@ -213,7 +213,7 @@ void js_nodes_unfit(struct js_nodes *nodes, struct js_node_member *slave);
  * for places. The other functions here that change a node do it too. */
 void js_nodes_touch(struct js_nodes *nodes, struct js_node_state *node);
 
-/* Sets the cores from `first` on and before `end` aside, or ends that. */
+/* Sets aside the cores from `first` to `end` - 1, or ends that. */
 void js_nodes_set_aside(struct js_nodes *nodes, struct js_node_state *node,
                         uint32_t first, uint32_t end, bool is_set_aside);
 
