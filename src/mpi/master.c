@@ -144,11 +144,10 @@ static bool master_refuse_large_job(struct js_master *master,
 }
 
 /* True if jobs can be read at once, or once those read last are on record. */
-static bool master_has_jobs_to_read(const struct js_master *master)
+static bool master_can_read(const struct js_master *master)
 {
     return master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
-           !master->is_source_later &&
-           js_scheduler_wants_jobs(master->scheduler);
+           !master->is_source_later;
 }
 
 /* Reads only as many jobs as the scheduler wants, so memory does not grow with
@@ -160,7 +159,9 @@ static int master_take_jobs(struct js_master *master, struct js_err *err)
     master->is_source_later = false;
     if (js_recorder_look(master->config.recorder).is_behind)
         return 0;
-    for (int i = 0; i < JOBS_AT_ONCE && master_has_jobs_to_read(master); i++) {
+    for (int i = 0; i < JOBS_AT_ONCE && master_can_read(master) &&
+                    js_scheduler_wants_jobs(master->scheduler);
+         i++) {
         struct js_job *job;
         enum js_source_state state =
             js_source_next(master->config.source, &job, &master->input_error);
@@ -263,13 +264,14 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
         js_recorder_look(master->config.recorder).unwritten > UNWRITTEN_MAX)
         return 0;
     struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
+    bool can_read = master_can_read(master);
     for (int i = 0, rc = 0; rc == 0; i++) {
         /* What is not read, or not assigned, in this turn is in the next. The
          * jobs of a round are reported together. */
         master->must_assign =
             i >= JOBS_AT_ONCE && next.step != JS_SCHEDULER_DISPATCH;
-        if (master->must_assign || (master_has_jobs_to_read(master) &&
-                                    js_scheduler_needs_jobs(master->scheduler)))
+        if (master->must_assign ||
+            (can_read && js_scheduler_needs_jobs(master->scheduler)))
             return 0;
         next = js_scheduler_next(master->scheduler);
         struct js_slave_conn *conn = &master->conns[next.slave];
@@ -605,7 +607,8 @@ static int64_t master_deadline_ns(const struct js_master *master)
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
     /* More can be done at once. */
     if (master->queue.first || master->must_assign ||
-        (master_has_jobs_to_read(master) &&
+        (master_can_read(master) &&
+         js_scheduler_wants_jobs(master->scheduler) &&
          !js_recorder_look(config->recorder).is_behind))
         return master->now_ns;
     if (master->is_source_later && js_source_fd(config->source) < 0)

@@ -98,8 +98,11 @@ static int slave_conn_reserve(struct js_slave_conn *conn)
 {
     if (conn->outgoing_count < conn->outgoing_capacity)
         return 0;
-    unsigned capacity =
-        conn->outgoing ? 2 * conn->outgoing_capacity : OUTGOING_FEW;
+    unsigned capacity = OUTGOING_FEW;
+    if (conn->outgoing)
+        capacity = 2 * conn->outgoing_capacity;
+    if (conn->outgoing && capacity < JS_SCHEDULER_CREDIT)
+        capacity = JS_SCHEDULER_CREDIT;
     struct js_outgoing_job *outgoing =
         realloc(conn->outgoing, capacity * sizeof(*outgoing));
     if (!outgoing)

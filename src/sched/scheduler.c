@@ -144,9 +144,9 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
 
 bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler)
 {
-    return js_scheduler_wants_jobs(scheduler) &&
-           (scheduler->config.is_ordered ||
-            scheduler->ready.count < scheduler->config.round_size);
+    return (scheduler->config.is_ordered ||
+            scheduler->ready.count < scheduler->config.round_size) &&
+           js_scheduler_wants_jobs(scheduler);
 }
 
 /* ------------------------------------------------- what the graph says */
