@@ -160,7 +160,7 @@ static void test_at_random(void)
 
 /* ---------------------------------------------------------------- the order */
 
-enum { WORK_SLOTS_MAX = 64, WORK_JOBS_MAX = 3000, WORK_GRAPHS = 200 };
+enum { WORK_JOBS_MAX = 3000, WORK_GRAPHS = 200 };
 
 /* A list like those of workflows, and its run times. */
 struct work {
@@ -303,7 +303,8 @@ static void test_order(void)
     static struct work work;
     struct rng rng = {17};
     double over[ORDERS][WORK_GRAPHS];
-    for (size_t i = 0; i < WORK_GRAPHS; i++) {
+    unsigned rounds = unit_rounds(WORK_GRAPHS);
+    for (size_t i = 0; i < rounds; i++) {
         unsigned slots = 2u << rng_below(&rng, 6);
         work = (struct work){.rng = &rng, .slots = slots};
         kinds[i % 3](&work);
@@ -324,6 +325,8 @@ static void test_order(void)
         js_list_free(list);
         js_buf_release(&work.text);
     }
+    if (rounds < WORK_GRAPHS)
+        return;
     for (enum order order = 0; order < ORDERS; order++)
         qsort(over[order], WORK_GRAPHS, sizeof(double), compare);
     CU_ASSERT(over[BY_PATH][WORK_GRAPHS / 2] <= 1.01);
