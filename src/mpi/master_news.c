@@ -385,10 +385,29 @@ static int master_take_beats(struct js_master *master, struct js_err *err)
 }
 
 /* Takes some messages at a time, so that a flood of them delays neither output
- * nor heartbeats. */
-int js_master_news_take(struct js_master *master, struct js_err *err)
+ * nor heartbeats. Returns 1 if none is left and no slave has reported, 0 if
+ * not, or -1 with *err. */
+static int master_take_messages(struct js_master *master, struct js_err *err)
 {
     enum { AT_ONCE = 256, LOOK_EVERY = 8 };
+    bool has_met = false;
+    for (int i = 1; i <= AT_ONCE; i++) {
+        struct js_message message;
+        int rc = js_link_receive(master->link, &message, err);
+        if (rc <= 0)
+            return rc < 0 ? -1 : !has_met;
+        has_met |= message.tag == JS_TAG_HELLO || message.tag == JS_TAG_READY;
+        if (master_take(master, &message, err) < 0)
+            return -1;
+        if (i % LOOK_EVERY == 0 &&
+            js_link_now_ns(master->link) - master->now_ns > reading_most_ns)
+            return 0;
+    }
+    return 0;
+}
+
+int js_master_news_take(struct js_master *master, struct js_err *err)
+{
     /* Only part of a long turn counts as listening: if the disk was slow or
      * this process was stopped, messages may lie unread. */
     int64_t turn_ns = master->now_ns - master->turn_ns;
@@ -397,25 +416,10 @@ int js_master_news_take(struct js_master *master, struct js_err *err)
     master->turn_ns = master->now_ns;
     if (!master->has_unread_beats)
         master->listened_ns += turn_ns;
-    if (master_take_beats(master, err) < 0)
-        return -1;
-    bool has_met = false;
-    for (int i = 0; i < AT_ONCE; i++) {
-        struct js_message message;
-        if (i % LOOK_EVERY == LOOK_EVERY - 1 &&
-            js_link_now_ns(master->link) - master->now_ns > reading_most_ns)
-            return 0;
-        int rc = js_link_receive(master->link, &message, err);
-        if (rc < 0)
-            return -1;
-        if (rc == 0) {
-            if (!has_met)
-                master->meeting.awaited_ns += turn_ns;
-            return 0;
-        }
-        has_met |= message.tag == JS_TAG_HELLO || message.tag == JS_TAG_READY;
-        if (master_take(master, &message, err) < 0)
-            return -1;
-    }
-    return 0;
+    int rc = master_take_beats(master, err);
+    if (rc == 0)
+        rc = master_take_messages(master, err);
+    if (rc > 0)
+        master->meeting.awaited_ns += turn_ns;
+    return rc < 0 ? -1 : 0;
 }

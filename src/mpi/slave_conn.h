@@ -76,32 +76,32 @@ struct js_slave_conn_queue {
 struct js_slave_conn {
     enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;
-    struct js_link *link;             /* borrowed */
-    const struct js_node *node;       /* the allocator's; nameless until MET */
-    bool is_near;                     /* on the master's host */
-    struct js_process_pair processes; /* valid from MET on */
-    uint32_t slots;                   /* valid from READY on, as is `home` */
-    struct js_buf home;  /* a list of the CPUs that its jobs are bound to;
-                            empty unless the map is shown */
+    enum js_slave_conn_clearing clearing;
+    uint32_t slots;      /* valid from READY on, as is `home` */
+    bool is_near;        /* on the master's host */
     bool is_watched;     /* it sends heartbeats, and is lost when these cease */
-    int64_t answered_ns; /* when it was last answered, in the master's
-                            listening time */
-    uint64_t beat_owed;  /* a heartbeat that is to be answered; 0: none */
     bool is_lost;        /* messages that still arrive from it are ignored */
     bool has_new_runner; /* named in `processes`; the slave waits until it
                             hears that this runner is on record */
     bool is_asked;       /* to describe its node; it has not answered yet */
+    bool is_queued;      /* private */
+    struct js_link *link;             /* borrowed */
+    const struct js_node *node;       /* the allocator's; nameless until MET */
+    struct js_process_pair processes; /* valid from MET on */
+    struct js_buf home;  /* a list of the CPUs that its jobs are bound to;
+                            empty unless the map is shown */
+    int64_t answered_ns; /* when it was last answered, in the master's
+                            listening time */
+    uint64_t beat_owed;  /* a heartbeat that is to be answered; 0: none */
     uint32_t *homes;     /* owned: those of its READY, until its node has been
                             described; else NULL */
-    enum js_slave_conn_clearing clearing;
 
     struct js_buf out; /* a message being packed: empty between two calls */
 
     /* Private from here on. */
     struct js_slave_conn_queue *queue; /* borrowed */
     struct js_slave_conn *next;        /* in the queue */
-    bool is_queued;
-    struct js_outgoing_job *outgoing; /* owned; NULL: no capacity */
+    struct js_outgoing_job *outgoing;  /* owned; NULL: no capacity */
     unsigned outgoing_count, outgoing_capacity;
     uint64_t jobs_sent; /* since the start */
     uint64_t batches_sent;
