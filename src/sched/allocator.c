@@ -244,6 +244,14 @@ bool js_allocator_next_changed(struct js_allocator *allocator,
     return true;
 }
 
+bool js_allocator_is_changed(const struct js_allocator *allocator,
+                             unsigned rank)
+{
+    const struct js_node_member *slave =
+        js_nodes_find_slave(&allocator->nodes, rank);
+    return slave && slave->is_changed;
+}
+
 /* A slot whose core is held by a wide job is as busy as one with a job of its
  * own: nothing else can run there. One that is set aside is neither free nor
  * busy; only the nodes of the reservation have such slots. */

@@ -109,6 +109,10 @@ bool js_allocator_is_admitted(const struct js_allocator *allocator,
 bool js_allocator_next_changed(struct js_allocator *allocator,
                                unsigned *ret_rank);
 
+/* True if the slave is among those that are still to be reported. For tests. */
+bool js_allocator_is_changed(const struct js_allocator *allocator,
+                             unsigned rank);
+
 /* ------------------------------------------------- allocations */
 
 /* Report what an allocation holds: the CPUs and the GPUs ("0,1", or "" for

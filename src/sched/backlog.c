@@ -151,16 +151,6 @@ static int slave_lead(const struct js_backlog_slave *slave)
                : JS_BACKLOG_PARTS - 1 + (int)(ahead / slave->slots);
 }
 
-int64_t js_backlog_lead_ns(const struct js_backlog *backlog)
-{
-    int64_t lead = js_bits_next(backlog->with_lead, 0, JS_BACKLOG_LEVELS);
-    if (lead == JS_BACKLOG_LEVELS)
-        return 0;
-    return lead < JS_BACKLOG_PARTS
-               ? backlog->short_ns * lead / JS_BACKLOG_PARTS
-               : backlog->short_ns * (lead - JS_BACKLOG_PARTS + 1);
-}
-
 static void backlog_count_lead(struct js_backlog *backlog, int lead, int change)
 {
     if (lead < 0)
@@ -212,11 +202,10 @@ static void backlog_move(struct js_backlog *backlog,
     backlog->idle += level == 0;
 }
 
-void js_backlog_place(struct js_backlog *backlog,
-                      struct js_backlog_slave *slave)
+static void backlog_update(struct js_backlog *backlog,
+                           struct js_backlog_slave *slave)
 {
     backlog->places++;
-    backlog->has_changed = true;
     backlog_move(backlog, slave, backlog_level_of(backlog, slave));
     int lead = slave_lead(slave);
     if (lead != slave->lead) {
@@ -232,12 +221,31 @@ void js_backlog_place(struct js_backlog *backlog,
                        slave_is_empty(slave));
 }
 
-/* A slave whose level has not changed keeps its turn. */
-void js_backlog_place_changed(struct js_backlog *backlog)
+void js_backlog_place(struct js_backlog *backlog,
+                      struct js_backlog_slave *slave)
 {
+    backlog->has_changed = true;
+    if (slave->is_unplaced)
+        return;
+    slave->is_unplaced = true;
+    slave->next_unplaced = NULL;
+    *(backlog->first_unplaced ? &backlog->last_unplaced->next_unplaced
+                              : &backlog->first_unplaced) = slave;
+    backlog->last_unplaced = slave;
+}
+
+void js_backlog_settle(struct js_backlog *backlog)
+{
+    struct js_backlog_slave *slave;
     unsigned number;
+    while ((slave = backlog->first_unplaced)) {
+        backlog->first_unplaced = slave->next_unplaced;
+        slave->is_unplaced = false;
+        backlog_update(backlog, slave);
+    }
+    /* A slave whose level has not changed keeps its turn. */
     while (js_allocator_next_changed(backlog->allocator, &number)) {
-        struct js_backlog_slave *slave = js_backlog_find(backlog, number);
+        slave = js_backlog_find(backlog, number);
         if (!slave)
             continue;
         int level = backlog_level_of(backlog, slave);
@@ -249,11 +257,23 @@ void js_backlog_place_changed(struct js_backlog *backlog)
     }
 }
 
+int64_t js_backlog_lead_ns(struct js_backlog *backlog)
+{
+    js_backlog_settle(backlog);
+    int64_t lead = js_bits_next(backlog->with_lead, 0, JS_BACKLOG_LEVELS);
+    if (lead == JS_BACKLOG_LEVELS)
+        return 0;
+    return lead < JS_BACKLOG_PARTS
+               ? backlog->short_ns * lead / JS_BACKLOG_PARTS
+               : backlog->short_ns * (lead - JS_BACKLOG_PARTS + 1);
+}
+
 /* The lowest level wins: a free slot comes before a place ahead of time, and
  * little work ahead comes before much. */
-struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
+struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
                                               unsigned avoid)
 {
+    js_backlog_settle(backlog);
     /* The most work that a slave may have ahead of time. */
     int64_t highest = 0;
     if (backlog->run_ns > JS_SCHEDULER_AHEAD_NS && backlog->is_ahead_allowed)
@@ -275,8 +295,9 @@ struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
     return NULL;
 }
 
-struct js_backlog_slave *js_backlog_find_empty(const struct js_backlog *backlog)
+struct js_backlog_slave *js_backlog_find_empty(struct js_backlog *backlog)
 {
+    js_backlog_settle(backlog);
     size_t number = js_tournament_best(&backlog->empties);
     return number == SIZE_MAX ? NULL : backlog->slaves[number];
 }
@@ -390,7 +411,6 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
             js_backlog_end_clearing(backlog);
     }
     js_backlog_place(backlog, slave);
-    js_backlog_place_changed(backlog);
     return ticket;
 }
 
@@ -464,7 +484,6 @@ void js_backlog_let_go(struct js_backlog *backlog,
     if (assignment->allocation.rank == 0)
         return;
     js_allocator_release(backlog->allocator, &assignment->allocation);
-    js_backlog_place_changed(backlog);
 }
 
 /* The slave hands the slot on without asking. So the first job ahead gets the
@@ -508,6 +527,7 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count)
 {
+    js_backlog_settle(backlog);
     size_t number = js_tournament_best(&backlog->recallable);
     if (number == SIZE_MAX)
         return NULL;
@@ -568,7 +588,6 @@ void js_backlog_drop(struct js_backlog *backlog, struct js_backlog_slave *slave)
     backlog->live_slots -= slave->slots;
     js_allocator_drop(backlog->allocator, slave->number);
     js_backlog_place(backlog, slave);
-    js_backlog_place_changed(backlog);
 }
 
 const struct js_assignment *
@@ -701,15 +720,20 @@ static void slave_assert_invariants(const struct js_backlog *backlog,
     JS_INVARIANT(slave->ahead_count <= JS_SCHEDULER_AHEAD_MAX);
     JS_INVARIANT(slave->unacknowledged <= slave->credit);
     JS_INVARIANT(slave->acknowledged < slave->credit);
-    JS_INVARIANT(slave->level == backlog_level_of(backlog, slave));
-    JS_INVARIANT(slave->lead == slave_lead(slave));
-    JS_INVARIANT(recallable->keys[recallable->size + slave->number] ==
-                 backlog_recall_key(slave));
-    JS_INVARIANT(empties->keys[empties->size + slave->number] ==
-                 backlog_empty_key(backlog, slave));
-    JS_INVARIANT(js_allocator_is_admitted(backlog->allocator, slave->number,
-                                          slave_is_open(slave),
-                                          slave_is_empty(slave)));
+    if (!slave->is_unplaced &&
+        !js_allocator_is_changed(backlog->allocator, slave->number)) {
+        JS_INVARIANT(slave->level == backlog_level_of(backlog, slave));
+        JS_INVARIANT(empties->keys[empties->size + slave->number] ==
+                     backlog_empty_key(backlog, slave));
+    }
+    if (!slave->is_unplaced) {
+        JS_INVARIANT(slave->lead == slave_lead(slave));
+        JS_INVARIANT(recallable->keys[recallable->size + slave->number] ==
+                     backlog_recall_key(slave));
+        JS_INVARIANT(js_allocator_is_admitted(backlog->allocator, slave->number,
+                                              slave_is_open(slave),
+                                              slave_is_empty(slave)));
+    }
     JS_INVARIANT(!slave->is_lost ||
                  (slave_count(slave) == 0 && !slave->is_recalled));
     JS_INVARIANT(slave->is_cleared == (backlog->cleared == slave));

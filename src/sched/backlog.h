@@ -69,6 +69,7 @@ struct js_backlog_order {
  *   well.
  * - A slave that is lost has no jobs, and is neither recalled nor cleared.
  * - The slave is in the list of its level, or in no list if its level is -1.
+ *   Level and lead are those of its jobs unless it is_unplaced.
  */
 struct js_backlog_slave {
     unsigned number;
@@ -84,6 +85,7 @@ struct js_backlog_slave {
     bool is_cleared;  /* it gets no more jobs until it is empty, because a job
                          must run alone there */
     bool has_losses;  /* it is in the list of slaves with losses */
+    bool is_unplaced; /* it is in the list of slaves to be settled */
     uint32_t constrained;
     uint32_t slotted;
     uint32_t ahead_count;
@@ -95,7 +97,7 @@ struct js_backlog_slave {
                   of time with one more job; -1: it has no room or no credit */
     int lead;  /* how much work it has ahead; -1: it is lost */
     struct js_backlog_slave *next, *prev;
-    struct js_backlog_slave *next_with_losses;
+    struct js_backlog_slave *next_with_losses, *next_unplaced;
 };
 
 /*
@@ -126,7 +128,7 @@ enum {
  * - The unreported assignments are a list, in the order in which they began.
  * - Tickets are below next_ticket.
  * - What the allocator has given out is exactly what the assignments hold, and
- *   it knows which slaves are open and empty.
+ *   it knows which slaves are open and empty, except for those unplaced.
  */
 struct js_backlog {
     struct js_allocator *allocator;
@@ -148,6 +150,7 @@ struct js_backlog {
     uint64_t with_lead[2]; /* bits */
     struct js_tournament recallable, empties;
     struct js_backlog_slave *with_losses;
+    struct js_backlog_slave *first_unplaced, *last_unplaced;
     struct js_assignment *first_begun, *last_begun;
     unsigned idle;
     unsigned recalls;
@@ -194,22 +197,24 @@ js_backlog_find(const struct js_backlog *backlog, unsigned number)
 
 /* ------------------------------------------------- slaves with room */
 
-/* Update the level of this slave after something has changed for it, or those
- * of all slaves whose slots the allocator has freed, taken or set aside. */
+/* js_backlog_place() notes that something has changed for this slave.
+ * js_backlog_settle() updates the levels of the slaves noted, in that order,
+ * and of those whose slots the allocator has freed, taken or set aside. It is
+ * needed only before the allocator chooses among slaves: the calls below that
+ * choose one settle first. Many changes for one slave cost one update. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave);
-void js_backlog_place_changed(struct js_backlog *backlog);
+void js_backlog_settle(struct js_backlog *backlog);
 
 /* Returns the slave that should get the next plain job: one with a free slot,
  * else the one with the fewest jobs ahead, else NULL. Never returns slave
  * `avoid` (0: none). */
-struct js_backlog_slave *js_backlog_find_room(const struct js_backlog *backlog,
+struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
                                               unsigned avoid);
 
 /* Returns the first slave on which a job would be alone and that has a free
  * slot, or NULL. */
-struct js_backlog_slave *
-js_backlog_find_empty(const struct js_backlog *backlog);
+struct js_backlog_slave *js_backlog_find_empty(struct js_backlog *backlog);
 
 /* The first function chooses the slave with the fewest jobs. That slave gets no
  * more jobs until it is empty; then it gets a job that must run alone. There is
@@ -274,7 +279,7 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 /* ------------------------------------------------- run times */
 
 /* Works like js_scheduler_lead_ns(). */
-int64_t js_backlog_lead_ns(const struct js_backlog *backlog);
+int64_t js_backlog_lead_ns(struct js_backlog *backlog);
 
 /* Takes the run time of a job that has ended into account. */
 void js_backlog_learn(struct js_backlog *backlog,

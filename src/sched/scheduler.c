@@ -255,12 +255,6 @@ static bool scheduler_is_reserved_for(const struct js_scheduler *scheduler,
            js_job_is_alike(scheduler->reserved_for, job);
 }
 
-static void scheduler_unreserve(struct js_scheduler *scheduler)
-{
-    js_allocator_unreserve(scheduler->allocator);
-    js_backlog_place_changed(&scheduler->backlog);
-}
-
 /* The job waits at the head: some running job must end before it has room. */
 static void scheduler_reserve(struct js_scheduler *scheduler,
                               const struct js_job *job)
@@ -270,16 +264,13 @@ static void scheduler_reserve(struct js_scheduler *scheduler,
     if (scheduler->backlog.cleared)
         return;
     if (js_allocator_has_reservation(scheduler->allocator)) {
-        if (scheduler_is_reserved_for(scheduler, job) &&
-            js_allocator_reserve_more(scheduler->allocator))
-            js_backlog_place_changed(&scheduler->backlog);
+        if (scheduler_is_reserved_for(scheduler, job))
+            js_allocator_reserve_more(scheduler->allocator);
         return;
     }
-    if (!js_allocator_reserve(scheduler->allocator, &job->request,
-                              scheduler_whom_to_avoid(scheduler, job)))
-        return;
-    scheduler->reserved_for = job;
-    js_backlog_place_changed(&scheduler->backlog);
+    if (js_allocator_reserve(scheduler->allocator, &job->request,
+                             scheduler_whom_to_avoid(scheduler, job)))
+        scheduler->reserved_for = job;
 }
 
 /* Finds an empty slave for a plain job that must run alone. Returns 1, or 0 if
@@ -307,6 +298,7 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
 {
     bool is_reserved_for = scheduler_is_reserved_for(scheduler, job);
     int rc = 0;
+    js_backlog_settle(&scheduler->backlog);
     /* A suspect prefers an empty slave, but does not wait for one, because
      * there may never be an empty slave with room for it. */
     if (js_job_is_suspect(job))
@@ -322,7 +314,7 @@ static int scheduler_place_wide(struct js_scheduler *scheduler,
         rc = js_allocator_take_reserved(scheduler->allocator, JS_SLAVES_OPEN,
                                         ret);
     if (rc > 0 && is_reserved_for)
-        scheduler_unreserve(scheduler);
+        js_allocator_unreserve(scheduler->allocator);
     if (rc == 0) {
         js_lanes_refuse(look, job);
         if (!look->is_any || is_reserved_for)
@@ -385,7 +377,7 @@ static bool scheduler_put_aside(struct js_scheduler *scheduler,
     js_job_queue_push(&scheduler->past_deadline, job);
     js_backlog_end_clearing(&scheduler->backlog);
     if (scheduler_is_reserved_for(scheduler, job))
-        scheduler_unreserve(scheduler);
+        js_allocator_unreserve(scheduler->allocator);
     /* If the input is an endless stream, only a limited number of these jobs is
      * kept. */
     if (scheduler->config.is_stream &&
@@ -454,6 +446,7 @@ scheduler_recall(struct js_scheduler *scheduler)
 {
     struct js_backlog *backlog = &scheduler->backlog;
     uint32_t count;
+    js_backlog_settle(backlog);
     /* Jobs that wait for something other than a slot cannot fill it. */
     bool is_wanted = backlog->recalls < backlog->idle &&
                      scheduler->dispatched.count == scheduler->constrained;
@@ -778,7 +771,7 @@ js_scheduler_counts(const struct js_scheduler *scheduler)
     return counts;
 }
 
-int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler)
+int64_t js_scheduler_lead_ns(struct js_scheduler *scheduler)
 {
     return js_backlog_lead_ns(&scheduler->backlog);
 }

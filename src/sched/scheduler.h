@@ -332,7 +332,7 @@ js_scheduler_counts(const struct js_scheduler *scheduler);
 /* Returns how long every slave can work without hearing from the master if all
  * its jobs are as short as js_scheduler_short_ns() says, or 0 if a slave has no
  * jobs ahead. */
-int64_t js_scheduler_lead_ns(const struct js_scheduler *scheduler);
+int64_t js_scheduler_lead_ns(struct js_scheduler *scheduler);
 
 /* Returns how short a job may be, judging by recent run times. The value falls
  * quickly and rises slowly. It is 0 before the first job has ended. */
