@@ -51,8 +51,9 @@ uint64_t js_spawn_ignored(void);
 
 /*
  * The child gets its own process group, the default action for every signal,
- * an empty signal mask, and SIGKILL when its parent dies. Returns 0 with its
- * pid in *ret_pid, or -1 with *ret_failure set and no child left.
+ * an empty signal mask, and SIGKILL when the thread that has called this ends.
+ * Returns 0 with its pid in *ret_pid, or -1 with *ret_failure set and no child
+ * left.
  */
 int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
              struct js_spawn_failure *ret_failure);

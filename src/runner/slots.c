@@ -96,6 +96,10 @@ struct js_slots {
     struct js_slots_means means;
     struct js_job_start_means start;
     struct js_worker *worker; /* for starts and ends; NULL: none yet */
+    struct js_worker **spare; /* others, for when that one hangs; a worker lasts
+                                 as long as this, since its jobs are killed
+                                 when its thread ends (node/spawn.h) */
+    uint32_t spare_count;     /* at most `count` */
     struct slot *slot;        /* `count` of them */
     uint32_t count;
     uint32_t hung;        /* slots in STARTING or CLOSING */
@@ -167,6 +171,7 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
     js_oom_counter_open(&slots->oom, "");
     slots->ooms = js_oom_counter_read(&slots->oom);
     slots->slot = calloc(means->config->slots, sizeof(*slots->slot));
+    slots->spare = calloc(means->config->slots, sizeof(struct js_worker *));
     slots->endings =
         js_endings_new(&(struct js_endings_means){.config = means->config,
                                                   .is_job = slots_is_job,
@@ -177,7 +182,7 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
                                                .null_out = means->null_out,
                                                .ignored = js_spawn_ignored(),
                                                .env = slots_new_env(slots)};
-    if (!slots->slot || !slots->endings || !slots->start.env) {
+    if (!slots->slot || !slots->spare || !slots->endings || !slots->start.env) {
         js_slots_free(slots);
         return NULL;
     }
@@ -200,6 +205,9 @@ void js_slots_free(struct js_slots *slots)
         return;
     int saved = errno;
     js_worker_free(slots->worker);
+    for (uint32_t i = 0; i < slots->spare_count; i++)
+        js_worker_free(slots->spare[i]);
+    free(slots->spare);
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
         js_job_start_release(&slot->start);
@@ -253,7 +261,9 @@ static bool slots_do(struct js_slots *slots, struct slot *slot,
     if (is_own && state == SLOT_CLOSING)
         return work(&slot->start);
     if (!slots->worker)
-        slots->worker = js_worker_new(slots_is_hung, slots);
+        slots->worker = slots->spare_count > 0
+                            ? slots->spare[--slots->spare_count]
+                            : js_worker_new(slots_is_hung, slots);
     slot->task = (struct js_task){.work = work, .arg = &slot->start};
     js_worker_give(slots->worker, &slot->task);
     if (js_worker_await(slots->worker))
@@ -275,7 +285,7 @@ static void slots_take_back(struct js_slots *slots, struct slot *slot)
 {
     slots->hung--;
     if (slots->worker)
-        js_worker_free(slot->worker);
+        slots->spare[slots->spare_count++] = slot->worker;
     else
         slots->worker = slot->worker;
     slot->worker = NULL;

@@ -161,6 +161,30 @@ all_ran_once() {
     done
 }
 
+# Job 5 needs another thread than the one that hangs with job 4, and has started
+# job 1.
+@test "filesystem: no job ends with the thread that has started it" {
+    away
+    mkdir away/dir
+    printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
+        'until test -e shut; do sleep 0.05; done' \
+        'until test -e shut; do sleep 0.05; done' \
+        "[dir=$PWD/away/dir] cd $PWD; echo 4 >>began; $HOLD; echo 4 >>ran" \
+        'echo 5 >>ran' >jobs.txt
+    start 1 --slots 3 --no-journal jobs.txt
+    wait_until "$PATIENCE" exists began
+    touch shut
+    wait_until "$PATIENCE" is_held chdir
+    wait_until "$PATIENCE" has_lines ran 1 .
+    rm shut
+    wait_until "$PATIENCE" has_lines began 2 .
+    turns 100 "$(rank_pid 1)"
+    touch go
+    farm_end
+    status_is 0
+    equal "$(sort ran | tr '\n' ' ')" '1 4 5 '
+}
+
 # Its output is on the file system that hangs, and so is its end.
 @test "filesystem: a job is ended by its time limit although its output hangs" {
     away
