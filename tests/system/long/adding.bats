@@ -65,10 +65,10 @@ CODE
 .It Cm nice Ns = Ns Ar N
 How nice the job is, from 0 to 19.
 TEXT
-    sed -i 's/^    return js_spawn(&spec, &slot->pid, failure);$/    int rc = js_spawn(\&spec, \&slot->pid, failure);\
-    const char *nice = slot->details.nice;\
+    sed -i 's/^    return js_spawn(&spec, &start->pid, &start->failure);$/    int rc = js_spawn(\&spec, \&start->pid, \&start->failure);\
+    const char *nice = start->details->nice;\
     if (rc == 0 \&\& nice)\
-        setpriority(PRIO_PROCESS, (id_t)slot->pid, (int)strtol(nice, NULL, 10));\
+        setpriority(PRIO_PROCESS, (id_t)start->pid, (int)strtol(nice, NULL, 10));\
     return rc;/; 0,/^#include <errno.h>/s//#include <errno.h>\n#include <sys\/resource.h>/' "$(runner_file)"
 }
 
@@ -81,7 +81,7 @@ CODE
 CODE
     sed -i 's/^    X(bool, bind, true) /    X(uint32_t, nice, 0) X(bool, bind, true) /' src/list/settings.h
     sed -i 's/^    if (rc == 0 && nice)$/    if (rc == 0 \&\& !nice)\
-        setpriority(PRIO_PROCESS, (id_t)slot->pid,\
+        setpriority(PRIO_PROCESS, (id_t)start->pid,\
                     (int)config->settings.nice);\
 &/' "$(runner_file)"
 }
