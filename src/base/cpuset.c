@@ -66,21 +66,52 @@ int js_cpuset_parse(const char *list, struct js_cpuset *ret)
     return 0;
 }
 
+/* Returns the first CPU from `cpu` on that is not in the set, or JS_CPUS_MAX.
+ */
+static unsigned cpuset_end_of_run(const struct js_cpuset *set, unsigned cpu)
+{
+    while (cpu < JS_CPUS_MAX) {
+        unsigned shift = cpu % JS_CPUS_PER_WORD;
+        unsigned long others = ~set->word[cpu / JS_CPUS_PER_WORD] >> shift;
+        if (others != 0)
+            return cpu + (unsigned)__builtin_ctzl(others);
+        cpu += JS_CPUS_PER_WORD - shift;
+    }
+    return JS_CPUS_MAX;
+}
+
+/* Writes the sign and the number. Returns the end. */
+static char *cpuset_write(char *to, char sign, unsigned cpu)
+{
+    char digits[4];
+    unsigned count = 0;
+    _Static_assert(JS_CPUS_MAX <= 10000, "as many digits as the last CPU");
+    do
+        digits[count++] = (char)('0' + cpu % 10);
+    while (cpu /= 10);
+    *to++ = sign;
+    while (count > 0)
+        *to++ = digits[--count];
+    return to;
+}
+
+/* Writes ranges, because the set of a whole node would otherwise fill a line.
+ * It is done for each job that has several cores, so without printf(). */
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf)
 {
-    /* Writes ranges, because the set of a whole node would otherwise fill a
-     * line. */
-    const char *comma = "";
+    bool is_first = true;
     unsigned first = js_cpuset_next(set, 0);
     while (first < JS_CPUS_MAX) {
-        unsigned last = first;
-        while (js_cpuset_has(set, last + 1))
-            last++;
-        if (js_buf_printf(buf, first == last ? "%s%u" : "%s%u-%u", comma, first,
-                          last) < 0)
+        char text[16];
+        unsigned end = cpuset_end_of_run(set, first);
+        char *to = cpuset_write(text, ',', first);
+        if (end > first + 1)
+            to = cpuset_write(to, '-', end - 1);
+        if (js_buf_append(buf, text + is_first,
+                          (size_t)(to - text) - is_first) < 0)
             return -1;
-        comma = ",";
-        first = js_cpuset_next(set, last + 1);
+        is_first = false;
+        first = js_cpuset_next(set, end);
     }
     return 0;
 }

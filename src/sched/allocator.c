@@ -516,20 +516,14 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
     return is_lacking;
 }
 
-/* Sets aside everything that the job needs, as it lacks nothing but cores. The
- * places are chosen again, because others may be better now than when the nodes
- * were chosen. */
-static void allocator_keep_all(struct js_allocator *allocator,
-                               const struct js_placement *placement)
+/* Sets aside everything that the job needs, as it lacks nothing but cores. */
+static void allocator_keep_all(struct js_allocator *allocator)
 {
     struct reservation *reservation = &allocator->reservation;
     uint32_t count = js_request_nodes(&reservation->request);
     for (uint32_t i = 0; i < count; i++) {
-        struct js_place *place = &reservation->places[i];
+        const struct js_place *place = &reservation->places[i];
         struct js_node_state *node = allocator->nodes.list[place->node];
-        struct js_place quiet = js_placement_find(placement, node);
-        if (quiet.cost != JS_PLACE_NONE)
-            *place = quiet;
         js_nodes_set_aside(&allocator->nodes, node, place->first, place->end,
                            true);
         node->kept_gpus = reservation->request.gpus;
@@ -554,7 +548,7 @@ bool js_allocator_reserve(struct js_allocator *allocator,
                                                   .avoid = placement.avoid,
                                                   .places = places};
     if (!allocator_keep_lacking(allocator))
-        allocator_keep_all(allocator, &placement);
+        allocator_keep_all(allocator);
     return true;
 }
 
@@ -566,7 +560,14 @@ bool js_allocator_reserve_more(struct js_allocator *allocator)
     struct js_placement placement =
         allocator_placement_for(allocator, &made->request, made->avoid);
     placement.is_quiet = true;
-    allocator_keep_all(allocator, &placement);
+    /* Other places may be better now than when the nodes were chosen. */
+    for (uint32_t i = 0; i < js_request_nodes(&made->request); i++) {
+        struct js_place quiet = js_placement_find(
+            &placement, allocator->nodes.list[made->places[i].node]);
+        if (quiet.cost != JS_PLACE_NONE)
+            made->places[i] = quiet;
+    }
+    allocator_keep_all(allocator);
     return true;
 }
 

@@ -11,13 +11,15 @@
 enum { RANKINGS_MIN = 8, RANKINGS_MAX = 64, PLACES_MAX = 1 << 21 };
 
 /* Invariant: the cost of each node is that of its best place, unless it has
- * changed since `seen`. */
+ * changed since `seen`; `latest` is one of these places, of a node that was
+ * examined last: often it is wanted next. */
 struct js_node_ranking {
     struct js_request request; /* for one node */
     enum js_slaves slaves;
     bool is_quiet;
     struct js_tournament costs; /* by node */
     uint64_t seen;              /* the last change of a node that it includes */
+    struct js_place latest;
 };
 
 void js_node_rankings_release(struct js_node_rankings *rankings)
@@ -68,6 +70,7 @@ rankings_make(struct js_node_rankings *rankings,
     ranking->slaves = placement->slaves;
     ranking->is_quiet = placement->is_quiet;
     ranking->seen = 0;
+    ranking->latest.cost = JS_PLACE_NONE;
     rankings->list[rankings->count - 1] = ranking;
     return ranking;
 }
@@ -102,12 +105,17 @@ static int ranking_update(struct js_node_ranking *ranking,
                                        .request = &ranking->request,
                                        .slaves = ranking->slaves,
                                        .is_quiet = ranking->is_quiet};
+    const struct js_node_state *node = nodes->newest;
     if (js_tournament_grow(&ranking->costs, nodes->count) < 0)
         return -1;
-    for (const struct js_node_state *node = nodes->newest;
-         node && node->touched > ranking->seen; node = node->older)
-        js_tournament_set(&ranking->costs, node->index,
-                          js_placement_find(&usual, node).cost);
+    if (node && node->touched > ranking->seen)
+        ranking->latest.cost = JS_PLACE_NONE;
+    for (; node && node->touched > ranking->seen; node = node->older) {
+        struct js_place place = js_placement_find(&usual, node);
+        js_tournament_set(&ranking->costs, node->index, place.cost);
+        if (place.cost < ranking->latest.cost)
+            ranking->latest = place;
+    }
     ranking->seen = nodes->touches;
     return 0;
 }
@@ -132,6 +140,7 @@ int64_t js_node_rankings_search(struct js_node_rankings *rankings,
     struct js_node_ranking *ranking = rankings_find(rankings, placement);
     const struct js_node_member *avoided =
         js_nodes_find_slave(nodes, placement->avoid);
+    bool is_usual = !avoided && unusual->count == 0;
     uint32_t found = 0;
     if (!ranking || ranking_update(ranking, nodes) < 0)
         return -1;
@@ -143,7 +152,12 @@ int64_t js_node_rankings_search(struct js_node_rankings *rankings,
         size_t best = js_tournament_best(&ranking->costs);
         if (best == SIZE_MAX)
             break;
-        ret[found] = js_placement_find(placement, nodes->list[best]);
+        const struct js_place *latest = &ranking->latest;
+        bool is_latest =
+            is_usual && latest->node == best && latest->cost != JS_PLACE_NONE;
+        ret[found] = is_latest
+                         ? *latest
+                         : js_placement_find(placement, nodes->list[best]);
         js_tournament_set(&ranking->costs, best, JS_PLACE_NONE);
     }
     for (uint32_t i = 0; i < found; i++)

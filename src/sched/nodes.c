@@ -26,7 +26,7 @@ void js_nodes_release(struct js_nodes *nodes)
     free(nodes->list);
     free(nodes->members);
     js_idmap_release(&nodes->by_hash);
-    free(nodes->scratch);
+    free(nodes->weights);
 }
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b)
@@ -73,19 +73,17 @@ struct js_node_state *js_nodes_find(struct js_nodes *nodes,
  */
 
 /* Makes room for notes about a node with so many cores. */
-static int nodes_make_scratch(struct js_nodes *nodes, uint32_t cores)
+static int nodes_make_notes(struct js_nodes *nodes, uint32_t cores)
 {
-    size_t words = js_bits_words(cores);
-    if (cores <= nodes->scratch_cores)
+    if (cores <= nodes->noted_cores)
         return 0;
-    uint64_t *scratch = calloc(2 * words + cores, sizeof(*scratch));
-    if (!scratch)
+    uint64_t *notes = calloc(cores + js_bits_words(cores), sizeof(*notes));
+    if (!notes)
         return -1;
-    free(nodes->scratch);
-    nodes->scratch = scratch;
-    nodes->candidates = scratch + cores;
-    nodes->homes = nodes->candidates + words;
-    nodes->scratch_cores = cores;
+    free(nodes->weights);
+    nodes->weights = notes;
+    nodes->candidates = notes + cores;
+    nodes->noted_cores = cores;
     return 0;
 }
 
@@ -127,7 +125,7 @@ int js_nodes_describe(struct js_nodes *nodes, struct js_node_state *node,
     to.cpus = malloc(cpus + 1);
     to.gpus = malloc(gpus + 1);
     if (!to.cores || !to.cpus || !to.gpus ||
-        nodes_make_scratch(nodes, from->core_count) < 0 ||
+        nodes_make_notes(nodes, from->core_count) < 0 ||
         node_make_room(node, from) < 0) {
         js_resources_release(&to);
         return -1;

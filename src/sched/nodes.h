@@ -6,8 +6,8 @@
  * which explains how cores are counted, decides.
  *
  * The allocator and the placement read these structs. The allocator writes what
- * the processes report and what is set aside; only this module writes what is
- * held.
+ * the processes report and which nodes it sets aside; only this module writes
+ * what is held, and which cores are set aside.
  */
 #ifndef JS_SCHED_NODES_H
 #define JS_SCHED_NODES_H
@@ -170,10 +170,10 @@ struct js_nodes {
     struct js_node_member *changed; /* slaves that are is_changed */
     uint64_t slots, free_slots;     /* of all slaves */
     /* Notes of sched/placement.c about one node at a time, with room for any of
-     * them: two sets of cores, and a number for each core. */
-    uint64_t *candidates, *homes, *scratch;
-    uint32_t scratch_cores;
-    uint64_t looks; /* nodes examined for a place; for tests */
+     * them: a number for each core, and a set of cores. */
+    uint64_t *weights, *candidates;
+    uint32_t noted_cores; /* cores for which there is room */
+    uint64_t looks;       /* nodes examined for a place; for tests */
 };
 
 #define JS_NODES_INIT                                                          \

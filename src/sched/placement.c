@@ -42,15 +42,12 @@ static bool placement_find_slot(const struct js_placement *placement,
     return false;
 }
 
-/* Notes which cores could be part of a place, and at which of these an
- * allocation could have its home: it needs the slot of a usable slave, and each
- * slot has one home core. Returns how many cores there are. */
+/* Notes which cores could be part of a place. Returns how many there are. */
 static uint32_t placement_look_at(const struct js_placement *placement,
                                   const struct js_node_state *node,
                                   bool takes_others)
 {
-    uint32_t count = node->resources.core_count;
-    size_t words = js_bits_words(count);
+    size_t words = js_bits_words(node->resources.core_count);
     uint32_t found = 0;
     for (size_t i = 0; i < words; i++) {
         uint64_t free_cores = node->with_room[i];
@@ -59,20 +56,26 @@ static uint32_t placement_look_at(const struct js_placement *placement,
         if (!placement->is_owner)
             free_cores &= ~node->set_aside[i];
         placement->nodes->candidates[i] = free_cores;
-        placement->nodes->homes[i] = 0;
         found += (uint32_t)__builtin_popcountll(free_cores);
     }
-    if (found < placement->request->cores)
-        return found;
+    return found;
+}
+
+/* Returns the first candidate from `from` on and before `end` at which an
+ * allocation could have its home, or `end`: it needs the slot of a usable
+ * slave, and each slot has one home core. */
+static uint32_t placement_find_home(const struct js_placement *placement,
+                                    const struct js_node_state *node,
+                                    uint32_t from, uint32_t end)
+{
+    const uint64_t *candidates = placement->nodes->candidates;
     unsigned rank;
     uint32_t slot;
-    for (uint32_t i = js_bits_next(placement->nodes->candidates, 0, count);
-         i < count;
-         i = js_bits_next(placement->nodes->candidates, i + 1, count)) {
-        if (placement_find_slot(placement, node, i, &rank, &slot))
-            js_bits_put(placement->nodes->homes, i, true);
-    }
-    return found;
+    from = js_bits_next(candidates, from, end);
+    while (from < end &&
+           !placement_find_slot(placement, node, from, &rank, &slot))
+        from = js_bits_next(candidates, from + 1, end);
+    return from;
 }
 
 /* Among the groups with a home and enough free cores, finds the one with the
@@ -92,11 +95,11 @@ static void placement_look_through(const struct js_placement *placement,
               : level == LEVEL_NUMA
                   ? js_bits_next(node->numa_edges, first + 1, count)
                   : count;
-        if (js_bits_next(placement->nodes->homes, first, end) == end)
-            continue;
         uint32_t free_cores =
             js_bits_count(placement->nodes->candidates, first, end);
-        if (free_cores < placement->request->cores || free_cores >= best->cost)
+        if (free_cores < placement->request->cores ||
+            free_cores >= best->cost ||
+            placement_find_home(placement, node, first, end) == end)
             continue;
         best->first = first;
         best->end = end;
@@ -146,13 +149,14 @@ static void placement_gather(const struct js_placement *placement,
 /* Finds a run of free neighbouring cores with a home. Returns its start, or
  * end. */
 static uint32_t placement_find_run(const struct js_placement *placement,
+                                   const struct js_node_state *node,
                                    const struct js_place *in)
 {
     uint32_t wanted = placement->request->cores;
     uint32_t length = 0, last_home = UINT32_MAX;
     for (uint32_t i = in->first; i < in->end; i++) {
         length = js_bits_has(placement->nodes->candidates, i) ? length + 1 : 0;
-        if (js_bits_has(placement->nodes->homes, i))
+        if (length > 0 && placement_find_home(placement, node, i, i + 1) == i)
             last_home = i;
         if (length >= wanted && last_home != UINT32_MAX &&
             last_home + wanted > i)
@@ -164,10 +168,11 @@ static uint32_t placement_find_run(const struct js_placement *placement,
 /* Chooses the cores of the place: neighbours if possible, else the first free
  * ones. One of them must be a home. */
 static void placement_pick_cores(const struct js_placement *placement,
+                                 const struct js_node_state *node,
                                  const struct js_place *in, uint32_t *to)
 {
     uint32_t count = placement->request->cores;
-    uint32_t run = placement_find_run(placement, in);
+    uint32_t run = placement_find_run(placement, node, in);
     if (run < in->end) {
         placement_gather(placement, run, in->end, count, to);
         return;
@@ -175,7 +180,7 @@ static void placement_pick_cores(const struct js_placement *placement,
     placement_gather(placement, in->first, in->end, count, to);
     /* If all the chosen cores come before the first home, it replaces the last
      * of them. */
-    uint32_t home = js_bits_next(placement->nodes->homes, in->first, in->end);
+    uint32_t home = placement_find_home(placement, node, in->first, in->end);
     if (home > to[count - 1])
         to[count - 1] = home;
 }
@@ -187,7 +192,7 @@ void js_placement_choose(const struct js_placement *placement,
     const struct js_request *request = placement->request;
     const struct js_node_state *node = placement->nodes->list[place->node];
     placement_look_at(placement, node, place->takes_others);
-    placement_pick_cores(placement, place, ret->cores);
+    placement_pick_cores(placement, node, place, ret->cores);
     ret->core_count = request->cores;
     ret->gpu_count = request->gpus;
     ret->core = ret->cores[0];
@@ -223,7 +228,7 @@ static const uint64_t *placement_weigh(const struct js_placement *placement,
                                        const struct js_node_state *node)
 {
     uint32_t count = node->resources.core_count;
-    uint64_t *weights = placement->nodes->scratch;
+    uint64_t *weights = placement->nodes->weights;
     uint64_t held = 0, caches = 0, numas = 0;
     unsigned rank;
     uint32_t slot;
@@ -235,10 +240,12 @@ static const uint64_t *placement_weigh(const struct js_placement *placement,
             caches = node->cache_edges[at];
             numas = node->numa_edges[at];
         }
-        weights[i] = (held >> bit & 1) << HELD_SHIFT;
-        weights[i] += (caches >> bit & 1) + (numas >> bit & 1);
-        if (placement_find_slot(placement, node, i, &rank, &slot))
-            weights[i] += UINT64_C(1) << HOME_SHIFT;
+        uint64_t is_home =
+            node->cores[i].first_rank > 0 &&
+            placement_find_slot(placement, node, i, &rank, &slot);
+        weights[i] = (caches >> bit & 1) + (numas >> bit & 1) +
+                     ((held >> bit & 1) << HELD_SHIFT) +
+                     (is_home << HOME_SHIFT);
     }
     return weights;
 }

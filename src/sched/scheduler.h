@@ -31,13 +31,14 @@
  * Room. A plain job (one core, nothing else) goes to any slave with a free
  * slot. While jobs are short, a slave whose slots all run plain jobs may be
  * given a few more plain jobs ahead of time, so that it need not wait for the
- * master between two jobs. How many depends on the run times seen so far. Jobs
- * given ahead start in the order they were sent: each takes over the slot of
- * the slave's next plain job to end. Messages between a master and a slave are
- * ordered, so both sides derive the same slot for each job without naming it in
- * a message. When a slot is free and no other job can use it, jobs that another
- * slave has ahead are recalled for it, so that no core idles at the end of a
- * run. Any other job gets its allocation at once, never ahead of time.
+ * master between two jobs. How many depends on its slots and on the run times
+ * seen so far. Jobs given ahead start in the order they were sent: each takes
+ * over the slot of the slave's next plain job to end. Messages between a master
+ * and a slave are ordered, so both sides derive the same slot for each job
+ * without naming it in a message. When a slot is free and no other job can use
+ * it, jobs that another slave has ahead are recalled for it, so that no core
+ * idles at the end of a run. Any other job gets its allocation at once, never
+ * ahead of time.
  *
  * The first dispatched job that does not fit gets the allocator's reservation
  * until it runs, so that it is not starved. Jobs behind it may start if they

@@ -54,6 +54,7 @@
     _(scheduler_requests)                                                      \
     _(scheduler_failures)                                                      \
     _(scheduler_random)                                                        \
+    _(scheduler_costs)                                                         \
     _(simulate)                                                                \
     _(paths)                                                                   \
     _(folder)                                                                  \

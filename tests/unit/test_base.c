@@ -247,7 +247,13 @@ static void test_units_closest_word(void)
 
 static void test_cpuset_lists(void)
 {
-    static const char *const good[] = {"", "0", "0-3,8", "8191", "1,3,5-7"};
+    static const char *const good[] = {"",
+                                       "0",
+                                       "0-3,8",
+                                       "8191",
+                                       "1,3,5-7",
+                                       "0-8191",
+                                       "63-64,127-192,8190-8191"};
     static const char *const bad[] = {"-1", "1-",  "3-1",  "1,",          ",1",
                                       "a",  "1 2", "8192", "0-9999999999"};
     struct js_cpuset set;

@@ -188,6 +188,37 @@ static void test_lead_of_uneven_jobs(void)
     free_scheduler(scheduler);
 }
 
+/* A slave of many slots works off so many jobs more in the same time. */
+static void test_ahead_by_slots_and_run_time(void)
+{
+    static const struct {
+        int64_t run_ns;
+        unsigned ahead;
+    } cases[] = {{3600 * JS_NS_PER_S, 0},
+                 {10 * JS_NS_PER_S, 2},
+                 {JS_NS_PER_S, 24},
+                 {JS_NS_PER_S / 10, JS_SCHEDULER_AHEAD_MAX}};
+    enum { SLOTS = 128, ROOM = 300 };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct js_scheduler *scheduler = scheduler_of(10, false);
+        struct js_scheduler_decision next;
+        unsigned given = 0;
+        add_slave(scheduler, 1, SLOTS);
+        teach(scheduler, 1, cases[i].run_ns);
+        add_jobs(scheduler, 2, ROOM);
+        while ((next = js_scheduler_next(scheduler)).step !=
+               JS_SCHEDULER_NOTHING) {
+            if (next.step != JS_SCHEDULER_ASSIGN)
+                continue;
+            js_scheduler_acknowledged(scheduler, 1, 1);
+            given++;
+        }
+        CU_ASSERT_EQUAL(given, SLOTS + cases[i].ahead);
+        js_scheduler_assert_invariants(scheduler);
+        free_scheduler(scheduler);
+    }
+}
+
 static void test_ahead_for_short_jobs_only(void)
 {
     uint64_t tickets[128];
@@ -722,6 +753,7 @@ static const struct unit_test tests[] = {
      test_nothing_ahead_before_a_run_time_is_known},
     {"the lead of uneven jobs", test_lead_of_uneven_jobs},
     {"ahead for short jobs only", test_ahead_for_short_jobs_only},
+    {"ahead by slots and run time", test_ahead_by_slots_and_run_time},
     {"ahead ends when jobs become long", test_ahead_ends_when_jobs_become_long},
     {"free slots come before jobs ahead",
      test_free_slots_come_before_jobs_ahead},
