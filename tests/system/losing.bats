@@ -239,12 +239,13 @@ expect_gone_on() { # [PROCESS THAT IS STOPPED]
 
 # MPI_Init would wait for it for ever.
 @test "losing: a rank that is killed while MPI comes up" {
-    echo true >jobs.txt
+    echo "$HOLD" >jobs.txt
     recovering
     farm_start 2 jobs.txt --start-timeout 5
     # A second look might come too late.
     wait_until "$PATIENCE" eval 'rank_pid 1 >pid'
     kill -KILL "$(cat pid)"
+    touch go
     farm_end
     nothing_left
     farm 2 jobs.txt
