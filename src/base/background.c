@@ -21,6 +21,15 @@ static int background_start(pthread_t *thread, void *(*run)(void *), void *arg)
     return errno == 0 ? 0 : -1;
 }
 
+int js_background_start(void *(*run)(void *), void *arg)
+{
+    pthread_t thread;
+    if (background_start(&thread, run, arg) < 0)
+        return -1;
+    pthread_detach(thread);
+    return 0;
+}
+
 /* The monotonic clock: a change of the wall clock must not end a wait. */
 static void background_init_cond(pthread_cond_t *cond)
 {

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Starts a thread that nobody waits for. Returns 0, or -1 with errno. */
+int js_background_start(void *(*run)(void *), void *arg);
+
 /*
  * bgsync: fdatasync(2) in the background, so that a slow disk does not stall
  * the loop. Owns one thread while a sync is under way, and never more than one.

@@ -1,11 +1,16 @@
 #include "base/input.h"
 
+#include "base/background.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A job list must not contain NUL bytes. So NUL can begin a mark about the
@@ -16,19 +21,99 @@ enum {
     MARK_END = 'e',
 };
 
+/* ---------------------------------------------------------------- a feeder */
+
+/* What the input and the thread share; whoever leaves last frees it. The pipe's
+ * reading end is the input's, and `from` and `to` are the thread's. */
+struct js_input_feeder {
+    atomic_int owners;
+    int from, to;
+    atomic_int error; /* the read failed; the stream has not ended */
+};
+
+static void feeder_leave(struct js_input_feeder *feeder)
+{
+    if (atomic_fetch_sub(&feeder->owners, 1) == 1)
+        free(feeder);
+}
+
+static ssize_t feeder_read(int fd, void *bytes, size_t len)
+{
+    ssize_t n;
+    do
+        n = read(fd, bytes, len);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Ends with the file, or when nobody reads the pipe any more. */
+static void *feeder_run(void *arg)
+{
+    struct js_input_feeder *feeder = arg;
+    char piece[16 * 1024];
+    ssize_t n;
+    while ((n = feeder_read(feeder->from, piece, sizeof(piece))) > 0 &&
+           js_file_write(feeder->to, piece, (size_t)n) == 0)
+        continue;
+    if (n < 0)
+        atomic_store(&feeder->error, errno);
+    js_fd_close(&feeder->from);
+    js_fd_close(&feeder->to);
+    feeder_leave(feeder);
+    return NULL;
+}
+
+/* Puts a pipe in the place of the file. */
+static int feeder_start(struct js_input *input)
+{
+    int pipe[2] = {-1, -1};
+    struct js_input_feeder *feeder = calloc(1, sizeof(*feeder));
+    if (!feeder)
+        return -1;
+    feeder->owners = 2;
+    feeder->from = fcntl(input->config.fd, F_DUPFD_CLOEXEC, 0);
+    if (feeder->from >= 0 && pipe2(pipe, O_CLOEXEC) == 0) {
+        feeder->to = pipe[1];
+        if (js_background_start(feeder_run, feeder) == 0) {
+            input->config.fd = pipe[0];
+            input->feeder = feeder;
+            return 0;
+        }
+    }
+    int saved = errno;
+    js_fd_close(&feeder->from);
+    js_fd_close(&pipe[0]);
+    js_fd_close(&pipe[1]);
+    free(feeder);
+    errno = saved;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- the input */
+
 struct js_input *js_input_new(const struct js_input_config *config)
 {
+    struct stat st;
     struct js_input *input = calloc(1, sizeof(*input));
     if (!input)
         return NULL;
     input->config = *config;
     input->ending_ns = JS_NEVER_NS;
+    if (config->is_hung_at_times && fstat(config->fd, &st) == 0 &&
+        S_ISREG(st.st_mode) && feeder_start(input) < 0) {
+        js_input_free(input);
+        return NULL;
+    }
     return input;
 }
 
 void js_input_free(struct js_input *input)
 {
     int saved = errno;
+    if (input && input->feeder) {
+        js_fd_close(&input->config.fd);
+        feeder_leave(input->feeder);
+    }
     free(input);
     errno = saved;
 }
@@ -74,7 +159,10 @@ static ssize_t input_read_now(const struct js_input *input, void *bytes,
         got = read(input->config.fd, bytes, len);
     if (got < 0 && errno == EINTR)
         errno = EAGAIN;
-    return got;
+    int error = got == 0 && input->feeder ? input->feeder->error : 0;
+    if (error)
+        errno = error;
+    return error ? -1 : got;
 }
 
 /* Decides whether the stream has ended when nothing more comes. A dying process

@@ -25,6 +25,10 @@
 struct js_input_config {
     int fd; /* borrowed, blocking or not */
 
+    /* A regular file whose file system may hang: a thread reads it, a little
+     * ahead. Ignored for anything else. */
+    bool is_hung_at_times;
+
     /* a process in between marks the end (js_input_mark_end()); without that
      * mark the stream has not ended */
     bool is_marked;
@@ -40,20 +44,23 @@ struct js_input_config {
     int64_t settle_ns, settle_cut_ns;
 };
 
+struct js_input_feeder;
+
 /* Private; callers use the functions below. Invariants: ending_ns is set once,
  * when a read brought the end or its mark; is_broken never becomes false again.
  */
 struct js_input {
-    struct js_input_config config;
-    bool is_within_mark; /* the first byte of a mark has arrived */
-    bool has_end;        /* the mark of the end has arrived */
+    struct js_input_config config;  /* with a feeder, fd is a pipe and owned */
+    struct js_input_feeder *feeder; /* NULL: none */
+    bool is_within_mark;            /* the first byte of a mark has arrived */
+    bool has_end;                   /* the mark of the end has arrived */
     bool is_broken;
     bool is_within_line;
     int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not
                           yet */
 };
 
-/* Returns NULL with errno ENOMEM on failure. */
+/* Returns NULL with errno on failure. */
 struct js_input *js_input_new(const struct js_input_config *config);
 void js_input_free(struct js_input *input); /* NULL is allowed; keeps errno */
 

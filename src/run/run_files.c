@@ -234,6 +234,7 @@ static struct js_input_config run_input_of(struct js_run *run)
 {
     const struct js_run_rank *rank = run->rank;
     struct js_input_config input = {.fd = STDIN_FILENO,
+                                    .is_hung_at_times = true,
                                     .is_intact = run_is_input_intact,
                                     .arg = run,
                                     .settle_cut_ns = settle_feeder_ns};

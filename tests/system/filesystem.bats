@@ -36,9 +36,9 @@ is_held() { # CALL [PID]
     has_lines hung 1 "^($1) ${2:-}"
 }
 
-# Longer than any slave waits for a beat.
+# Longer than the lease of --slave-timeout and --grace, and than the journal's.
 outlast_lease() {
-    sleep $((LEASE + 1))
+    sleep $((LEASE + 4))
 }
 
 # Jobs 1 and 2 run until ./go; those that follow note that they have run.
@@ -113,7 +113,7 @@ all_ran_once() {
     wait_until "$PATIENCE" exists began
     touch shut
     wait_until "$PATIENCE" has_lines err 1 'has not answered for 2 s'
-    sleep $((LEASE + 4)) # more than the lease that the journal has
+    outlast_lease
     kill -KILL "$(rank_pid 0)"
     rm shut
     farm_command 1 away/jobs.txt
@@ -200,4 +200,26 @@ all_ran_once() {
     status_is 1
     equal "$(cat away/out/1.err)" so
     contains jobs.txt.journal ' said 1 1 2 so'
+}
+
+@test "filesystem: a list on standard input hangs, and the jobs that run go on" {
+    away
+    {
+        printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
+            "echo 2 >>began; $HOLD; echo 2 >>ran"
+        # Far more than is read ahead.
+        seq 200 | sed "s/.*/: $(printf 'x%.0s' {1..4000})/"
+        echo 'echo 3 >>ran'
+    } >away/jobs.txt
+    launch -n 2 - <away/jobs.txt
+    wait_until "$PATIENCE" has_lines began 2 .
+    touch shut go
+    wait_until "$PATIENCE" has_lines ran 2 .
+    wait_until "$PATIENCE" is_held read
+    outlast_lease
+    rm shut
+    farm_end
+    status_is 0
+    equal "$(sort ran | tr '\n' ' ')" '1 2 3 '
+    contains err '203 done, 0 failed'
 }

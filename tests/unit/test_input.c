@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,7 +193,41 @@ static void test_a_fifo_without_a_writer(void)
     rmdir(dir);
 }
 
+/* A file that a thread reads: nobody knows when, but all of it comes. */
+static void test_a_file_that_may_hang(void)
+{
+    struct js_buf got = JS_BUF_INIT;
+    char piece[4096] = "";
+    struct unit_wait wait = {0};
+    int fd = js_file_open_unlinked("/tmp");
+    CU_ASSERT_FATAL(fd >= 0);
+    /* More than fits into a pipe. */
+    for (int i = 0; i < 100; i++)
+        CU_ASSERT_EQUAL(js_file_write(fd, piece, sizeof(piece)), 0);
+    CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_SET), 0);
+    struct js_input_config config = {.fd = fd, .is_hung_at_times = true};
+    struct js_input *input = not_null(js_input_new(&config));
+    ssize_t n = -1;
+    while (n != 0 && unit_waits(&wait)) {
+        n = js_input_read(input, piece, sizeof(piece));
+        CU_ASSERT(n >= 0 || errno == EAGAIN);
+        if (n > 0)
+            js_buf_append(&got, piece, (size_t)n);
+    }
+    CU_ASSERT_EQUAL(n, 0);
+    CU_ASSERT_EQUAL(got.len, 100 * sizeof(piece));
+    js_input_free(input);
+    /* One that is not read to its end. */
+    CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_SET), 0);
+    void (*handler)(int) = signal(SIGPIPE, SIG_IGN);
+    js_input_free(not_null(js_input_new(&config)));
+    signal(SIGPIPE, handler);
+    close(fd);
+    js_buf_release(&got);
+}
+
 static const struct unit_test tests[] = {
+    {"a file that may hang", test_a_file_that_may_hang},
     {"an end as it is", test_an_end_as_it_is},
     {"a break", test_a_break},
     {"a line that is cut takes longer", test_a_line_that_is_cut_takes_longer},
