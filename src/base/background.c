@@ -180,10 +180,12 @@ void js_worker_give(struct js_worker *worker, struct js_task *task)
     pthread_mutex_lock(&worker->mutex);
     *worker->last = task;
     worker->last = &task->next;
-    if (worker->is_idle)
-        pthread_cond_signal(&worker->given);
+    bool was_idle = worker->is_idle;
     worker->is_idle = false;
     pthread_mutex_unlock(&worker->mutex);
+    /* Behind it, or the thread would wake up to wait for the mutex. */
+    if (was_idle)
+        pthread_cond_signal(&worker->given);
 }
 
 bool js_task_is_given(const struct js_task *task)

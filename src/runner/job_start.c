@@ -3,7 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
 void js_job_start_release(struct js_job_start *start)
 {
@@ -21,6 +21,28 @@ bool js_job_start_may_pass(const struct js_job_start *start)
         return false;
     return error == EAGAIN || error == ENOMEM || error == EMFILE ||
            error == ENFILE || error == ENOSPC;
+}
+
+bool js_job_start_ends_locally(const struct js_job_start *start)
+{
+    return start->means->config->settings.capture != JS_CAPTURE_DIR;
+}
+
+bool js_job_start_is_local(const struct js_job_start *start)
+{
+    static const char *const folders[] = {"/bin/", "/sbin/", "/usr/bin/",
+                                          "/usr/sbin/"};
+    const struct js_job_spec *details = start->details;
+    const char *command = start->job->command;
+    if (!js_job_start_ends_locally(start) || details->dir ||
+        details->stdin_path || details->stdout_path || details->stderr_path)
+        return false;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (strncmp(command, folders[i], strlen(folders[i])) == 0)
+            return true;
+    }
+    /* Otherwise /bin/sh is executed. */
+    return !js_direct_exec_is_plain(command);
 }
 
 static int job_start_spawn(struct js_job_start *start,

@@ -67,6 +67,11 @@ bool js_job_start_launch(void *arg);
 /* Closes the files of a job that has ended. Returns true. */
 bool js_job_start_finish(void *arg);
 
+/* True if that concerns no files but those in --tmpdir and the system's own
+ * programs: if these hang, so does everything else. */
+bool js_job_start_is_local(const struct js_job_start *start);
+bool js_job_start_ends_locally(const struct js_job_start *start);
+
 /* True for a temporary shortage, so that the start may be tried again. */
 bool js_job_start_may_pass(const struct js_job_start *start);
 

@@ -251,14 +251,13 @@ static bool slots_is_hung(void *arg, int64_t ns)
 
 /* Does the work of the slot's job_start, and waits for it. Returns true when it
  * is done, as it mostly is at once. If it hangs, the slot keeps the worker, and
- * the environment that it may be using; the others get new ones. What concerns
- * no file but those in --tmpdir is done here: a thread costs a job some 20 us.
- */
+ * the environment that it may be using; the others get new ones. What cannot
+ * hang needs no worker, which costs a job some 20 us. */
 static bool slots_do(struct js_slots *slots, struct slot *slot,
                      bool (*work)(void *arg), enum slot_state state)
 {
-    bool is_own = slots->means.config->settings.capture != JS_CAPTURE_DIR;
-    if (is_own && state == SLOT_CLOSING)
+    if (state == SLOT_CLOSING ? js_job_start_ends_locally(&slot->start)
+                              : js_job_start_is_local(&slot->start))
         return work(&slot->start);
     if (!slots->worker)
         slots->worker = slots->spare_count > 0

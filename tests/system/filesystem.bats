@@ -10,7 +10,9 @@ LEASE=$((3 * JS_PATIENCE))
 
 away() {
     mkdir -p away
-    AWAY=(env "LD_PRELOAD=$JS_HELPERS/hang_preload" "HANG_BELOW=$PWD/away"
+    # A sanitizer wants to be before every other library.
+    AWAY=(env "ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS-}"
+        "LD_PRELOAD=$JS_HELPERS/hang_preload" "HANG_BELOW=$PWD/away"
         "HANG_GATE=$PWD/shut" "HANG_LOG=$PWD/hung")
 }
 
