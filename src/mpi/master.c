@@ -109,6 +109,7 @@ void js_master_free(struct js_master *master)
     for (int i = 0; master->conns && i < master->link->size; i++)
         js_slave_conn_release(&master->conns[i]);
     free(master->conns);
+    js_slave_conn_queue_release(&master->queue);
     js_scheduler_free(master->scheduler);
     js_allocator_free(master->allocator);
     js_buf_release(&master->blame.names);

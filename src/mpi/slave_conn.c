@@ -94,10 +94,26 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
 /* Most slaves never have many jobs on their way at once. */
 enum { OUTGOING_FEW = 4 };
 
+void js_slave_conn_queue_release(struct js_slave_conn_queue *queue)
+{
+    while (queue->spare_count > 0)
+        free(queue->spares[--queue->spare_count]);
+}
+
 static int slave_conn_reserve(struct js_slave_conn *conn)
 {
+    struct js_slave_conn_queue *queue = conn->queue;
     if (conn->outgoing_count < conn->outgoing_capacity)
         return 0;
+    if (conn->outgoing_capacity <= OUTGOING_FEW && queue->spare_count > 0) {
+        struct js_outgoing_job *spare = queue->spares[--queue->spare_count];
+        for (unsigned i = 0; i < conn->outgoing_count; i++)
+            spare[i] = conn->outgoing[i];
+        free(conn->outgoing);
+        conn->outgoing = spare;
+        conn->outgoing_capacity = JS_SCHEDULER_CREDIT;
+        return 0;
+    }
     unsigned capacity = OUTGOING_FEW;
     if (conn->outgoing)
         capacity = 2 * conn->outgoing_capacity;
@@ -183,7 +199,12 @@ static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
     conn->text = NULL;
     if (conn->outgoing_count > 0 || conn->outgoing_capacity == OUTGOING_FEW)
         return;
-    free(conn->outgoing);
+    struct js_slave_conn_queue *queue = conn->queue;
+    if (conn->outgoing_capacity == JS_SCHEDULER_CREDIT &&
+        queue->spare_count < JS_SLAVE_CONN_SPARES)
+        queue->spares[queue->spare_count++] = conn->outgoing;
+    else
+        free(conn->outgoing);
     conn->outgoing = NULL;
     conn->outgoing_capacity = 0;
 }

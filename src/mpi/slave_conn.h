@@ -56,11 +56,18 @@ enum js_slave_conn_clearing {
 
 struct js_slave_conn;
 
+/* A slave that is given short jobs needs room for many at a time, again and
+ * again, but hardly ever all slaves at once. So some such room is kept. */
+enum { JS_SLAVE_CONN_SPARES = 16 };
+
 /* The connections that may have something to send. Thanks to this queue, a turn
  * of the master looks only at these, not at all slaves. First in, first out; a
  * queue that is all zero is empty. */
 struct js_slave_conn_queue {
     struct js_slave_conn *first, *last;
+    struct js_outgoing_job *spares[JS_SLAVE_CONN_SPARES]; /* owned; each has
+                                       room for JS_SCHEDULER_CREDIT */
+    unsigned spare_count;
     size_t text_bytes; /* of all texts sent so far */
 };
 
@@ -150,6 +157,9 @@ void js_slave_conn_take_away(struct js_slave_conn *conn);
  * sends this. */
 int js_slave_conn_release_output(struct js_slave_conn *conn, uint64_t ticket,
                                  struct js_err *err);
+
+/* Frees what the queue owns; the connections stay. */
+void js_slave_conn_queue_release(struct js_slave_conn_queue *queue);
 
 /* Takes the first connection out of the queue, for js_slave_conn_pump(); NULL:
  * none is left. */
