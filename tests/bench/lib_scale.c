@@ -83,7 +83,7 @@ static const struct shape shapes[] = {
     {"one wave", 9000, 128, 10 * S, 1, EQUAL, .seeds = 1, .goal = {.beside_ns = 20 * S}},
     {"64x128 0.1 s", 64, 128, 100 * MS, 10, EQUAL, .seeds = 1, .goal = {.whole_percent = 95}},
     {"cores=4", 512, 128, S, 6, EQUAL, 4, "[cores=4] ", .seeds = 1, .goal = {95, .busy_percent = 50}},
-    {"mem=", 512, 128, S, 6, EQUAL, 1, "[mem=1G] ", .seeds = 1, .goal = {95}},
+    {"mem=", 512, 128, S, 6, EQUAL, 1, "[mem=64M] ", .seeds = 1, .goal = {95}},
     {"nodes=2", 512, 128, S, 6, EQUAL, 16, "[nodes=2 cores=8] ", .seeds = 1, .goal = {95}},
     {"a tenth lost", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 10 * S, .lose_ns = 25 * S, .goal = {85, .turn_ns = 50 * MS}},
     {"silent, 60 s", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 60 * S, .silent_ns = 25 * S},
