@@ -480,6 +480,10 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
                master->now_ns >= master->quit_ns;
     if (is_played_out && look.unwritten == 0)
         return 1;
+    /* While a loss is not on record, the scheduler is not asked whether the
+     * lost job fails. */
+    if (look.is_behind && !master->config.recorder->journal_error.text[0])
+        return 0;
     return is_working ? master_check_rest(master, has_jobs, err) : 0;
 }
 

@@ -130,6 +130,8 @@ void fake_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
     if (slave == 0 || job->losses == 0)
         fake_net_complain(run->net, "a loss that is none");
     fate_of(run, job->id)->losses = job->losses;
+    if (run->config.loss_ns > 0)
+        run->commit_end_ns = fake_net_now_ns(run->net) + run->config.loss_ns;
 }
 
 void fake_recorder_begun(struct js_recorder *recorder, const struct js_job *job,
@@ -208,6 +210,7 @@ struct js_recorder_state fake_recorder_look(const struct js_recorder *recorder)
     int64_t at_ns = run->config.request_ns;
     return (struct js_recorder_state){
         .has_journal = true,
+        .is_behind = run->config.loss_ns > 0 && run->is_behind,
         .unwritten =
             js_outq_pending(run->outqs[0]) + js_outq_pending(run->outqs[1]),
         .deadline_ns =

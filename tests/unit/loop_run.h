@@ -49,6 +49,7 @@ struct run_config {
     enum js_stop_request stop_request; /* ... what is wanted then */
     void (*in_turn)(void *arg);        /* called in each turn of the master */
     void *in_turn_arg;
+    int64_t loss_ns;   /* how long the record of a loss takes */
     int64_t commit_ns; /* how long one takes; 0: it is done at once */
     bool has_dead;     /* a run was killed before */
     const struct js_buf *environ; /* NULL: a small one */

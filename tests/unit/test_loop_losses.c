@@ -524,6 +524,29 @@ static void test_a_silent_slave_is_given_up(void)
     run_free(run);
 }
 
+/* Each of the last three slaves is lost with the only job. It has failed then,
+ * also where the record of a loss takes a while. */
+static void test_a_job_that_takes_all_slaves(void)
+{
+    static const int in_turn[] = {2, 1, 3}; /* as it is given to them */
+    struct run_config config = {.slaves = 3,
+                                .crowd = 4,
+                                .jobs = "60\n",
+                                .lease_ns = lease_ns,
+                                .loss_ns = 50 * JS_NS_PER_MS};
+    struct run *run = run_new(&config);
+    for (int i = 0; i < 3; i++)
+        fake_net_stop(run->net, in_turn[i],
+                      FAKE_START_NS + (i + 1) * 6 * JS_NS_PER_S, JS_NEVER_NS);
+    js_master_run(run->master, &run->result, &run->err);
+    expect_no_complaint(run);
+    expect_end(run, JS_MASTER_DONE);
+    CU_ASSERT_EQUAL(run->result.lost, 3);
+    CU_ASSERT_EQUAL(run->finished, 1);
+    CU_ASSERT_EQUAL(run->fates[1].exit_code, 126);
+    run_free(run);
+}
+
 /* It is given up, and then it goes on: nothing it says counts any more. */
 static void test_a_slave_that_comes_back_late(void)
 {
@@ -727,6 +750,7 @@ static const struct unit_test tests[] = {
     {"a stop with jobs unread", test_a_stop_with_jobs_unread},
     {"a slow journal keeps slaves", test_a_slow_journal_keeps_slaves},
     {"a silent slave is given up", test_a_silent_slave_is_given_up},
+    {"a job that takes all slaves", test_a_job_that_takes_all_slaves},
     {"a slave that comes back late", test_a_slave_that_comes_back_late},
     {"a short stop costs nothing", test_a_short_stop_costs_nothing},
     {"a stop longer than the lease", test_a_stop_longer_than_the_lease},
