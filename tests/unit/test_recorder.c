@@ -23,6 +23,7 @@ struct scene {
     int fds[2];
     struct js_outq *outqs[2];
     struct js_registry *registry;
+    struct js_worker *worker; /* NULL: none */
     struct js_recorder recorder;
     char text[4096]; /* what was read last */
 };
@@ -36,8 +37,10 @@ static int open_file(void)
 
 static void open_journal(struct scene *scene, int64_t sync_ns)
 {
-    struct js_journal_config config = {
-        .path = scene->place.path, .host = "here", .sync_ns = sync_ns};
+    struct js_journal_config config = {.path = scene->place.path,
+                                       .host = "here",
+                                       .sync_ns = sync_ns,
+                                       .worker = scene->worker};
     struct js_err err = {""};
     scene->registry = not_null(js_registry_new());
     CU_ASSERT_EQUAL_FATAL(js_journal_open(&config, scene->registry,
@@ -53,9 +56,11 @@ static void open_journal(struct scene *scene, int64_t sync_ns)
 }
 
 /* The two descriptors are the scene's from then on. */
-static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
+static struct scene *scene_new_with(struct js_worker *worker, int64_t sync_ns,
+                                    int out, int err_fd)
 {
     struct scene *scene = not_null(calloc(1, sizeof(*scene)));
+    scene->worker = worker;
     struct js_err err = {""};
     place_init(&scene->place, "j");
     place_name(&scene->place, "log", scene->joblog);
@@ -64,6 +69,7 @@ static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
     for (int i = 0; i < 2; i++)
         scene->outqs[i] = not_null(js_outq_new(scene->fds[i]));
     struct js_recorder_config config = {
+        .worker = worker,
         .out = scene->outqs[0],
         .err = scene->outqs[1],
         .joblog = not_null(js_joblog_open(scene->joblog, -1, false, &err)),
@@ -71,6 +77,11 @@ static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
     CU_ASSERT_EQUAL_FATAL(js_recorder_open(&scene->recorder, &config), 0);
     open_journal(scene, sync_ns);
     return scene;
+}
+
+static struct scene *scene_new_on(int64_t sync_ns, int out, int err_fd)
+{
+    return scene_new_with(NULL, sync_ns, out, err_fd);
 }
 
 static struct scene *scene_new(int64_t sync_ns)
@@ -388,7 +399,110 @@ static void test_how_far_it_is(void)
     scene_free(scene);
 }
 
+/* A call of the worker that does not return. */
+struct plug {
+    struct js_task task;
+    int ends[2];
+};
+
+static bool plug_work(void *arg)
+{
+    const struct plug *plug = arg;
+    char byte;
+    return read(plug->ends[0], &byte, 1) == 1;
+}
+
+static void plug_give(struct plug *plug, struct js_worker *worker)
+{
+    plug->task =
+        (struct js_task){.work = plug_work, .arg = plug, .name = "/away/file"};
+    js_worker_give(worker, &plug->task);
+    const char *name;
+    struct unit_wait wait = {0};
+    while (js_worker_begun_ns(worker, &name) == JS_NEVER_NS &&
+           unit_waits(&wait))
+        continue;
+}
+
+static void plug_pull(const struct plug *plug)
+{
+    CU_ASSERT_EQUAL(write(plug->ends[1], "", 1), 1);
+}
+
+static bool must_leave(void *arg, int64_t ns)
+{
+    const bool *must = arg;
+    CU_ASSERT(ns >= 0);
+    return *must;
+}
+
+static void count_recorded(void *arg, const struct js_completion *completion)
+{
+    unsigned *count = arg;
+    (void)completion;
+    (*count)++;
+}
+
+/* What has ended meanwhile is reported when it is on record; after two seconds
+ * nothing new is to be started. A run that must end does not wait. */
+static void test_a_file_that_does_not_answer(void)
+{
+    const int64_t second = JS_NS_PER_S;
+    bool must = false;
+    unsigned recorded = 0;
+    struct plug plug;
+    struct js_err err = {""};
+    struct unit_wait wait = {0};
+    CU_ASSERT_EQUAL_FATAL(pipe2(plug.ends, O_CLOEXEC), 0);
+    struct js_worker *worker = not_null(js_worker_new(must_leave, &must));
+    struct scene *scene =
+        scene_new_with(worker, second, open_file(), open_file());
+    struct js_recorder *recorder = &scene->recorder;
+    js_joblog_write_by(recorder->joblog, worker);
+    recorder->recorded_fn = count_recorded;
+    recorder->recorded_arg = &recorded;
+    plug_give(&plug, worker);
+    completion(scene, 1, 0);
+    CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
+    completion(scene, 2, 1);
+    CU_ASSERT_FALSE(js_recorder_commit(recorder, js_clock_ns() + 3 * second));
+    CU_ASSERT_TRUE(js_recorder_look(recorder).is_stuck);
+    CU_ASSERT_EQUAL(js_recorder_look(recorder).unreported, 2);
+    CU_ASSERT_EQUAL(recorded, 0);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "");
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(messages(scene), "/away/file has not answered for 2 s"));
+    plug_pull(&plug);
+    while (js_recorder_look(recorder).unreported > 0 && unit_waits(&wait))
+        commit(scene);
+    CU_ASSERT_EQUAL(recorded, 2);
+    CU_ASSERT_STRING_EQUAL(trace(scene), "Finished job: 1\nFinished job: 2\n");
+    CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "answers again"));
+    CU_ASSERT_TRUE(js_worker_await(worker));
+    CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
+    /* Whatever is added besides the ends of jobs must be in the file first. */
+    CU_ASSERT_TRUE(js_worker_await(worker));
+    plug_give(&plug, worker);
+    js_recorder_parted(recorder, 1);
+    CU_ASSERT_FALSE(js_recorder_commit(recorder, js_clock_ns()));
+    CU_ASSERT_TRUE(js_recorder_look(recorder).is_behind);
+    completion(scene, 3, 0);
+    must = true;
+    CU_ASSERT_EQUAL(js_recorder_settle(recorder, &err), -1);
+    CU_ASSERT_EQUAL(js_journal_end(recorder->journal, 4, &err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/away/file has not answered"));
+    CU_ASSERT_EQUAL(js_recorder_look(recorder).lacking, 1);
+    must = false;
+    plug_pull(&plug);
+    CU_ASSERT_TRUE(js_worker_await(worker));
+    scene_free(scene);
+    js_worker_free(worker);
+    close(plug.ends[0]);
+    close(plug.ends[1]);
+}
+
 static const struct unit_test tests[] = {
+    {"a file that does not answer", test_a_file_that_does_not_answer},
     {"reported when on record", test_reported_when_on_record},
     {"not reported when not on record", test_not_reported_when_not_on_record},
     {"reported when there is room again",
