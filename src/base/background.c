@@ -97,6 +97,7 @@ struct js_worker {
     bool must_end;
     atomic_int_fast64_t begun_ns; /* the task under way; JS_NEVER_NS: none */
     _Atomic(const char *) name;   /* ... and its file */
+    atomic_uint tasks;            /* given and not done */
     atomic_bool is_rung;          /* the eventfd was, and not cleared since */
     int fd;                       /* an eventfd */
     bool (*must_leave)(void *arg, int64_t ns);
@@ -111,6 +112,7 @@ static void worker_do(struct js_worker *worker, struct js_task *task)
                           memory_order_release);
     bool is_awaited = task->work(task->arg);
     atomic_store_explicit(&worker->begun_ns, JS_NEVER_NS, memory_order_relaxed);
+    atomic_fetch_sub(&worker->tasks, 1);
     /* From here on the task may be given again, or be gone. */
     atomic_store(&task->is_given, false);
     /* A counter that stands at one cannot be full. */
@@ -176,6 +178,7 @@ void js_worker_give(struct js_worker *worker, struct js_task *task)
         return;
     }
     task->next = NULL;
+    atomic_fetch_add(&worker->tasks, 1);
     atomic_store_explicit(&task->is_given, true, memory_order_relaxed);
     pthread_mutex_lock(&worker->mutex);
     *worker->last = task;
@@ -203,6 +206,11 @@ int64_t js_worker_begun_ns(const struct js_worker *worker,
                     ? NULL
                     : atomic_load_explicit(&worker->name, memory_order_relaxed);
     return begun_ns;
+}
+
+bool js_worker_is_busy(const struct js_worker *worker)
+{
+    return worker && atomic_load(&worker->tasks) > 0;
 }
 
 bool js_worker_await(struct js_worker *worker)

@@ -78,6 +78,9 @@ bool js_task_is_given(const struct js_task *task);
 int64_t js_worker_begun_ns(const struct js_worker *worker,
                            const char **ret_name);
 
+/* True if it has a task. */
+bool js_worker_is_busy(const struct js_worker *worker);
+
 /* Waits until all tasks are done. Returns false if must_leave() was true before
  * that. */
 bool js_worker_await(struct js_worker *worker);

@@ -475,7 +475,7 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
     if (js_delivery_look(master->delivery).waiting > 0 || master->must_assign)
         return 0;
     /* A run that must end does not wait for files that do not answer. */
-    if (look.to_come > 0 || look.is_stuck)
+    if (look.to_come > 0 || look.is_stuck || look.is_writing)
         return look.is_stuck && counts.assigned == 0 &&
                master->now_ns >= master->quit_ns;
     if (is_played_out && look.unwritten == 0)

@@ -35,6 +35,7 @@ struct js_joblog {
     bool has_begun; /* a line was added, or it was flushed */
     uint64_t refused;
     struct js_buf lines;
+    bool is_behind; /* js_joblog_is_behind() */
     size_t out_len; /* what waited in `out` when the task was given */
     struct js_worker *worker;
     struct js_task task; /* while it is given, the rest is the worker's */
@@ -262,11 +263,17 @@ void js_joblog_write_by(struct js_joblog *joblog, struct js_worker *worker)
     joblog->worker = worker;
 }
 
+bool js_joblog_is_behind(const struct js_joblog *joblog)
+{
+    return joblog->is_behind;
+}
+
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err)
 {
     joblog->has_begun = true;
     if (js_task_is_given(&joblog->task))
         return 0;
+    joblog->is_behind = joblog->error != 0;
     joblog_hand_over(joblog);
     if (joblog->out_len > 0 || joblog->must_empty)
         js_worker_give(joblog->worker, &joblog->task);

@@ -65,6 +65,10 @@ int js_joblog_add(struct js_joblog *joblog,
  * not count as a failure. */
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
 
+/* True if the last flush could not write all lines: the reader is slow, or the
+ * disk is full. */
+bool js_joblog_is_behind(const struct js_joblog *joblog);
+
 /* Flushes, closes and frees; a joblog without lines that was never flushed
  * leaves the file as it was. Returns 0, or -1 with *err if lines were lost
  * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up;

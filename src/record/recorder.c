@@ -26,7 +26,7 @@ struct mishap {
 static const int64_t stuck_ns = 2 * JS_NS_PER_S;
 
 /* How often to look whether it has ended. */
-static const int64_t stuck_look_ns = 100 * JS_NS_PER_MS;
+static const int64_t stuck_look_ns = 20 * JS_NS_PER_MS;
 
 /* A task that reads the end of a file into `tail`. */
 struct tail_read {
@@ -501,11 +501,10 @@ static void recorder_find_stuck(struct js_recorder *recorder,
         since_ns = journal->syncing_ns;
         name = journal->path;
     }
-    recorder->look_ns = JS_NEVER_NS;
-    if (since_ns != JS_NEVER_NS)
-        recorder->look_ns = since_ns + stuck_ns > now_ns
-                                ? since_ns + stuck_ns
-                                : now_ns + stuck_look_ns;
+    recorder->look_ns =
+        since_ns != JS_NEVER_NS || js_worker_is_busy(recorder->worker)
+            ? now_ns + stuck_look_ns
+            : JS_NEVER_NS;
     bool is_stuck = since_ns != JS_NEVER_NS && now_ns - since_ns >= stuck_ns;
     bool was_stuck = recorder->stuck_since_ns != JS_NEVER_NS;
     if (is_stuck && !was_stuck)
@@ -649,6 +648,9 @@ struct js_recorder_state js_recorder_look(const struct js_recorder *recorder)
         .has_journal = journal,
         .is_behind = !recorder->is_settled,
         .is_stuck = recorder->stuck_since_ns != JS_NEVER_NS,
+        .is_writing =
+            is_to_come && js_worker_is_busy(recorder->worker) &&
+            !(recorder->joblog && js_joblog_is_behind(recorder->joblog)),
         .unreported = unreported,
         .to_come = is_to_come ? unreported : 0,
         .lacking = recorder->lacking + recorder->unread_count + state.unwritten,

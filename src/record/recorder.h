@@ -189,6 +189,8 @@ struct js_recorder_state {
     bool is_behind;      /* what was added must be on record before anything
                             that follows from it */
     bool is_stuck;       /* a file does not answer */
+    bool is_writing;     /* a call on a file is under way, and is not one that
+                            is tried again and again */
     uint64_t unreported; /* finished jobs that are not on record yet */
     uint64_t to_come;    /* ... and may still be */
     uint64_t lacking; /* finished jobs that the journal lacks: they run again */

@@ -105,6 +105,22 @@ all_ran_once() {
     all_ran_once
 }
 
+@test "filesystem: a joblog that hangs holds up the end of a run until SIGTERM" {
+    write_list
+    mv away/jobs.txt .
+    launch -n 2 --no-journal --joblog away/joblog jobs.txt
+    wait_until "$PATIENCE" has_lines began 2 .
+    touch shut go
+    wait_until "$PATIENCE" has_lines err 1 'away/joblog has not answered for 2 s'
+    outlast_lease
+    claim kill -0 "$FARM"
+    kill -TERM "$FARM"
+    farm_end
+    status_is 4
+    contains err 'the joblog away/joblog is missing its last lines'
+    nothing_left
+}
+
 # The slaves go on without their master, for the lease; what a later start reads
 # from the journal's time would be that nobody can be left.
 @test "filesystem: killed while its journal hangs, a run keeps the next start from running its jobs twice" {
