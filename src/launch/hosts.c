@@ -88,11 +88,20 @@ uint32_t js_hosts_common_slots(uint32_t a, uint32_t b)
     return a;
 }
 
-uint32_t js_hosts_divide(struct js_hosts *hosts)
+uint32_t js_hosts_divisor(uint32_t slots, uint32_t most)
+{
+    uint32_t divisor = slots < most ? slots : most;
+    while (divisor > 1 && slots % divisor > 0)
+        divisor--;
+    return divisor > 0 ? divisor : 1;
+}
+
+uint32_t js_hosts_divide(struct js_hosts *hosts, uint32_t most)
 {
     uint32_t divisor = 0;
     for (size_t i = 0; i < hosts->count; i++)
         divisor = js_hosts_common_slots(divisor, hosts->items[i].slots);
+    divisor = js_hosts_divisor(divisor, most);
     for (size_t i = 0; i < hosts->count; i++)
         hosts->items[i].slots /= divisor;
     return divisor;

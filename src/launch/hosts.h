@@ -45,9 +45,12 @@ uint64_t js_hosts_slots(const struct js_hosts *hosts);
  * multiple of every number. */
 uint32_t js_hosts_common_slots(uint32_t a, uint32_t b);
 
-/* Divides the slots of all hosts by their greatest common divisor, and returns
- * it. All hosts must say how many slots they have. */
-uint32_t js_hosts_divide(struct js_hosts *hosts);
+/* Returns the greatest divisor of `slots` that is at most `most`, or 1. */
+uint32_t js_hosts_divisor(uint32_t slots, uint32_t most);
+
+/* Divides the slots of all hosts by their greatest common divisor that is at
+ * most `most`, and returns it. All hosts must say how many slots they have. */
+uint32_t js_hosts_divide(struct js_hosts *hosts, uint32_t most);
 
 /* True if host number `i` is this host. */
 bool js_hosts_is_here(const struct js_hosts *hosts, size_t i);

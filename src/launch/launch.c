@@ -121,16 +121,18 @@ static void launch_merge_slaves(struct launch *launch, uint64_t *slaves)
         *slots = js_slurm_task_cpus();
     if (config->slaves > 0 || config->has_slots)
         return;
+    uint32_t each = *slots > 0 ? *slots : 1;
     if (!config->hostfile)
         merged = js_slurm_divide_tasks(JS_LAUNCH_MANY_NODES,
+                                       JS_LAUNCH_SLOTS_MOST / each,
                                        &launch->tasks_per_node);
     else if (launch->hosts.count >= JS_LAUNCH_MANY_NODES)
-        merged = js_hosts_divide(&launch->hosts);
+        merged = js_hosts_divide(&launch->hosts, JS_LAUNCH_SLOTS_MOST / each);
     launch->is_merged = merged > 1;
     if (!launch->is_merged)
         return;
     *slaves /= merged;
-    *slots = merged * (*slots > 0 ? *slots : 1);
+    *slots = merged * each;
     fprintf(stderr,
             "jobsched: there are many nodes, so %" PRIu64 " slaves of %" PRIu32
             " slots take the place of %" PRIu64

@@ -33,12 +33,12 @@ struct js_launch_config {
  * On JS_LAUNCH_MANY_NODES nodes or more, unless `slaves` or the slots of each
  * slave are given, the slaves of a node are merged: there are as few as
  * possible, and each has the slots of those for which it stands. All slaves
- * have the same number of slots, so nodes of 128, 128 and 64 tasks get two, two
- * and one slave of 64 slots. The time that a run takes to start, the messages
- * that tell whether a slave lives, and the memory of the master all grow with
- * the number of slaves.
+ * have the same number of slots, JS_LAUNCH_SLOTS_MOST at most, so nodes of 128,
+ * 128 and 64 tasks get two, two and one slave of 64 slots. The time that a run
+ * takes to start, the messages that tell whether a slave lives, and the memory
+ * of the master all grow with the number of slaves.
  */
-enum { JS_LAUNCH_MANY_NODES = 64 };
+enum { JS_LAUNCH_MANY_NODES = 64, JS_LAUNCH_SLOTS_MOST = 4096 };
 
 /* True if this process is alone: started without a launcher, or in a world of
  * one process. */

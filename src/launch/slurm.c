@@ -158,7 +158,8 @@ static void slurm_write_share(void *arg, uint32_t n)
     division->repeats++;
 }
 
-uint32_t js_slurm_divide_tasks(uint32_t nodes_least, struct js_buf *ret)
+uint32_t js_slurm_divide_tasks(uint32_t nodes_least, uint32_t most,
+                               struct js_buf *ret)
 {
     struct division division = {.text = ret};
     struct js_err err;
@@ -168,6 +169,7 @@ uint32_t js_slurm_divide_tasks(uint32_t nodes_least, struct js_buf *ret)
         slurm_each_node(slurm_find_divisor, &division, &err) < 0 ||
         division.nodes < nodes_least || division.tasks != tasks)
         return 1;
+    division.divisor = js_hosts_divisor(division.divisor, most);
     slurm_each_node(slurm_write_share, &division, &err);
     slurm_write_share(&division, 0);
     return js_buf_string(ret) ? division.divisor : 1;

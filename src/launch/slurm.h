@@ -46,13 +46,14 @@ int js_slurm_tasks(uint64_t *ret, struct js_err *err);
 uint32_t js_slurm_task_cpus(void);
 
 /*
- * Divides the numbers of tasks on the nodes by their greatest common divisor,
- * which is returned, and writes the result to *ret, in the form of
- * SLURM_TASKS_PER_NODE. Returns 1, and writes nothing, if there are fewer than
- * `nodes_least` nodes, in a step, or if Slurm grants more tasks than the job
- * has.
+ * Divides the numbers of tasks on the nodes by their greatest common divisor
+ * that is at most `most`, which is returned, and writes the result to *ret, in
+ * the form of SLURM_TASKS_PER_NODE. Returns 1, and writes nothing, if there are
+ * fewer than `nodes_least` nodes, in a step, or if Slurm grants more tasks than
+ * the job has.
  */
-uint32_t js_slurm_divide_tasks(uint32_t nodes_least, struct js_buf *ret);
+uint32_t js_slurm_divide_tasks(uint32_t nodes_least, uint32_t most,
+                               struct js_buf *ret);
 
 /* Returns the number of components that a heterogeneous job has besides the one
  * of this process. A run cannot use those. */

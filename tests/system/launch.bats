@@ -178,6 +178,10 @@ launch_start() {
     echo 'n65 slots=6' >>hosts
     launch_run --show-mpirun --hostfile hosts jobs.txt
     contains out 'n1:3,n2:2,.*,n65:3 .*-np 132 [^ ]*jobsched --slots=2 jobs.txt$'
+    # No slave can have more than 4096 slots.
+    seq 64 | sed 's/.*/n& slots=10000/' >huge
+    launch_run --show-mpirun --hostfile huge jobs.txt
+    contains out 'n1:5,n2:4,.* -np 257 [^ ]*jobsched --slots=2500 jobs.txt$'
     # What is asked for counts.
     launch_run --show-mpirun --hostfile hosts --slots 4 jobs.txt
     contains out '-np 263 [^ ]*jobsched --slots=4 jobs.txt$'
@@ -196,6 +200,8 @@ launch_start() {
     # Each of the tasks has several CPUs.
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt
     contains out '-np 133 [^ ]*jobsched --slots=192 jobs.txt$'
+    SLURM_CPUS_PER_TASK=100 launch_run --show-mpirun jobs.txt
+    contains out "^env 'SLURM_TASKS_PER_NODE=4\\(x64\\),2\\(x2\\),4' [^ ]*mpirun.* -np 265 [^ ]*jobsched --slots=3200 jobs.txt\$"
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt --slots 2
     contains out '^[^ ]*mpirun.* -np 8449 [^ ]*jobsched --slots=2 jobs.txt$'
     # Slurm grants whole cores, more than were asked for.
