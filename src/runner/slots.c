@@ -77,9 +77,11 @@ struct slot {
     bool is_homeless; /* it waits for a folder that is gone */
 };
 
-/* A child that was reaped while a start hung: it may be that job's. */
+/* A child that was reaped while a start hung: it may be that job's, unless it
+ * was reaped before that job had a process. */
 struct slots_reaped {
     pid_t pid;
+    int64_t at_ns;
     int status;
     struct rusage usage;
 };
@@ -658,16 +660,19 @@ int js_slots_reap(struct js_slots *slots)
     pid_t pid;
     while ((pid = wait4(-1, &child.status, WNOHANG, &child.usage)) > 0) {
         struct slot *slot = slots_slot_of(slots, pid);
-        child.pid = pid;
+        /* While its start hung, a job's process was a stranger. */
+        js_endings_reaped(slots->endings, pid);
         if (slot) {
             slots_note_end(slots, slot, child.status, &child.usage);
             continue;
         }
         has_others = true;
-        js_endings_reaped(slots->endings, pid);
+        if (slots->hung == 0)
+            continue;
         /* A job may end before its start has returned. */
-        if (slots->hung > 0 &&
-            js_buf_append(&slots->reaped, &child, sizeof(child)) < 0)
+        child.pid = pid;
+        child.at_ns = js_clock_ns();
+        if (js_buf_append(&slots->reaped, &child, sizeof(child)) < 0)
             return -1;
     }
     bool has_children = pid == 0;
@@ -754,7 +759,8 @@ static int slots_go_on(struct js_slots *slots, struct slot *slot)
         return slots_finished(slots, slot);
     int rc = slots_started(slots, slot, false);
     for (size_t i = 0; slot->state == SLOT_RUNNING && i < count; i++) {
-        if (reaped[i].pid == slot->start.pid)
+        if (reaped[i].pid == slot->start.pid &&
+            reaped[i].at_ns >= slot->start.started_ns)
             slots_note_end(slots, slot, reaped[i].status, &reaped[i].usage);
     }
     if (slot->state == SLOT_RUNNING && slot->must_end)

@@ -203,6 +203,28 @@ all_ran_once() {
     equal "$(sort ran | tr '\n' ' ')" '1 4 5 '
 }
 
+# What job 2 leaves is ended and reaped while the start of job 1 hangs; then job 1
+# gets its pid.
+@test "filesystem: a job that gets the pid of a child reaped while its start hung goes on" {
+    need_root "choose the pid of a process"
+    away
+    : >away/in
+    printf '%s\n' \
+        "[stdin=$PWD/away/in] echo \$\$ >pid; echo 1 >>began; $HOLD; echo 1 >>ran" \
+        'sleep 1000 & echo $! >left' \
+        'read pid <left; echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid; exec rm shut' >jobs.txt
+    farm_command 1 --slots 2 --no-journal jobs.txt
+    COMMAND=(unshare --pid --fork --mount-proc "${AWAY[@]}" "${COMMAND[@]}")
+    touch shut
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began
+    touch go
+    farm_end
+    status_is 0
+    equal "$(cat ran)" 1
+    equal "$(cat pid)" "$(cat left)"
+}
+
 # Its output is on the file system that hangs, and so is its end.
 @test "filesystem: a job is ended by its time limit although its output hangs" {
     away
