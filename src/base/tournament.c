@@ -14,6 +14,8 @@ void js_tournament_set(struct js_tournament *tournament, size_t place,
 {
     uint32_t *keys = tournament->keys;
     size_t at = tournament->size + place;
+    if (keys[at] == key)
+        return;
     keys[at] = key;
     /* Once a match ends as before, so do all after it. */
     while (at > 1) {

@@ -655,6 +655,11 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
     return id;
 }
 
+bool js_graph_has_news(const struct js_graph *graph)
+{
+    return graph->released.first || graph->ready.first || graph->skipped.first;
+}
+
 /* ------------------------------------------------------------ questions */
 
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)

@@ -108,6 +108,11 @@ uint64_t js_graph_next_ready(struct js_graph *graph);
  */
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 
+/* False if neither js_graph_next_ready() nor js_graph_next_skipped() has a job
+ * to report. May be true although they have none, until they have been called.
+ */
+bool js_graph_has_news(const struct js_graph *graph);
+
 /* Why a job that js_graph_add() reported as waiting still waits. */
 enum js_graph_wait {
     JS_GRAPH_FOR_JOBS,    /* jobs of its after or after-any have not ended */

@@ -264,17 +264,19 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
         js_delivery_look(master->delivery).waiting > JS_DELIVERY_MAX_WAITING ||
         js_recorder_look(master->config.recorder).unwritten > UNWRITTEN_MAX)
         return 0;
-    struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
+    enum js_scheduler_step last = JS_SCHEDULER_NOTHING;
     bool can_read = master_can_read(master);
     for (int i = 0, rc = 0; rc == 0; i++) {
         /* What is not read, or not assigned, in this turn is in the next. The
          * jobs of a round are reported together. */
         master->must_assign =
-            i >= JOBS_AT_ONCE && next.step != JS_SCHEDULER_DISPATCH;
+            i >= JOBS_AT_ONCE && last != JS_SCHEDULER_DISPATCH;
         if (master->must_assign ||
             (can_read && js_scheduler_needs_jobs(master->scheduler)))
             return 0;
-        next = js_scheduler_next(master->scheduler);
+        const struct js_scheduler_decision next =
+            js_scheduler_next(master->scheduler);
+        last = next.step;
         struct js_slave_conn *conn = &master->conns[next.slave];
         switch (next.step) {
         case JS_SCHEDULER_NOTHING:

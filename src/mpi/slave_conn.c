@@ -190,8 +190,10 @@ static const char *slave_conn_write_head(struct js_slave_conn *conn,
  * slots from it (mpi/slave_queue.h). */
 static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        js_buf_release(&conn->outgoing[i].allocation);
+    for (unsigned i = 0; i < count; i++) {
+        if (conn->outgoing[i].allocation.data)
+            js_buf_release(&conn->outgoing[i].allocation);
+    }
     conn->outgoing_count -= count;
     memmove(&conn->outgoing[0], &conn->outgoing[count],
             conn->outgoing_count * sizeof(conn->outgoing[0]));

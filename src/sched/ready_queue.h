@@ -86,6 +86,13 @@ struct js_lanes_look {
     bool is_any;   /* a job further ahead waits for more than an empty slave */
 };
 
+/* The requests are not cleared: count says which are set. */
+static inline void js_lanes_look_begin(struct js_lanes_look *look)
+{
+    look->count = 0;
+    look->is_plain = look->is_any = false;
+}
+
 bool js_lanes_was_refused(const struct js_lanes_look *look,
                           const struct js_job *job);
 void js_lanes_refuse(struct js_lanes_look *look, const struct js_job *job);

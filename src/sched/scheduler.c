@@ -175,7 +175,7 @@ static bool scheduler_next_not_run(struct js_scheduler *scheduler,
 static int scheduler_take_ready(struct js_scheduler *scheduler)
 {
     uint64_t id;
-    while (scheduler->graph && (id = js_graph_next_ready(scheduler->graph))) {
+    while ((id = js_graph_next_ready(scheduler->graph))) {
         struct js_job *job = js_idmap_take(&scheduler->held, id);
         if (job && js_ready_queue_push(&scheduler->ready, job) < 0) {
             js_job_free(job);
@@ -210,15 +210,15 @@ static bool scheduler_open_round(struct js_scheduler *scheduler)
 
 /* A new kind of job may fit where the others do not, so the scheduler is no
  * longer settled. */
-static struct js_scheduler_decision
-scheduler_dispatch(struct js_scheduler *scheduler)
+static void scheduler_dispatch(struct js_scheduler *scheduler,
+                               struct js_scheduler_decision *ret)
 {
     struct js_job *job = js_job_queue_pop(&scheduler->opened);
     js_lanes_push(&scheduler->dispatched, job);
     scheduler->constrained += js_job_is_constrained(job);
     scheduler->is_settled = false;
-    return (struct js_scheduler_decision){.step = JS_SCHEDULER_DISPATCH,
-                                          .job = job};
+    ret->step = JS_SCHEDULER_DISPATCH;
+    ret->job = job;
 }
 
 /* The job goes before all others, because it has already waited for its turn.
@@ -399,12 +399,13 @@ bool js_scheduler_is_out_of_time(const struct js_scheduler *scheduler)
            !scheduler->fallen.head;
 }
 
-/* Assigns the first dispatched job for which there is room. Only the first job
- * of each kind is examined. */
-static struct js_scheduler_decision
-scheduler_assign_next(struct js_scheduler *scheduler)
+/* Assigns the first dispatched job for which there is room, and returns true if
+ * there is one. Only the first job of each kind is examined. */
+static bool scheduler_assign_next(struct js_scheduler *scheduler,
+                                  struct js_scheduler_decision *ret)
 {
-    struct js_lanes_look look = {.count = 0};
+    struct js_lanes_look look;
+    js_lanes_look_begin(&look);
     struct js_job **link = &scheduler->dispatched.first;
     while (*link) {
         struct js_allocation allocation;
@@ -414,9 +415,10 @@ scheduler_assign_next(struct js_scheduler *scheduler)
             continue;
         int rc =
             scheduler_find_place(scheduler, *link, &look, &slave, &allocation);
-        if (rc < 0)
-            return (struct js_scheduler_decision){.step =
-                                                      JS_SCHEDULER_NO_MEMORY};
+        if (rc < 0) {
+            ret->step = JS_SCHEDULER_NO_MEMORY;
+            return true;
+        }
         if (rc == 0 && look.is_plain && scheduler->constrained == 0)
             break;
         if (rc == 0) {
@@ -425,24 +427,23 @@ scheduler_assign_next(struct js_scheduler *scheduler)
             continue;
         }
         struct js_job *job = scheduler_take_dispatched(scheduler, link);
-        struct js_scheduler_decision next = {.step = JS_SCHEDULER_ASSIGN,
-                                             .job = job,
-                                             .slave = slave->number,
-                                             .slot = JS_SCHEDULER_SLOT_NEXT};
-        next.ticket = js_backlog_give(&scheduler->backlog, slave, job,
-                                      &allocation, &next.allocation);
-        if (next.allocation)
-            next.slot = next.allocation->slot;
-        return next;
+        ret->step = JS_SCHEDULER_ASSIGN;
+        ret->job = job;
+        ret->slave = slave->number;
+        ret->ticket = js_backlog_give(&scheduler->backlog, slave, job,
+                                      &allocation, &ret->allocation);
+        ret->slot =
+            ret->allocation ? ret->allocation->slot : JS_SCHEDULER_SLOT_NEXT;
+        return true;
     }
-    return (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
+    return false;
 }
 
 /* ------------------------------------------------- recalling */
 
 /* Recalls jobs from another slave for a free slot. */
-static struct js_scheduler_decision
-scheduler_recall(struct js_scheduler *scheduler)
+static void scheduler_recall(struct js_scheduler *scheduler,
+                             struct js_scheduler_decision *ret)
 {
     struct js_backlog *backlog = &scheduler->backlog;
     uint32_t count;
@@ -453,9 +454,10 @@ scheduler_recall(struct js_scheduler *scheduler)
     const struct js_backlog_slave *slave =
         is_wanted ? js_backlog_recall(backlog, &count) : NULL;
     if (!slave)
-        return (struct js_scheduler_decision){.step = JS_SCHEDULER_NOTHING};
-    return (struct js_scheduler_decision){
-        .step = JS_SCHEDULER_RECALL, .slave = slave->number, .count = count};
+        return;
+    ret->step = JS_SCHEDULER_RECALL;
+    ret->slave = slave->number;
+    ret->count = count;
 }
 
 /* ------------------------------------------------- ending */
@@ -505,36 +507,47 @@ struct js_scheduler_decision js_scheduler_next(struct js_scheduler *scheduler)
     struct js_scheduler_decision next = {.step = JS_SCHEDULER_NOTHING};
     /* Jobs that never run go first, even when the run has been stopped: they
      * must be on record, and may hold up others. */
-    if (scheduler_next_not_run(scheduler, &next))
+    bool has_news = scheduler->graph && js_graph_has_news(scheduler->graph);
+    if ((has_news || scheduler->fallen.head) &&
+        scheduler_next_not_run(scheduler, &next))
         return next;
-    if (scheduler_take_ready(scheduler) < 0)
-        return (struct js_scheduler_decision){.step = JS_SCHEDULER_NO_MEMORY};
+    if (has_news && scheduler_take_ready(scheduler) < 0) {
+        next.step = JS_SCHEDULER_NO_MEMORY;
+        return next;
+    }
     /* A job that has lost one of its nodes can no longer succeed. */
     const struct js_backlog_slave *slave;
     const struct js_assignment *own =
-        js_backlog_next_node_lost(&scheduler->backlog, &slave);
-    if (own)
-        return (struct js_scheduler_decision){.step = JS_SCHEDULER_END,
-                                              .job = own->job,
-                                              .slave = slave->number,
-                                              .ticket = own->ticket};
+        scheduler->backlog.node_lost > 0
+            ? js_backlog_next_node_lost(&scheduler->backlog, &slave)
+            : NULL;
+    if (own) {
+        next.step = JS_SCHEDULER_END;
+        next.job = own->job;
+        next.slave = slave->number;
+        next.ticket = own->ticket;
+        return next;
+    }
     if (js_scheduler_is_stopped(scheduler))
         return next;
-    if (scheduler->opened.head)
-        return scheduler_dispatch(scheduler);
-    if (scheduler_is_settled(scheduler))
+    if (scheduler->opened.head) {
+        scheduler_dispatch(scheduler, &next);
         return next;
-    if (scheduler->dispatched.first)
-        next = scheduler_assign_next(scheduler);
-    if (next.step != JS_SCHEDULER_NOTHING)
+    }
+    if (scheduler_is_settled(scheduler) ||
+        (scheduler->dispatched.first &&
+         scheduler_assign_next(scheduler, &next)))
         return next;
-    if (scheduler_open_round(scheduler))
-        return scheduler_dispatch(scheduler);
+    if (scheduler_open_round(scheduler)) {
+        scheduler_dispatch(scheduler, &next);
+        return next;
+    }
     /* Only an input can change anything now. The recall comes last, because it
      * changes a slave's level and so unsettles the scheduler again. */
     scheduler->is_settled = true;
     scheduler->backlog.has_changed = false;
-    return scheduler_recall(scheduler);
+    scheduler_recall(scheduler, &next);
+    return next;
 }
 
 /* ------------------------------------------------- news */

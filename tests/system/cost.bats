@@ -81,6 +81,8 @@ WRAPPED
 }
 
 # Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
+# The limits leave 5 % of room. The link that answers is part of them: 542 of the
+# 3,527 of a job for 64 slaves.
 @test "cost: the master's instructions a job do not grow with their number" {
     need_programs valgrind
     local a b c small large crowd
@@ -89,12 +91,12 @@ WRAPPED
     c=$(instructions 111000)
     small=$(((b - a) / 10000))
     large=$(((c - b) / 100000))
-    between "$small" 1000 4000
+    between "$small" 1000 3470
     between "$large" $((small * 9 / 10)) $((small * 11 / 10))
     a=$(instructions 10000 64)
     b=$(instructions 30000 64)
     crowd=$(((b - a) / 20000))
-    between "$crowd" 1000 $((small * 3 / 2))
+    between "$crowd" 1000 3700
 }
 
 # A line of the joblog is a tenth of what printf() would need for it.

@@ -97,8 +97,10 @@ static void m_compare(struct model *model)
 {
     uint64_t id;
     uint64_t parent;
+    bool has_news = js_graph_has_news(model->graph);
     while ((id = js_graph_next_ready(model->graph))) {
         unsigned at = m_index(model, id);
+        model->wrong += !has_news;
         bool right = at != NOBODY && model->jobs[at].is_due &&
                      model->jobs[at].state == M_READY;
         model->wrong += !right;
@@ -107,6 +109,7 @@ static void m_compare(struct model *model)
     }
     while ((id = js_graph_next_skipped(model->graph, &parent))) {
         unsigned at = m_index(model, id);
+        model->wrong += !has_news;
         unsigned why = m_index(model, parent);
         bool right = at != NOBODY && why != NOBODY && model->jobs[at].is_due &&
                      model->jobs[at].state == M_SKIPPED &&
@@ -116,6 +119,7 @@ static void m_compare(struct model *model)
         if (right)
             model->jobs[at].is_due = false;
     }
+    model->wrong += js_graph_has_news(model->graph);
     for (unsigned i = 0; i < model->count; i++)
         model->wrong += model->jobs[i].is_due;
 }
