@@ -28,6 +28,9 @@ static const int64_t stuck_ns = 2 * JS_NS_PER_S;
 /* How often to look whether it has ended. */
 static const int64_t stuck_look_ns = 20 * JS_NS_PER_MS;
 
+/* A process that looks this much later was stopped, and its calls with it. */
+static const int64_t stopped_ns = JS_NS_PER_S;
+
 /* A task that reads the end of a file into `tail`. */
 struct tail_read {
     struct js_task task;
@@ -501,12 +504,16 @@ static void recorder_find_stuck(struct js_recorder *recorder,
         since_ns = journal->syncing_ns;
         name = journal->path;
     }
+    bool was_stuck = recorder->stuck_since_ns != JS_NEVER_NS;
+    if (recorder->look_ns < now_ns - stopped_ns)
+        recorder->awake_ns = now_ns;
+    if (!was_stuck && since_ns < recorder->awake_ns)
+        since_ns = recorder->awake_ns;
     recorder->look_ns =
         since_ns != JS_NEVER_NS || js_worker_is_busy(recorder->worker)
             ? now_ns + stuck_look_ns
             : JS_NEVER_NS;
     bool is_stuck = since_ns != JS_NEVER_NS && now_ns - since_ns >= stuck_ns;
-    bool was_stuck = recorder->stuck_since_ns != JS_NEVER_NS;
     if (is_stuck && !was_stuck)
         js_log(log,
                "%s has not answered for %d s: no more jobs are started until "

@@ -93,6 +93,7 @@ struct js_recorder {
     int64_t stuck_since_ns;   /* when the call was begun that takes so long;
                                  JS_NEVER_NS: none does */
     int64_t look_ns;          /* when to look again whether one does */
+    int64_t awake_ns;         /* before that, this process was stopped */
     struct js_strmap mishaps; /* what happened to named jobs; owned */
     struct js_unreported_list unreported; /* owned, as is the next */
     struct js_unreported_list unread;     /* the tail of the output of the first
