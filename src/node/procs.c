@@ -26,22 +26,30 @@ int js_procs_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* Reads the pids, each followed by a blank. */
-static int procs_list_children(struct js_buf *list)
+/* Reads the pids that all threads of the process have started, each followed by
+ * a blank. */
+static int procs_list_children_of(uint64_t pid, struct js_buf *list)
 {
     int rc = 0;
-    DIR *tasks = opendir("/proc/self/task");
+    char path[96];
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task", pid);
+    DIR *tasks = opendir(path);
     for (uint64_t tid; tasks && rc == 0 && (tid = js_process_next(tasks));) {
-        char path[80];
-        snprintf(path, sizeof(path), "/proc/self/task/%" PRIu64 "/children",
-                 tid);
+        snprintf(path, sizeof(path),
+                 "/proc/%" PRIu64 "/task/%" PRIu64 "/children", pid, tid);
         rc = js_file_read_path(path, list);
     }
     int error = errno;
     if (tasks)
         closedir(tasks);
     errno = error;
-    if (tasks && rc == 0)
+    return tasks && rc == 0 ? 0 : -1;
+}
+
+static int procs_list_children(struct js_buf *list)
+{
+    int rc;
+    if (procs_list_children_of((uint64_t)getpid(), list) == 0)
         return 0;
     if (errno != ENOENT)
         return -1;
@@ -248,24 +256,20 @@ int js_others_lock(void)
  * kernel lists them. */
 static void others_add(unsigned counts[JS_CPUS_MAX], uint64_t runner)
 {
-    char path[80];
-    char *word = NULL;
-    size_t size = 0;
+    struct js_buf list = JS_BUF_INIT;
+    char *end;
     struct js_cpuset held, cpus;
     js_cpuset_clear(&held);
     if (js_cpuset_of_process((pid_t)runner, &cpus) == 0)
         js_cpuset_unite(&held, &cpus);
-    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task/%" PRIu64 "/children",
-             runner, runner);
-    FILE *file = fopen(path, "re");
-    while (file && getdelim(&word, &size, ' ', file) > 0) {
-        uint64_t child = strtoull(word, NULL, 10);
-        if (child > 0 && js_cpuset_of_process((pid_t)child, &cpus) == 0)
+    const char *at = procs_list_children_of(runner, &list) == 0
+                         ? js_buf_string(&list)
+                         : NULL;
+    for (uint64_t child; at && (child = strtoull(at, &end, 10)) > 0; at = end) {
+        if (js_cpuset_of_process((pid_t)child, &cpus) == 0)
             js_cpuset_unite(&held, &cpus);
     }
-    free(word);
-    if (file)
-        fclose(file);
+    js_buf_release(&list);
     for (unsigned cpu = js_cpuset_next(&held, 0); cpu < JS_CPUS_MAX;
          cpu = js_cpuset_next(&held, cpu + 1))
         counts[cpu]++;

@@ -167,6 +167,22 @@ write_runs() { # NAME...
     done
 }
 
+# The job of run a takes all cores. It has a thread of its own to start it, for its
+# folder might hang.
+@test "pinning: what a job of another run holds besides its slot counts as well" {
+    need_two_cores
+    echo "[dir=$PWD] $ALLOWED >at.a; taskset --cpu-list --pid $(allowed_here) \$\$ && touch all; until test -e at.b; do sleep 0.02; done" >a.txt
+    echo "$ALLOWED >at.b" >b.txt
+    # shellcheck disable=SC2016
+    among_themselves bash -c '
+        "$0" -n 1 --no-journal a.txt &
+        until test -e all; do sleep 0.02; done
+        "$0" -n 1 --no-journal b.txt
+        wait' "$JOBSCHED" >out 2>err
+    equal "$(grep -c '1 job: 1 done' err)" 2
+    equal "$(cat at.b)" "$(cat at.a)"
+}
+
 @test "pinning: cores are shared when other runs hold all of them" {
     # Four CPUs will do.
     taskset --cpu-list --pid "$(allowed_here | tr ',' '\n' |
