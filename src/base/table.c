@@ -145,8 +145,7 @@ int js_idmap_reserve(struct js_idmap *map)
     if (map->count < map->chain_count)
         return 0;
     struct js_idmap larger = *map;
-    /* Growing is most of what an item costs, so it must be rare. */
-    larger.chain_count = map->chain_count ? 4 * map->chain_count : CHAINS_MIN;
+    larger.chain_count = map->chain_count ? 2 * map->chain_count : CHAINS_MIN;
     larger.chains = calloc(larger.chain_count, sizeof(*larger.chains));
     /* Without memory for more chains, the chains become longer. */
     if (!larger.chains)

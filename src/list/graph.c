@@ -96,6 +96,7 @@ struct js_graph {
     struct node *unsettled; /* in skipped: the first job that has not passed it
                                on to its children */
     uint64_t jobs;
+    uint64_t unmet; /* of all jobs */
     struct depths depths;
     int highest_mark;   /* of all jobs so far */
     int mark_of_before; /* of those before the last barrier */
@@ -260,7 +261,7 @@ uint64_t js_graph_assert_invariants(const struct js_graph *graph)
         queued += node->is_queued && node->state == SKIPPED;
     JS_INVARIANT(sums.nodes == graph->nodes.count);
     JS_INVARIANT(sums.named == graph->names.count);
-    JS_INVARIANT(sums.unmet == sums.edges);
+    JS_INVARIANT(sums.unmet == sums.edges && sums.unmet == graph->unmet);
     JS_INVARIANT(sums.queued == queued);
     JS_INVARIANT(!graph->unsettled);
     JS_INVARIANT(!graph->open->held.first);
@@ -459,6 +460,7 @@ static void link_node(struct js_graph *graph, const struct draft *draft)
         if (has_ended(parent))
             continue;
         struct edge *edge = &node->edges[node->unmet++];
+        graph->unmet++;
         *edge = (struct edge){.child = node, .any = draft->edges[i].any};
         *(children->first ? &children->last->next : &children->first) = edge;
         children->last = edge;
@@ -579,6 +581,7 @@ static void graph_settle(struct js_graph *graph, struct node *parent)
         edge = edge->next; /* this one may be freed with its child */
         graph->steps++;
         child->unmet--;
+        graph->unmet--;
         if (child->state == WAITING && !is_met)
             skip(graph, child, parent->id);
         if (child->unmet)
@@ -617,6 +620,11 @@ void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 }
 
 /* --------------------------------------------------------- what to report */
+
+bool js_graph_is_waiting(const struct js_graph *graph)
+{
+    return graph->unmet > 0 || graph->open->next;
+}
 
 uint64_t js_graph_next_ready(struct js_graph *graph)
 {

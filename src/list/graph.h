@@ -92,6 +92,9 @@ int js_graph_mark_before(const struct js_graph *graph,
  */
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success);
 
+/* True if a job waits for others. */
+bool js_graph_is_waiting(const struct js_graph *graph);
+
 /*
  * Returns the id of a job that was WAITING and has become READY, or 0 if there
  * is none. Each job is reported once. Jobs come in the order in which they

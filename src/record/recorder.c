@@ -529,6 +529,25 @@ static void recorder_find_stuck(struct js_recorder *recorder,
         recorder->stuck_since_ns = since_ns;
 }
 
+/* A file that answers takes less than a tenth of this time. */
+enum { AWAITED_MS = 2 };
+
+/* Returns 0, or -1 if the journal cannot be written. */
+static int recorder_commit_journal(struct js_recorder *recorder, int64_t now_ns)
+{
+    struct js_err *err = &recorder->journal_error;
+    struct pollfd fd = {.fd = js_worker_fd(recorder->worker), .events = POLLIN};
+    int rc = js_journal_commit(recorder->journal, now_ns, err);
+    /* Otherwise a free slot would get the next job in the list, instead of one
+     * that has waited for the job that has just ended. */
+    if (rc < 0 || !recorder->is_end_awaited || !recorder->unreported.first ||
+        recorder->stuck_since_ns != JS_NEVER_NS ||
+        !js_worker_is_busy(recorder->worker) || poll(&fd, 1, AWAITED_MS) <= 0)
+        return rc;
+    js_worker_clear(recorder->worker);
+    return js_journal_commit(recorder->journal, now_ns, err);
+}
+
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
 {
     const struct js_log *log = &recorder->console.log;
@@ -538,10 +557,9 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
     struct js_err err;
     js_worker_clear(recorder->worker);
     recorder_take_read(recorder);
+    int rc = journal ? recorder_commit_journal(recorder, now_ns) : 0;
     /* The order is a promise: first recorded, then reported. */
-    if (journal &&
-        js_journal_commit(journal, now_ns, &recorder->journal_error) < 0 &&
-        !recorder->is_journal_reported) {
+    if (rc < 0 && !recorder->is_journal_reported) {
         recorder->is_journal_reported = true;
         js_log(log,
                "%s: no more jobs are started; those that are running continue "

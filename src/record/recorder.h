@@ -88,12 +88,14 @@ struct js_recorder {
     const char *output_dir;
     bool is_traced;
     struct js_worker *worker;
-    bool is_paused;           /* js_recorder_pause() */
-    bool is_settled;          /* as of the last commit */
-    int64_t stuck_since_ns;   /* when the call was begun that takes so long;
-                                 JS_NEVER_NS: none does */
-    int64_t look_ns;          /* when to look again whether one does */
-    int64_t awake_ns;         /* before that, this process was stopped */
+    bool is_end_awaited;    /* set by the master: what has ended changes what is
+                               started next, so a commit waits a moment for it */
+    bool is_paused;         /* js_recorder_pause() */
+    bool is_settled;        /* as of the last commit */
+    int64_t stuck_since_ns; /* when the call was begun that takes so long;
+                               JS_NEVER_NS: none does */
+    int64_t look_ns;        /* when to look again whether one does */
+    int64_t awake_ns;       /* before that, this process was stopped */
     struct js_strmap mishaps; /* what happened to named jobs; owned */
     struct js_unreported_list unreported; /* owned, as is the next */
     struct js_unreported_list unread;     /* the tail of the output of the first

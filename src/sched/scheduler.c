@@ -742,6 +742,11 @@ bool js_scheduler_is_stopped(const struct js_scheduler *scheduler)
             scheduler->failures >= scheduler->config.failures);
 }
 
+bool js_scheduler_is_end_awaited(const struct js_scheduler *scheduler)
+{
+    return scheduler->graph && js_graph_is_waiting(scheduler->graph);
+}
+
 bool js_scheduler_is_stuck(const struct js_scheduler *scheduler,
                            const struct js_job **ret_job)
 {

@@ -251,6 +251,10 @@ void js_scheduler_stop(struct js_scheduler *scheduler);
 /* True after js_scheduler_stop(), or when too many jobs have failed. */
 bool js_scheduler_is_stopped(const struct js_scheduler *scheduler);
 
+/* True if a job waits for others, so that the end of one may change which job
+ * is next. */
+bool js_scheduler_is_end_awaited(const struct js_scheduler *scheduler);
+
 /*
  * Sets the time that is left for jobs. It may only shrink. A job is no longer
  * started if its timeout or its known run time is longer than that. If neither

@@ -169,12 +169,13 @@ JOBS
     status_is 0
     "$JOBSCHED" --dry-run --fresh --longest-first log jobs.txt >known
     "$JOBSCHED" --dry-run --fresh --longest-first auto jobs.txt >out
-    equal "$(cat out)" "$(cat known)"
+    # Which CPUs is a matter of what else runs on this machine.
+    equal "$(sed 's/, CPUs [^:]*//' out)" "$(sed 's/, CPUs [^:]*//' known)"
     farm 1 jobs.txt --dry-run --fresh --longest-first log
     cp out known
     claim test "$(awk '{ print $2; exit }' known)" != 1:
     farm 1 jobs.txt --dry-run --fresh --longest-first auto
-    equal "$(cat out)" "$(cat known)"
+    equal "$(sed 's/, CPUs [^:]*//' out)" "$(sed 's/, CPUs [^:]*//' known)"
     # What a run does is what the dry run has shown.
     farm 1 jobs.txt --fresh --longest-first auto -v
     status_is 0
