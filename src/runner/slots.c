@@ -207,7 +207,7 @@ void js_slots_free(struct js_slots *slots)
         return;
     int saved = errno;
     js_worker_free(slots->worker);
-    for (uint32_t i = 0; i < slots->spare_count; i++)
+    for (uint32_t i = 0; slots->spare && i < slots->spare_count; i++)
         js_worker_free(slots->spare[i]);
     free(slots->spare);
     for (uint32_t i = 0; i < slots->count; i++) {
