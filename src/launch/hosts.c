@@ -102,7 +102,7 @@ uint32_t js_hosts_divide(struct js_hosts *hosts, uint32_t most)
     for (size_t i = 0; i < hosts->count; i++)
         divisor = js_hosts_common_slots(divisor, hosts->items[i].slots);
     divisor = js_hosts_divisor(divisor, most);
-    for (size_t i = 0; i < hosts->count; i++)
+    for (size_t i = 0; divisor > 0 && i < hosts->count; i++)
         hosts->items[i].slots /= divisor;
     return divisor;
 }

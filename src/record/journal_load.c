@@ -359,6 +359,8 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
 static int judge_tail(struct loading *loading, const struct js_buf *tail)
 {
     uint64_t offset = loading->contents->valid;
+    if (!tail->data)
+        return 0;
     for (size_t i = 1; i < tail->len; i++) {
         if (!has_record(loading, tail->data + i, tail->len - i))
             continue;

@@ -290,9 +290,9 @@ static int work_as_master(struct fake_net *net, struct js_link *link,
 int main(int argc, char **argv)
 {
     struct js_err err = {""};
-    struct fake_net *net = not_null(calloc(1, sizeof(*net)));
     if (argc < 2)
         return 2;
+    struct fake_net *net = not_null(calloc(1, sizeof(*net)));
     net->slots = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1;
     MPI_Init(&argc, &argv);
     if (js_link_open(&net->mpi, &err) < 0) {
