@@ -29,9 +29,11 @@ void js_backlog_release(struct js_backlog *backlog)
     for (unsigned i = 0; i < backlog->slave_end; i++) {
         struct js_backlog_slave *slave = backlog->slaves[i];
         for (uint32_t k = 0; slave && k < slave->slotted; k++) {
-            struct js_assignment *own = &slave->assignments[slave->order[k].at];
+            struct js_assignment *own = &slave->assignments[slave->order[k]];
             js_job_free(own->job);
-            js_allocation_free(&own->allocation);
+            if (own->wide)
+                js_allocation_free(own->wide);
+            free(own->wide);
         }
         for (uint32_t k = 0; slave && k < slave->ahead_count; k++)
             js_job_free(slave->ahead[k].job);
@@ -77,10 +79,10 @@ int js_backlog_add(struct js_backlog *backlog, unsigned number, uint32_t slots)
         free(slave);
         return -1;
     }
-    slave->order = (struct js_backlog_order *)(slave->assignments + slots);
-    slave->ahead = (struct js_backlog_ahead *)(slave->order + slots);
+    slave->ahead = (struct js_backlog_ahead *)(slave->assignments + slots);
+    slave->order = (uint32_t *)(slave->ahead + JS_SCHEDULER_AHEAD_MAX);
     for (uint32_t i = 0; i < slots; i++)
-        slave->order[i].at = i;
+        slave->order[i] = i;
     slave->number = number;
     slave->slots = slots;
     slave->credit = JS_SCHEDULER_CREDIT_FIRST;
@@ -340,7 +342,7 @@ static uint32_t slave_find(const struct js_backlog_slave *slave,
     uint32_t low = 0, high = slave->slotted;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (slave->order[middle].ticket < ticket)
+        if (slave->assignments[slave->order[middle]].ticket < ticket)
             low = middle + 1;
         else
             high = middle;
@@ -348,22 +350,28 @@ static uint32_t slave_find(const struct js_backlog_slave *slave,
     return low;
 }
 
-/* The job begins with this allocation. Returns its assignment. */
+/* The job begins with this allocation, of which `wide` is a copy unless the job
+ * is plain. Returns its assignment. */
 static struct js_assignment *backlog_begin(struct js_backlog *backlog,
                                            struct js_backlog_slave *slave,
                                            uint64_t ticket, struct js_job *job,
-                                           const struct js_allocation *from)
+                                           const struct js_allocation *from,
+                                           struct js_allocation *wide)
 {
     uint32_t index = slave_find(slave, ticket);
-    uint32_t at = slave->order[slave->slotted].at;
-    memmove(&slave->order[index + 1], &slave->order[index],
-            (slave->slotted - index) * sizeof(*slave->order));
-    slave->order[index] = (struct js_backlog_order){ticket, at};
+    uint32_t at = slave->order[slave->slotted];
+    if (index < slave->slotted)
+        memmove(&slave->order[index + 1], &slave->order[index],
+                (slave->slotted - index) * sizeof(*slave->order));
+    slave->order[index] = at;
     slave->slotted++;
     struct js_assignment *own = &slave->assignments[at];
     *own = (struct js_assignment){.ticket = ticket,
                                   .job = job,
-                                  .allocation = *from,
+                                  .wide = wide,
+                                  .slot = from->slot,
+                                  .core = from->core,
+                                  .slave = slave->number,
                                   .begun_ns = backlog->now_ns,
                                   .earlier = backlog->last_begun};
     *(own->earlier ? &own->earlier->later : &backlog->first_begun) = own;
@@ -390,6 +398,11 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
                          const struct js_allocation *allocation,
                          const struct js_allocation **ret)
 {
+    /* Only what the allocator has searched for has a list of cores. */
+    bool is_wide = allocation->rank > 0 && allocation->cores;
+    struct js_allocation *wide = is_wide ? malloc(sizeof(*wide)) : NULL;
+    if (is_wide && !wide)
+        return 0;
     uint64_t ticket = backlog->next_ticket++;
     *ret = NULL;
     slave->constrained += js_job_is_constrained(job);
@@ -401,8 +414,9 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
         backlog->ahead++;
     } else {
         struct js_assignment *own =
-            backlog_begin(backlog, slave, ticket, job, allocation);
-        *ret = &own->allocation;
+            backlog_begin(backlog, slave, ticket, job, allocation, wide);
+        *ret = wide ? wide : &backlog->given;
+        *(wide ? wide : &backlog->given) = *allocation;
         /* A suspect that is not plain may run beside other jobs if no empty
          * slave has room for it. */
         own->is_alone = js_job_is_suspect(job) && slave_count(slave) == 1;
@@ -417,7 +431,9 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
 uint64_t js_backlog_last(const struct js_backlog_slave *slave)
 {
     uint64_t slotted =
-        slave->slotted > 0 ? slave->order[slave->slotted - 1].ticket : 0;
+        slave->slotted > 0
+            ? slave->assignments[slave->order[slave->slotted - 1]].ticket
+            : 0;
     uint64_t ahead = slave->ahead_count > 0
                          ? slave->ahead[slave->ahead_count - 1].ticket
                          : 0;
@@ -439,7 +455,7 @@ static struct js_backlog_ahead backlog_pull(struct js_backlog *backlog,
 
 static bool backlog_take_ahead(struct js_backlog *backlog,
                                struct js_backlog_slave *slave, uint64_t ticket,
-                               struct js_assignment *ret)
+                               struct js_backlog_taken *ret)
 {
     uint32_t index = 0;
     while (index < slave->ahead_count && slave->ahead[index].ticket < ticket)
@@ -447,24 +463,29 @@ static bool backlog_take_ahead(struct js_backlog *backlog,
     if (index == slave->ahead_count || slave->ahead[index].ticket != ticket)
         return false;
     struct js_backlog_ahead pulled = backlog_pull(backlog, slave, index);
-    *ret = (struct js_assignment){.ticket = ticket, .job = pulled.job};
+    *ret = (struct js_backlog_taken){.job = pulled.job};
     return true;
 }
 
 bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
-                     uint64_t ticket, struct js_assignment *ret)
+                     uint64_t ticket, struct js_backlog_taken *ret)
 {
     uint32_t index = slave_find(slave, ticket);
-    if (index < slave->slotted && slave->order[index].ticket == ticket) {
-        uint32_t at = slave->order[index].at;
-        struct js_assignment *own = &slave->assignments[at];
+    uint32_t at = index < slave->slotted ? slave->order[index] : 0;
+    struct js_assignment *own = &slave->assignments[at];
+    if (index < slave->slotted && own->ticket == ticket) {
         if (!own->is_reported)
             backlog_forget_begun(backlog, own);
-        *ret = *own;
+        *ret = (struct js_backlog_taken){.job = own->job,
+                                         .allocation = js_assignment_held(own),
+                                         .node_loss = own->node_loss,
+                                         .is_alone = own->is_alone};
+        free(own->wide);
         slave->slotted--;
-        memmove(&slave->order[index], &slave->order[index + 1],
-                (slave->slotted - index) * sizeof(*slave->order));
-        slave->order[slave->slotted].at = at;
+        if (index < slave->slotted)
+            memmove(&slave->order[index], &slave->order[index + 1],
+                    (slave->slotted - index) * sizeof(*slave->order));
+        slave->order[slave->slotted] = at;
         bool is_new_loss = ret->node_loss == JS_NODE_LOSS_NEW;
         slave->new_losses -= is_new_loss;
         backlog->node_lost -= is_new_loss;
@@ -479,18 +500,17 @@ bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
 
 /* Cores, GPUs and memory that become free may give room to other slaves. */
 void js_backlog_let_go(struct js_backlog *backlog,
-                       struct js_assignment *assignment)
+                       struct js_backlog_taken *taken)
 {
-    if (assignment->allocation.rank == 0)
-        return;
-    js_allocator_release(backlog->allocator, &assignment->allocation);
+    if (taken->allocation.rank > 0)
+        js_allocator_release(backlog->allocator, &taken->allocation);
 }
 
 /* The slave hands the slot on without asking. So the first job ahead gets the
  * slot here too: both sides know the same order. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
-                        struct js_assignment *ended)
+                        struct js_backlog_taken *ended)
 {
     if (slave->ahead_count == 0 || ended->allocation.rank == 0 ||
         !js_job_is_plain(ended->job)) {
@@ -498,7 +518,8 @@ void js_backlog_hand_on(struct js_backlog *backlog,
         return;
     }
     struct js_backlog_ahead next = backlog_pull(backlog, slave, 0);
-    backlog_begin(backlog, slave, next.ticket, next.job, &ended->allocation);
+    backlog_begin(backlog, slave, next.ticket, next.job, &ended->allocation,
+                  NULL);
 }
 
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
@@ -555,10 +576,10 @@ static void backlog_lose_part(struct js_backlog *backlog,
                               struct js_backlog_slave *slave, unsigned lost)
 {
     for (uint32_t i = 0; i < slave->slotted; i++) {
-        struct js_assignment *own = &slave->assignments[slave->order[i].at];
-        if (own->node_loss != JS_NODE_LOSS_NONE ||
-            own->allocation.other_count == 0 ||
-            !js_allocation_is_on(&own->allocation, lost))
+        struct js_assignment *own = &slave->assignments[slave->order[i]];
+        if (own->node_loss != JS_NODE_LOSS_NONE || !own->wide ||
+            own->wide->other_count == 0 ||
+            !js_allocation_is_on(own->wide, lost))
             continue;
         own->node_loss = JS_NODE_LOSS_NEW;
         backlog->node_lost++;
@@ -601,7 +622,7 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
         backlog->with_losses = slave->next_with_losses;
     }
     for (uint32_t i = 0; slave && i < slave->slotted; i++) {
-        struct js_assignment *own = &slave->assignments[slave->order[i].at];
+        struct js_assignment *own = &slave->assignments[slave->order[i]];
         if (own->node_loss != JS_NODE_LOSS_NEW)
             continue;
         own->node_loss = JS_NODE_LOSS_ENDING;
@@ -645,7 +666,7 @@ void js_backlog_report_begun(struct js_backlog *backlog,
            backlog->now_ns - own->begun_ns >= JS_SCHEDULER_BEGUN_NS) {
         backlog_forget_begun(backlog, own);
         own->is_reported = true;
-        report(arg, own->job, own->allocation.rank, own->begun_ns);
+        report(arg, own->job, own->slave, own->begun_ns);
     }
 }
 
@@ -663,13 +684,14 @@ static void assignment_assert_invariants(const struct js_backlog_slave *slave,
                                          const struct js_assignment *own,
                                          struct backlog_sums *sums)
 {
-    const struct js_allocation *allocation = &own->allocation;
-    JS_INVARIANT(allocation->rank == slave->number);
-    sums->held.cores += allocation->core_count;
-    sums->held.gpus += allocation->gpu_count;
-    for (uint32_t k = 0; k < allocation->other_count; k++) {
-        sums->held.cores += allocation->others[k].core_count;
-        sums->held.gpus += allocation->others[k].gpu_count;
+    const struct js_allocation held = js_assignment_held(own);
+    JS_INVARIANT(held.rank == slave->number && own->slave == slave->number);
+    JS_INVARIANT(js_job_is_plain(own->job) == !own->wide);
+    sums->held.cores += held.core_count;
+    sums->held.gpus += held.gpu_count;
+    for (uint32_t k = 0; k < held.other_count; k++) {
+        sums->held.cores += held.others[k].core_count;
+        sums->held.gpus += held.others[k].gpu_count;
     }
     sums->unreported += !own->is_reported;
 }
@@ -681,12 +703,11 @@ static void slave_assert_jobs(const struct js_backlog *backlog,
     uint32_t constrained = 0, alone = 0, losses = 0;
     uint64_t ticket = 0, cells = 0;
     for (uint32_t i = 0; i < slave->slots; i++) {
-        const struct js_backlog_order *order = &slave->order[i];
-        const struct js_assignment *own = &slave->assignments[order->at];
-        cells += order->at;
+        const struct js_assignment *own = &slave->assignments[slave->order[i]];
+        cells += slave->order[i];
         if (i >= slave->slotted)
             continue;
-        JS_INVARIANT(ticket < order->ticket && own->ticket == order->ticket);
+        JS_INVARIANT(ticket < own->ticket);
         ticket = own->ticket;
         JS_INVARIANT(ticket < backlog->next_ticket);
         assignment_assert_invariants(slave, own, sums);

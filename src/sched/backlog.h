@@ -32,28 +32,44 @@ enum js_node_loss {
     JS_NODE_LOSS_ENDING /* and the job's own slave has been asked to end it */
 };
 
-/* A job that has its allocation. */
+/* A job that has its allocation. There is one for each slot, so it is small: a
+ * plain job holds a slot and its core. */
 struct js_assignment {
     uint64_t ticket;
-    struct js_job *job;              /* owned */
-    struct js_allocation allocation; /* rank 0, only after js_backlog_take():
-                                        the job had been given ahead */
-    enum js_node_loss node_loss;
+    struct js_job *job;         /* owned */
+    struct js_allocation *wide; /* owned; NULL: the job is plain */
+    uint32_t slot, core;        /* of a plain job */
+    unsigned slave;             /* its number */
+    uint8_t node_loss;          /* enum js_node_loss */
     bool is_reported; /* js_scheduler_report_begun() has reported the job */
     bool is_alone;    /* its slave was empty and gets no other job */
     int64_t begun_ns; /* when it got its allocation */
     struct js_assignment *earlier, *later; /* while it is not reported */
 };
 
+/* What the allocator has given to the job. */
+static inline struct js_allocation
+js_assignment_held(const struct js_assignment *own)
+{
+    return own->wide ? *own->wide
+                     : (struct js_allocation){.rank = own->slave,
+                                              .slot = own->slot,
+                                              .core_count = 1,
+                                              .core = own->core};
+}
+
+/* What js_backlog_take() has taken from a slave. */
+struct js_backlog_taken {
+    struct js_job *job;
+    struct js_allocation allocation; /* rank 0: it had been given ahead */
+    enum js_node_loss node_loss;
+    bool is_alone;
+};
+
 /* A job given ahead of time. */
 struct js_backlog_ahead {
     uint64_t ticket;
     struct js_job *job; /* owned */
-};
-
-struct js_backlog_order {
-    uint64_t ticket;
-    uint32_t at; /* index into the assignments */
 };
 
 /*
@@ -91,8 +107,8 @@ struct js_backlog_slave {
     uint32_t ahead_count;
     uint32_t new_losses;
     struct js_assignment *assignments; /* for each slot */
-    struct js_backlog_order *order;    /* for each slot */
     struct js_backlog_ahead *ahead;    /* JS_SCHEDULER_AHEAD_MAX */
+    uint32_t *order;                   /* for each slot: an index */
     int level; /* 0: it has a free slot; else how much work it would have ahead
                   of time with one more job; -1: it has no room or no credit */
     int lead;  /* how much work it has ahead; -1: it is lost */
@@ -152,6 +168,7 @@ struct js_backlog {
     struct js_backlog_slave *with_losses;
     struct js_backlog_slave *first_unplaced, *last_unplaced;
     struct js_assignment *first_begun, *last_begun;
+    struct js_allocation given; /* to the last plain job */
     unsigned idle;
     unsigned recalls;
     struct js_backlog_slave *cleared; /* NULL: none */
@@ -225,8 +242,9 @@ void js_backlog_end_clearing(struct js_backlog *backlog);
 /* ------------------------------------------------- what the slaves have */
 
 /* Assigns the job, and takes ownership of it and of the allocation (rank 0: the
- * job is given ahead of time). Returns the ticket. *ret is the allocation,
- * valid until the next call for this slave, or NULL. */
+ * job is given ahead of time). Returns the ticket, or 0 with errno ENOMEM: then
+ * nothing has changed. *ret is the allocation, valid until the next call, or
+ * NULL. */
 uint64_t js_backlog_give(struct js_backlog *backlog,
                          struct js_backlog_slave *slave, struct js_job *job,
                          const struct js_allocation *allocation,
@@ -240,16 +258,16 @@ uint64_t js_backlog_last(const struct js_backlog_slave *slave);
  * there is none. *ret still holds its allocation, so the caller must call
  * js_backlog_hand_on() or js_backlog_let_go() next. */
 bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
-                     uint64_t ticket, struct js_assignment *ret);
+                     uint64_t ticket, struct js_backlog_taken *ret);
 
 /* js_backlog_hand_on() passes the slot of the ended assignment to the first job
  * that the slave was given ahead, as the slave itself does. js_backlog_let_go()
  * returns all that the assignment holds to the allocator. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
-                        struct js_assignment *ended);
+                        struct js_backlog_taken *ended);
 void js_backlog_let_go(struct js_backlog *backlog,
-                       struct js_assignment *assignment);
+                       struct js_backlog_taken *taken);
 
 /* Works like js_scheduler_acknowledged(). */
 void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,

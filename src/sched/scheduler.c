@@ -426,12 +426,16 @@ static bool scheduler_assign_next(struct js_scheduler *scheduler,
             link = &(*link)->lane;
             continue;
         }
-        struct js_job *job = scheduler_take_dispatched(scheduler, link);
-        ret->step = JS_SCHEDULER_ASSIGN;
-        ret->job = job;
-        ret->slave = slave->number;
-        ret->ticket = js_backlog_give(&scheduler->backlog, slave, job,
+        ret->ticket = js_backlog_give(&scheduler->backlog, slave, *link,
                                       &allocation, &ret->allocation);
+        if (ret->ticket == 0) {
+            js_allocator_release(scheduler->allocator, &allocation);
+            ret->step = JS_SCHEDULER_NO_MEMORY;
+            return true;
+        }
+        ret->job = scheduler_take_dispatched(scheduler, link);
+        ret->step = JS_SCHEDULER_ASSIGN;
+        ret->slave = slave->number;
         ret->slot =
             ret->allocation ? ret->allocation->slot : JS_SCHEDULER_SLOT_NEXT;
         return true;
@@ -594,7 +598,7 @@ static bool job_add_loss(struct js_job *job, bool was_alone)
 static enum js_scheduler_follow_up
 scheduler_judge(struct js_scheduler *scheduler, struct js_job *job,
                 unsigned number, const struct js_outcome *outcome,
-                const struct js_assignment *ended)
+                const struct js_backlog_taken *ended)
 {
     bool is_success = js_outcome_succeeded(outcome);
     bool has_lost_node = ended->node_loss != JS_NODE_LOSS_NONE;
@@ -631,7 +635,7 @@ enum js_scheduler_follow_up js_scheduler_ended(struct js_scheduler *scheduler,
 {
     struct js_backlog *backlog = &scheduler->backlog;
     struct js_backlog_slave *slave = js_backlog_find(backlog, number);
-    struct js_assignment ended;
+    struct js_backlog_taken ended;
     if (!slave || !js_backlog_take(backlog, slave, ticket, &ended))
         return JS_SCHEDULER_STALE;
     js_backlog_hand_on(backlog, slave, &ended);
@@ -648,7 +652,7 @@ void js_scheduler_returned(struct js_scheduler *scheduler, unsigned number,
 {
     struct js_backlog *backlog = &scheduler->backlog;
     struct js_backlog_slave *slave = js_backlog_find(backlog, number);
-    struct js_assignment back;
+    struct js_backlog_taken back;
     if (!slave || !js_backlog_take(backlog, slave, ticket, &back))
         return;
     js_backlog_let_go(backlog, &back);
@@ -680,7 +684,7 @@ void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
                           : JS_SCHEDULER_HANDED_MAX;
     /* The last job is taken first, so that the jobs are dispatched again in
      * order. */
-    struct js_assignment lost;
+    struct js_backlog_taken lost;
     for (uint64_t ticket; (ticket = js_backlog_last(slave)) > 0;) {
         bool is_handed = slave->ahead_count <= handed;
         bool is_fallen = false;
