@@ -343,7 +343,7 @@ static int journal_load_take_line(struct loading *loading)
 static bool has_record(struct loading *loading, const char *at, size_t left)
 {
     /* Most places are quickly seen not to begin a record. */
-    if (left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
+    if (!at || left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
         !isxdigit((unsigned char)at[7]))
         return false;
     const char *newline = memchr(

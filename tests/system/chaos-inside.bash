@@ -76,7 +76,7 @@ run_once() {
     # One that takes no notice of SIGTERM is killed.
     env "JS_CHAOS=$MARK" timeout --kill-after=8 "$HANGS" "$MPIRUN" "${options[@]}" \
         -np $((slaves + 1)) "$JOBSCHED" jobs.txt --slots "$slots" --slave-timeout "$JS_PATIENCE" \
-        --start-timeout "$((5 * JS_PATIENCE))" --grace 0.2 >out 2>err </dev/null &
+        --start-timeout "$((12 * JS_PATIENCE))" --grace 0.2 >out 2>err </dev/null &
     local farm=$!
     if (($1 < TRIES / 2)); then
         ((RANDOM % 2)) && wait_for_start "$before" "$farm"
