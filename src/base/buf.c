@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *js_buf_copy_string(struct js_buf *buf, const char *text)
+{
+    buf->len = 0;
+    return text && js_buf_puts(buf, text) == 0 ? js_buf_string(buf) : NULL;
+}
+
 void js_buf_release(struct js_buf *buf)
 {
     if (!buf)

@@ -24,6 +24,10 @@ struct js_buf {
         NULL, 0, 0                                                             \
     }
 
+/* Replaces what the buf holds with this string. Returns the copy, or NULL if
+ * `text` is NULL or there is no memory. */
+const char *js_buf_copy_string(struct js_buf *buf, const char *text);
+
 /* Frees the bytes, so that the buf is empty. NULL is allowed. */
 void js_buf_release(struct js_buf *buf);
 

@@ -9,6 +9,7 @@
 #define JS_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define JS_NS_PER_US INT64_C(1000)
@@ -35,6 +36,12 @@ static inline int64_t js_clock_ns(void)
 static inline int64_t js_clock_unix_ns(void)
 {
     return js_clock_read_ns(CLOCK_REALTIME);
+}
+
+static inline int64_t js_clock_timeval_ns(const struct timeval *time)
+{
+    return (int64_t)time->tv_sec * JS_NS_PER_S +
+           (int64_t)time->tv_usec * JS_NS_PER_US;
 }
 
 #endif

@@ -567,7 +567,8 @@ int js_master_turn(struct js_master *master, struct js_err *err)
                                   master);
     enum js_stop_request asked =
         config->stop_request(config->request_arg, master->now_ns);
-    recorder->is_end_awaited = js_scheduler_is_end_awaited(master->scheduler);
+    recorder->is_end_awaited =
+        js_scheduler_counts(master->scheduler).is_end_awaited;
     bool is_on_record = js_recorder_commit(recorder, master->now_ns);
 
     /* Only after that is anything new sent. */

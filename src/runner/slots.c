@@ -498,13 +498,6 @@ static int try_to_start(struct js_slots *slots, struct slot *slot)
                : 0;
 }
 
-/* Returns NULL for NULL, and when there is no memory. */
-static const char *slots_copy_string(struct js_buf *to, const char *from)
-{
-    to->len = 0;
-    return from && js_buf_puts(to, from) == 0 ? js_buf_string(to) : NULL;
-}
-
 int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
 {
     if (job->slot >= slots->count ||
@@ -522,8 +515,8 @@ int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
         return -1;
     slot->job = *job;
     slot->job.command = js_buf_string(&slot->text);
-    slot->job.gpus = slots_copy_string(&slot->gpus, job->gpus);
-    slot->job.hosts = slots_copy_string(&slot->hosts, job->hosts);
+    slot->job.gpus = js_buf_copy_string(&slot->gpus, job->gpus);
+    slot->job.hosts = js_buf_copy_string(&slot->hosts, job->hosts);
     if (job->cpus) {
         slot->cpus = *job->cpus;
         slot->job.cpus = &slot->cpus;
@@ -558,20 +551,14 @@ int64_t js_slots_run_ns(const struct js_slots *slots)
     return slots->run_ns;
 }
 
-static int64_t ns_of(const struct timeval *time)
-{
-    return (int64_t)time->tv_sec * JS_NS_PER_S +
-           (int64_t)time->tv_usec * JS_NS_PER_US;
-}
-
 static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
                         const struct rusage *usage)
 {
     enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
     struct js_outcome *outcome = &slot->outcome;
     outcome->run_ns = js_clock_ns() - slot->start.started_ns;
-    outcome->user_cpu_ns = ns_of(&usage->ru_utime);
-    outcome->system_cpu_ns = ns_of(&usage->ru_stime);
+    outcome->user_cpu_ns = js_clock_timeval_ns(&usage->ru_utime);
+    outcome->system_cpu_ns = js_clock_timeval_ns(&usage->ru_stime);
     outcome->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
     outcome->cause = slot->ending.cause;
     if (WIFSIGNALED(status))

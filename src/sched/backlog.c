@@ -259,17 +259,6 @@ void js_backlog_settle(struct js_backlog *backlog)
     }
 }
 
-int64_t js_backlog_lead_ns(struct js_backlog *backlog)
-{
-    js_backlog_settle(backlog);
-    int64_t lead = js_bits_next(backlog->with_lead, 0, JS_BACKLOG_LEVELS);
-    if (lead == JS_BACKLOG_LEVELS)
-        return 0;
-    return lead < JS_BACKLOG_PARTS
-               ? backlog->short_ns * lead / JS_BACKLOG_PARTS
-               : backlog->short_ns * (lead - JS_BACKLOG_PARTS + 1);
-}
-
 /* The lowest level wins: a free slot comes before a place ahead of time, and
  * little work ahead comes before much. */
 struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
@@ -295,13 +284,6 @@ struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
             return slave;
     }
     return NULL;
-}
-
-struct js_backlog_slave *js_backlog_find_empty(struct js_backlog *backlog)
-{
-    js_backlog_settle(backlog);
-    size_t number = js_tournament_best(&backlog->empties);
-    return number == SIZE_MAX ? NULL : backlog->slaves[number];
 }
 
 /* The slave with the fewest jobs is likely to be empty first. All are looked at
@@ -426,18 +408,6 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
     }
     js_backlog_place(backlog, slave);
     return ticket;
-}
-
-uint64_t js_backlog_last(const struct js_backlog_slave *slave)
-{
-    uint64_t slotted =
-        slave->slotted > 0
-            ? slave->assignments[slave->order[slave->slotted - 1]].ticket
-            : 0;
-    uint64_t ahead = slave->ahead_count > 0
-                         ? slave->ahead[slave->ahead_count - 1].ticket
-                         : 0;
-    return slotted > ahead ? slotted : ahead;
 }
 
 /* Removes the job with this index among those given ahead. */

@@ -14,6 +14,7 @@
 #ifndef JS_SCHED_BACKLOG_H
 #define JS_SCHED_BACKLOG_H
 
+#include "base/bits.h"
 #include "base/tournament.h"
 #include "list/job.h"
 #include "list/outcome.h"
@@ -231,7 +232,13 @@ struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
 
 /* Returns the first slave on which a job would be alone and that has a free
  * slot, or NULL. */
-struct js_backlog_slave *js_backlog_find_empty(struct js_backlog *backlog);
+static inline struct js_backlog_slave *
+js_backlog_find_empty(struct js_backlog *backlog)
+{
+    js_backlog_settle(backlog);
+    size_t number = js_tournament_best(&backlog->empties);
+    return number == SIZE_MAX ? NULL : backlog->slaves[number];
+}
 
 /* The first function chooses the slave with the fewest jobs. That slave gets no
  * more jobs until it is empty; then it gets a job that must run alone. There is
@@ -252,7 +259,17 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
 
 /* Returns the ticket of the job that the slave was given last, or 0 if it has
  * none. */
-uint64_t js_backlog_last(const struct js_backlog_slave *slave);
+static inline uint64_t js_backlog_last(const struct js_backlog_slave *slave)
+{
+    uint64_t slotted =
+        slave->slotted > 0
+            ? slave->assignments[slave->order[slave->slotted - 1]].ticket
+            : 0;
+    uint64_t ahead = slave->ahead_count > 0
+                         ? slave->ahead[slave->ahead_count - 1].ticket
+                         : 0;
+    return slotted > ahead ? slotted : ahead;
+}
 
 /* Removes the assignment with that ticket from the slave. Returns false if
  * there is none. *ret still holds its allocation, so the caller must call
@@ -297,7 +314,16 @@ js_backlog_next_node_lost(struct js_backlog *backlog,
 /* ------------------------------------------------- run times */
 
 /* Works like js_scheduler_lead_ns(). */
-int64_t js_backlog_lead_ns(struct js_backlog *backlog);
+static inline int64_t js_backlog_lead_ns(struct js_backlog *backlog)
+{
+    js_backlog_settle(backlog);
+    int64_t lead = js_bits_next(backlog->with_lead, 0, JS_BACKLOG_LEVELS);
+    if (lead == JS_BACKLOG_LEVELS)
+        return 0;
+    return lead < JS_BACKLOG_PARTS
+               ? backlog->short_ns * lead / JS_BACKLOG_PARTS
+               : backlog->short_ns * (lead - JS_BACKLOG_PARTS + 1);
+}
 
 /* Takes the run time of a job that has ended into account. */
 void js_backlog_learn(struct js_backlog *backlog,

@@ -746,11 +746,6 @@ bool js_scheduler_is_stopped(const struct js_scheduler *scheduler)
             scheduler->failures >= scheduler->config.failures);
 }
 
-bool js_scheduler_is_end_awaited(const struct js_scheduler *scheduler)
-{
-    return scheduler->graph && js_graph_is_waiting(scheduler->graph);
-}
-
 bool js_scheduler_is_stuck(const struct js_scheduler *scheduler,
                            const struct js_job **ret_job)
 {
@@ -778,19 +773,20 @@ struct js_scheduler_counts
 js_scheduler_counts(const struct js_scheduler *scheduler)
 {
     const struct js_backlog *backlog = &scheduler->backlog;
-    struct js_scheduler_counts counts = {
+    return (struct js_scheduler_counts){
+        .held = scheduler->held.count + scheduler->ready.count +
+                scheduler->opened.count + scheduler->dispatched.count +
+                scheduler->past_deadline.count + scheduler->fallen.count +
+                backlog->assigned,
         .assigned = backlog->assigned,
         .running = backlog->assigned - backlog->ahead,
         .slaves = backlog->live_slaves,
         .slots = backlog->live_slots,
+        .is_end_awaited =
+            scheduler->graph && js_graph_is_waiting(scheduler->graph),
         .steps = scheduler->steps,
         .places = backlog->places,
         .looks = js_allocator_looks(scheduler->allocator)};
-    counts.held = scheduler->held.count + scheduler->ready.count +
-                  scheduler->opened.count + scheduler->dispatched.count +
-                  scheduler->past_deadline.count + scheduler->fallen.count +
-                  backlog->assigned;
-    return counts;
 }
 
 int64_t js_scheduler_lead_ns(struct js_scheduler *scheduler)

@@ -251,10 +251,6 @@ void js_scheduler_stop(struct js_scheduler *scheduler);
 /* True after js_scheduler_stop(), or when too many jobs have failed. */
 bool js_scheduler_is_stopped(const struct js_scheduler *scheduler);
 
-/* True if a job waits for others, so that the end of one may change which job
- * is next. */
-bool js_scheduler_is_end_awaited(const struct js_scheduler *scheduler);
-
 /*
  * Sets the time that is left for jobs. It may only shrink. A job is no longer
  * started if its timeout or its known run time is longer than that. If neither
@@ -319,12 +315,14 @@ void js_scheduler_report_begun(struct js_scheduler *scheduler,
 int64_t js_scheduler_begun_due_ns(const struct js_scheduler *scheduler);
 
 struct js_scheduler_counts {
-    uint64_t held;     /* jobs in the scheduler: held, ready, dispatched or
-                          assigned */
-    uint64_t assigned; /* jobs in the scheduler that are assigned */
-    uint64_t running;  /* assigned jobs that were not given ahead of time */
-    unsigned slaves;   /* slaves that were added and are not lost */
-    uint64_t slots;    /* slots of these slaves */
+    uint64_t held;       /* jobs in the scheduler: held, ready, dispatched or
+                            assigned */
+    uint64_t assigned;   /* jobs in the scheduler that are assigned */
+    uint64_t running;    /* assigned jobs that were not given ahead of time */
+    unsigned slaves;     /* slaves that were added and are not lost */
+    uint64_t slots;      /* slots of these slaves */
+    bool is_end_awaited; /* a job waits for others, so that the end of one may
+                            change which job is next */
     /* For tests: how many of these all calls so far have examined. */
     uint64_t steps;  /* dispatched jobs, in search of one that has room */
     uint64_t places; /* slaves, after something has changed for them */
