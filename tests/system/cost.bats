@@ -76,8 +76,12 @@ WRAPPED
     farm_run
     status_is 0
     sed -n 's/.*tv_sec=0, tv_nsec=\([0-9]*\)}, NULL.*/\1/p' trace | sort -n >sleeps
-    between "$(awk '$1 >= 20000 && $1 <= 60000' sleeps | wc -l)" 8 100000
-    equal "$(awk '$1 > 60000 && $1 < 490000' sleeps | wc -l)" 0
+    # Once three milliseconds have passed it may sleep for longer; on a machine
+    # that has much else to do they pass now and then.
+    local short
+    short=$(awk '$1 >= 20000 && $1 <= 60000' sleeps | wc -l)
+    between "$short" 8 100000
+    between "$(awk '$1 > 60000 && $1 < 490000' sleeps | wc -l)" 0 $((short / 4))
 }
 
 # Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
