@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Blocks all signals in a new thread, because they must reach the loop. */
+/* Signals must reach the loop, so a new thread has all of them blocked. */
 static int background_start(pthread_t *thread, void *(*run)(void *), void *arg)
 {
     sigset_t all, old;
@@ -97,8 +97,8 @@ struct js_worker {
     bool must_end;
     atomic_int_fast64_t begun_ns; /* the task under way; JS_NEVER_NS: none */
     _Atomic(const char *) name;   /* ... and its file */
-    atomic_uint tasks;            /* given and not done */
-    atomic_bool is_rung;          /* the eventfd was, and not cleared since */
+    atomic_uint tasks;            /* tasks that were given and are not done */
+    atomic_bool is_rung;          /* the eventfd was rung, not yet cleared */
     int fd;                       /* an eventfd */
     bool (*must_leave)(void *arg, int64_t ns);
     void *arg;
@@ -186,7 +186,8 @@ void js_worker_give(struct js_worker *worker, struct js_task *task)
     bool was_idle = worker->is_idle;
     worker->is_idle = false;
     pthread_mutex_unlock(&worker->mutex);
-    /* Behind it, or the thread would wake up to wait for the mutex. */
+    /* Signals after the unlock: otherwise the thread would wake up only to wait
+     * for the mutex. */
     if (was_idle)
         pthread_cond_signal(&worker->given);
 }
@@ -244,7 +245,7 @@ void js_worker_clear(struct js_worker *worker)
     uint64_t count;
     if (worker && atomic_exchange(&worker->is_rung, false) &&
         read(worker->fd, &count, sizeof(count)) < 0)
-        return; /* it is about to be rung, and is then cleared next time */
+        return; /* it is about to be rung, and is cleared next time */
 }
 
 void js_worker_free(struct js_worker *worker)

@@ -39,19 +39,19 @@ int js_bgsync_end(struct js_bgsync *sync, bool wait);
 
 /*
  * worker: one thread that makes the calls on files whose file system may not
- * answer for minutes, so that the loop never waits for one. It does one task
- * after the other, in the order in which they are given. Between
- * js_worker_give() and its end a task, with everything that its work uses,
- * belongs to the worker. A call that hangs cannot be cancelled: a caller that
- * cannot wait for it leaves the worker and its tasks as they are, and ends the
- * process with _exit().
+ * answer for minutes, so that the loop never waits for one. It does the tasks
+ * one by one, in the order in which they are given. From js_worker_give() until
+ * it is done, a task belongs to the worker, with everything that its work uses.
+ * A call that hangs cannot be cancelled. A caller that cannot wait for it
+ * leaves the worker and its tasks as they are, and ends the process with
+ * _exit().
  *
  * The worker may be NULL: js_worker_give() then does the task itself, at once.
  */
 
 struct js_task {
-    /* Returns true if the owner waits for what was done: js_worker_fd() then
-     * becomes readable. Runs in the worker's thread. */
+    /* Runs in the worker's thread. Returns true if the owner waits for the
+     * result: js_worker_fd() then becomes readable. */
     bool (*work)(void *arg);
     void *arg;
     const char *name;     /* of the file, for messages */
@@ -61,20 +61,20 @@ struct js_task {
 
 struct js_worker;
 
-/* Starts the thread. While js_worker_await() waits, it calls must_leave() again
- * and again; `ns` is how long the task under way has taken so far. It gives
- * up once that returns true. Returns NULL with errno on failure. */
+/* Starts the thread. While js_worker_await() waits, it calls must_leave()
+ * repeatedly, and gives up once that returns true; `ns` is how long the current
+ * task has taken so far. Returns NULL with errno on failure. */
 struct js_worker *js_worker_new(bool (*must_leave)(void *arg, int64_t ns),
                                 void *arg);
 
-/* Gives the worker a task, which must not be given already. */
+/* Gives the worker a task, which must not be in its hands already. */
 void js_worker_give(struct js_worker *worker, struct js_task *task);
 
 /* True from js_worker_give() until the task is done. */
 bool js_task_is_given(const struct js_task *task);
 
-/* When the task under way was begun, and the name of its file; JS_NEVER_NS:
- * there is none. */
+/* The time when the current task began, and the name of its file; JS_NEVER_NS:
+ * there is no current task. */
 int64_t js_worker_begun_ns(const struct js_worker *worker,
                            const char **ret_name);
 
@@ -85,8 +85,8 @@ bool js_worker_is_busy(const struct js_worker *worker);
  * that. */
 bool js_worker_await(struct js_worker *worker);
 
-/* A descriptor to wait for; js_worker_clear() is called after that. -1: there
- * is no worker. */
+/* A descriptor to wait for; call js_worker_clear() once it is readable. -1:
+ * there is no worker. */
 int js_worker_fd(const struct js_worker *worker);
 void js_worker_clear(struct js_worker *worker);
 

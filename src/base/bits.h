@@ -1,8 +1,9 @@
 /*
- * bits - sets of small numbers: a bit for each, in words that the caller owns.
+ * bits - sets of small numbers: one bit for each number, in words that the
+ * caller owns.
  *
  * A set of `count` numbers takes js_bits_words(count) words, all zero when it
- * is empty. Members are found and counted a word at a time.
+ * is empty. The functions find and count members a word at a time.
  */
 #ifndef JS_BASE_BITS_H
 #define JS_BASE_BITS_H
@@ -23,7 +24,7 @@ static inline bool js_bits_has(const uint64_t *bits, uint32_t at)
     return bits[at / JS_BITS_PER_WORD] >> at % JS_BITS_PER_WORD & 1;
 }
 
-/* Makes `at` a member, or makes it none. */
+/* Adds `at` to the set, or removes it. */
 static inline void js_bits_put(uint64_t *bits, uint32_t at, bool is_member)
 {
     uint64_t bit = UINT64_C(1) << at % JS_BITS_PER_WORD;
@@ -31,7 +32,8 @@ static inline void js_bits_put(uint64_t *bits, uint32_t at, bool is_member)
     *word = is_member ? *word | bit : *word & ~bit;
 }
 
-/* Returns the first member from `from` on and before `end`, or `end`. */
+/* Returns the first member that is at least `from` and less than `end`, or
+ * `end` if there is none. */
 static inline uint32_t js_bits_next(const uint64_t *bits, uint32_t from,
                                     uint32_t end)
 {
@@ -47,7 +49,8 @@ static inline uint32_t js_bits_next(const uint64_t *bits, uint32_t from,
     return found < end ? found : end;
 }
 
-/* Returns how many members there are from `from` on and before `end`. */
+/* Returns the number of members that are at least `from` and less than
+ * `end`. */
 static inline uint32_t js_bits_count(const uint64_t *bits, uint32_t from,
                                      uint32_t end)
 {

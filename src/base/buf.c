@@ -88,7 +88,7 @@ int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
             *to++ = (char)('0' + number);
             continue;
         }
-        /* Longer than need be, because a fixed size is copied. */
+        /* Longer than necessary, because a fixed size is copied. */
         char digits[2 * DIGITS_MAX] = "";
         size_t at = DIGITS_MAX;
         for (; number >= 10; number /= 100)
@@ -138,7 +138,8 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
     *ret = bytes[0];
     if (bytes[0] != '\\')
         return 1;
-    /* A NUL must not be looked for: strchr() finds it at the end. */
+    /* NUL is excluded, because strchr() would find it at the end of the
+     * string. */
     const char *letter =
         len < 2 || !bytes[1] ? NULL : strchr(letters, bytes[1]);
     if (letter) {
@@ -155,8 +156,8 @@ size_t js_buf_unescape(const char *bytes, size_t len, char *ret)
     return 4;
 }
 
-/* Moves what is left, so callers collect what they have taken until it is worth
- * a move. */
+/* The rest of the bytes must be moved, so callers collect what they have taken
+ * until a move is worthwhile. */
 void js_buf_consume(struct js_buf *buf, size_t count)
 {
     if (count >= buf->len) {

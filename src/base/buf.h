@@ -70,8 +70,8 @@ int js_buf_vprintf(struct js_buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
 /* Appends the numbers in decimal, with `before` in front of each, unless it is
- * NUL. Costs a tenth of js_buf_printf(), which shows where there is a line for
- * each job. */
+ * NUL. This costs a tenth of js_buf_printf(), a difference that is noticeable
+ * where every job has a line. */
 int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
                        size_t count);
 
@@ -83,8 +83,8 @@ int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
  */
 int js_buf_escape(struct js_buf *buf, const char *bytes, size_t len);
 
-/* Reads one byte of what js_buf_escape() has written, into *ret. Returns how
- * many of the `len` bytes (1 or more) it takes there, or 0 if they begin with a
+/* Decodes one byte of what js_buf_escape() has written, into *ret. Returns how
+ * many of the `len` bytes (1 or more) encode it, or 0 if they begin with a
  * backslash that js_buf_escape() cannot have written. */
 size_t js_buf_unescape(const char *bytes, size_t len, char *ret);
 

@@ -7,8 +7,8 @@ unsigned js_cpuset_next(const struct js_cpuset *set, unsigned cpu)
 {
     if (cpu >= JS_CPUS_MAX)
         return JS_CPUS_MAX;
-    /* Whole words at a time: a walk over the few CPUs of a job must not look at
-     * all that the set has room for. */
+    /* Skips whole words: a walk over the few CPUs of a job must not test every
+     * CPU that the set has room for. */
     unsigned at = cpu / JS_CPUS_PER_WORD;
     unsigned long word = set->word[at] >> (cpu % JS_CPUS_PER_WORD)
                                               << (cpu % JS_CPUS_PER_WORD);
@@ -96,7 +96,7 @@ static char *cpuset_write(char *to, char sign, unsigned cpu)
 }
 
 /* Writes ranges, because the set of a whole node would otherwise fill a line.
- * It is done for each job that has several cores, so without printf(). */
+ * Each job that has several cores needs this, so it avoids printf(). */
 int js_cpuset_format(const struct js_cpuset *set, struct js_buf *buf)
 {
     bool is_first = true;

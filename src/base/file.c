@@ -161,7 +161,7 @@ int64_t js_file_copy(int from, int64_t bytes, int to, int64_t offset)
         ssize_t n = js_file_pread(from, piece, len, (off_t)done);
         if (n == 0)
             break;
-        /* What is not written now is read again with the next piece. */
+        /* What is not written now is read again as part of the next piece. */
         if (n > 0)
             n = pwrite(to, piece, (size_t)n, (off_t)(offset + done));
         if (n < 0 && errno != EINTR)

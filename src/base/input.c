@@ -23,8 +23,8 @@ enum {
 
 /* ---------------------------------------------------------------- a feeder */
 
-/* What the input and the thread share; whoever leaves last frees it. The pipe's
- * reading end is the input's, and `from` and `to` are the thread's. */
+/* What the input and the thread share; the one that finishes last frees it. The
+ * input owns the reading end of the pipe; the thread owns `from` and `to`. */
 struct js_input_feeder {
     atomic_int owners;
     int from, to;
@@ -46,7 +46,8 @@ static ssize_t feeder_read(int fd, void *bytes, size_t len)
     return n;
 }
 
-/* Ends with the file, or when nobody reads the pipe any more. */
+/* The thread ends at the end of the file, or when nobody reads the pipe any
+ * more. */
 static void *feeder_run(void *arg)
 {
     struct js_input_feeder *feeder = arg;
@@ -63,7 +64,7 @@ static void *feeder_run(void *arg)
     return NULL;
 }
 
-/* Puts a pipe in the place of the file. */
+/* Replaces the file with a pipe. */
 static int feeder_start(struct js_input *input)
 {
     int pipe[2] = {-1, -1};

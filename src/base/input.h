@@ -50,14 +50,14 @@ struct js_input_feeder;
  * when a read brought the end or its mark; is_broken never becomes false again.
  */
 struct js_input {
-    struct js_input_config config;  /* with a feeder, fd is a pipe and owned */
+    /* if there is one, fd is a pipe, which the input owns */
+    struct js_input_config config;
     struct js_input_feeder *feeder; /* NULL: none */
     bool is_within_mark;            /* the first byte of a mark has arrived */
-    bool has_end;                   /* the mark of the end has arrived */
+    bool has_end;                   /* the whole mark has arrived */
     bool is_broken;
     bool is_within_line;
-    int64_t ending_ns; /* the time when nothing more came; JS_NEVER_NS: not
-                          yet */
+    int64_t ending_ns; /* when the input ended; JS_NEVER_NS: not yet */
 };
 
 /* Returns NULL with errno on failure. */

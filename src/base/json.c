@@ -9,7 +9,7 @@
 
 void js_json_put_quoted(struct js_json *json, const char *bytes, size_t len)
 {
-    /* "<" is written as a number, because a page has its data within a script,
+    /* "<" is written as a number, because a page contains its data in a script,
      * which "</script>" would end. */
     static const char special[] = "\"\\\n\t", letters[] = "\"\\nt";
     js_json_put(json, "\"");

@@ -137,8 +137,8 @@ bool js_launchenv_owns(const char *variable)
 bool js_launchenv_does(enum js_launchenv_habit habit)
 {
     static const char *const names[][5] = {
-        /* Of Open MPI 4, Open MPI 5 (which does not say whether it has bound)
-         * and MPICH. */
+        /* The variables of Open MPI 4, Open MPI 5 (which does not say whether
+         * it has bound the process) and MPICH. */
         [JS_LAUNCHENV_BINDS] = {"OMPI_MCA_orte_bound_at_launch", PRRTE_MARK,
                                 "HYDRA_USER_PROVIDED_BINDING"},
         [JS_LAUNCHENV_RECOVERS] = {"OMPI_MCA_orte_enable_recovery",

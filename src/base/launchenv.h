@@ -72,7 +72,7 @@ static inline int js_launchenv_size(void)
     return js_launchenv_first_number(js_launchenv_size_names);
 }
 
-/* The number of them on this host, or -1 if it does not say. */
+/* The number of processes on this host, or -1 if the launcher does not say. */
 static inline int js_launchenv_local_size(void)
 {
     return js_launchenv_first_number(js_launchenv_local_size_names);
@@ -123,7 +123,7 @@ enum js_launchenv_habit {
     JS_LAUNCHENV_MARKS_OUTPUT,
 };
 
-/* True if the variables of this process say that about its launcher. */
+/* True if the variables of this process show this property of its launcher. */
 bool js_launchenv_does(enum js_launchenv_habit habit);
 
 /* True if the descriptor is a pipe in which the launcher damages data when its

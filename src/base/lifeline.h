@@ -66,9 +66,9 @@ enum {
 
 /* Invariant: is_cut never becomes false again. */
 struct js_lifeline {
-    struct js_buf environ;    /* in which the launcher was started: "NAME=value"
-                                 strings, each with a NUL */
-    int fd;                   /* private, as are the fields below */
+    struct js_buf environ; /* the environment in which the launcher was started:
+                              "NAME=value" strings, each with a NUL */
+    int fd;                /* private, as are the fields below */
     int fds[JS_LIFELINE_FDS]; /* -1: not handed over */
     bool is_cut;
 };
@@ -85,8 +85,8 @@ void js_lifeline_free(struct js_lifeline *lifeline); /* NULL is allowed */
 
 /* The descriptor that the launcher handed over as its standard input (0),
  * output (1) or error (2), or that of the joblog (JS_LIFELINE_JOBLOG) if it is
- * a file that the launcher has open. -1: it handed none over. The lifeline owns
- * it. */
+ * a file that the launcher has open. -1: it handed no such descriptor over. The
+ * lifeline owns it. */
 static inline int js_lifeline_given(const struct js_lifeline *lifeline,
                                     int number)
 {
@@ -133,8 +133,8 @@ struct js_lifeline_gift {
     int joblog;           /* the descriptor of the joblog; -1: none */
 };
 
-/* Invariants: the first `count` of `ends` are connected; news are the last that
- * rank 0 reported. */
+/* Invariants: the first `count` of `ends` are connected; `news` is what rank 0
+ * reported last. */
 struct js_lifeline_host {
     bool is_cut;  /* rank 0 has connected and its end has been closed: it is
                      gone */
@@ -170,8 +170,8 @@ void js_lifeline_reset(struct js_lifeline_host *host);
 struct pollfd *js_lifeline_fds(struct js_lifeline_host *host, nfds_t before,
                                nfds_t *count);
 
-/* Receives what has arrived, without waiting. Returns the last news that rank 0
- * reported; they change with the next call. */
+/* Receives what has arrived, without waiting. Returns what rank 0 reported
+ * last; the next call changes it. */
 const struct js_lifeline_news *js_lifeline_serve(struct js_lifeline_host *host);
 
 /* Passes a signal on to rank 0. Returns false if rank 0 is not connected. */

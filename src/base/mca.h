@@ -44,8 +44,8 @@ int js_mca_set(struct js_mca *mca, const char *variable, const char *value);
 /*
  * Sets what any rank of this MPI needs. Open MPI has a component that finds out
  * which networks reach each other. By default it asks the kernel for a route
- * for each connection. It found none from a host's IPv6 address to itself, and
- * printed a warning at each start (5.0.7). The other component compares
+ * for each connection. In 5.0.7 it found no route from a host's IPv6 address to
+ * itself, and printed a warning at each start. The other component compares
  * addresses. Returns the same as js_mca_set().
  */
 static inline int js_mca_set_for_rank(struct js_mca *mca, enum js_mpi mpi)

@@ -28,17 +28,17 @@
 /* Ways to write without waiting, and without O_NONBLOCK on a file description
  * that others share. */
 enum js_outq_way {
-    JS_OUTQ_PLAIN, /* a file, which never makes its writer wait; or a descriptor
-                  opened anew */
+    JS_OUTQ_PLAIN, /* a file, which never blocks its writer; or a descriptor
+                      that was reopened */
     JS_OUTQ_SEND,  /* a socket */
-    JS_OUTQ_SMALL, /* a pipe or terminal that cannot be opened anew: written to
-                  only when there is room, and then only as much as certainly
-                  fits */
+    JS_OUTQ_SMALL, /* a pipe or terminal that cannot be reopened: written to
+                      only when there is room, and then only as much as
+                      certainly fits */
 };
 
 /* Private; callers use the functions below. Invariants: start <= waiting.len;
- * once `error` is set nothing waits and it never changes; while `undo` is set,
- * only the text shown is waiting; reopened is -1 or equal to fd. */
+ * once `error` is set, it never changes, and nothing waits; while `undo` is
+ * set, only the text shown is waiting; reopened is -1 or equal to fd. */
 struct js_outq {
     int fd;       /* the descriptor written to */
     int reopened; /* the same descriptor if the queue owns it, else -1 */
@@ -48,10 +48,11 @@ struct js_outq {
     int error;
     bool is_within_line;
     bool is_held;
-    const char *undo; /* removes what is shown; NULL: nothing is shown */
+    const char *undo; /* removes the text shown; NULL: no text is shown */
     size_t start;     /* how many bytes of `waiting` are written */
     struct js_buf waiting;
-    size_t lost; /* taken, but not written when the queue failed */
+    size_t lost; /* bytes that were accepted, but not written when the queue
+                    failed */
     uint64_t written;
 };
 

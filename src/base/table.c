@@ -69,7 +69,7 @@ int js_strmap_reserve(struct js_strmap *map)
 
 int js_strmap_put(struct js_strmap *map, const char *key, void *value)
 {
-    /* Looked for before room is made, so that a key that exists changes
+    /* The search comes before room is made, so that an existing key changes
      * nothing. */
     uint64_t hash = strmap_hash_of(key);
     if (map->capacity && strmap_slot_for(map, key, hash)->key) {
@@ -184,8 +184,8 @@ void *js_idmap_take(struct js_idmap *map, uint64_t id)
 {
     if (!map->chains)
         return NULL;
-    /* Links are not addresses that could be stored to, because their type is
-     * the item's; hence the item before. */
+    /* A link has the type of the item, so it cannot be stored to through its
+     * address; hence the code keeps the previous item. */
     void **chain = idmap_chain_of(map, id), *before = NULL, *item = *chain;
     while (item && idmap_id_of(map, item) != id) {
         before = item;

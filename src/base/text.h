@@ -28,7 +28,7 @@ static inline bool js_text_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The position of the first byte from `at` on that is not blank, or `len`. */
+/* The position of the first non-blank byte at or after `at`, or `len`. */
 static inline size_t js_text_skip_blanks(const char *text, size_t len,
                                          size_t at)
 {
@@ -62,8 +62,8 @@ const char *js_text_closest(const char *word, const char *const *words);
  * matter. */
 bool js_host_is_same(const char *a, const char *b);
 
-/* A number that is equal for names of which js_host_is_same() says that they
- * may refer to the same host. Other names rarely have the same number. */
+/* A hash of a host name. It is equal for names that may refer to the same host
+ * according to js_host_is_same(), and rarely equal for others. */
 uint64_t js_host_hash(const char *name);
 
 /*

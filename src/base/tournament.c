@@ -17,7 +17,8 @@ void js_tournament_set(struct js_tournament *tournament, size_t place,
     if (keys[at] == key)
         return;
     keys[at] = key;
-    /* Once a match ends as before, so do all after it. */
+    /* Once a match has the same result as before, so do all matches above
+     * it. */
     while (at > 1) {
         uint32_t other = keys[at ^ 1];
         uint32_t won = key < other ? key : other;

@@ -1,9 +1,9 @@
 /*
  * tournament - keeps the smallest of many keys that change one at a time.
  *
- * Each place 0, 1, 2 ... has a key. To change one takes a step for each
- * doubling of the number of places, and fewer if that place was not among the
- * smallest. Among equal keys the first place wins. It is empty when all zero.
+ * Each place 0, 1, 2 ... has a key. To change a key takes one step for each
+ * doubling of the number of places, and fewer if the key was not among the
+ * smallest. Among equal keys the first place wins. All zero is empty.
  */
 #ifndef JS_BASE_TOURNAMENT_H
 #define JS_BASE_TOURNAMENT_H
@@ -15,21 +15,22 @@
 
 /* Callers may read only `size`. */
 struct js_tournament {
-    uint32_t *keys; /* of winners: [1] of all; [i] of [2i] and [2i + 1]; those
+    uint32_t *keys; /* winners: [1] of all; [i] of [2i] and [2i + 1]; the keys
                        of the places begin at [size] */
-    size_t size;    /* places, a power of two; 0: none */
+    size_t size;    /* number of places, a power of two, or 0 */
 };
 
 void js_tournament_release(struct js_tournament *tournament);
 
-/* Makes sure that there are at least `count` places. New ones have the key
+/* Makes sure that there are at least `count` places. New places have the key
  * NONE. Returns 0, or -1 with errno ENOMEM. */
 int js_tournament_grow(struct js_tournament *tournament, size_t count);
 
 void js_tournament_set(struct js_tournament *tournament, size_t place,
                        uint32_t key);
 
-/* Returns the first place with the smallest key, or SIZE_MAX if all are NONE.
+/* Returns the first place with the smallest key, or SIZE_MAX if all keys are
+ * NONE.
  */
 size_t js_tournament_best(const struct js_tournament *tournament);
 

@@ -65,7 +65,7 @@ struct foreign_option {
 };
 
 /* What users of xargs, GNU parallel, make, srun and mpirun type from habit.
- * Some of it getopt would even accept: -np is -n with the value p. */
+ * getopt would even accept some of it: -np is -n with the value p. */
 static const struct foreign_option foreign_options[] = {
     {"-j", "use -n", true},
     {"-P", "use -n", true},
@@ -250,8 +250,8 @@ static int command_line_check(const struct js_options *options,
     bool is_ordered_by_journal =
         config->longest_first &&
         strcmp(config->longest_first, JS_PAST_RUNS_AUTO) == 0;
-    /* A rule is broken if both of its sides hold. Only the first one is
-     * reported, so a rule that knows a way out stands before a more general
+    /* A rule is broken if both of its sides hold. Only the first broken rule is
+     * reported, so a rule that suggests a solution comes before a more general
      * one. */
     const struct {
         bool one, other;
@@ -367,8 +367,8 @@ void js_command_line_for_ranks(int argc, char **argv, bool is_resumed,
 {
     struct getopt_view view;
     int code;
-    /* js_command_line_read() has accepted these arguments, so no error can come
-     * up in them. */
+    /* js_command_line_read() has accepted these arguments, so they contain no
+     * errors. */
     getopt_view_make(&view);
     opterr = 0;
     optind = 0;

@@ -107,8 +107,8 @@ static int set_size(const struct js_options_row *row,
 }
 
 /* The fields of a row that sets `member`, which must have that type (an enum
- * counts as unsigned); otherwise this does not compile. The offset alone would
- * let a setter for a longer type write over the field behind it. */
+ * counts as unsigned); otherwise this does not compile. With the offset alone,
+ * a setter for a longer type could overwrite the next field. */
 #define FIELD(setter, member, ...)                                             \
     .set = (setter),                                                           \
     .offset = _Generic(((struct js_options *)NULL)->member, __VA_ARGS__        \
@@ -217,7 +217,8 @@ static int set_timeout(const struct js_options_row *row,
                        struct js_err *err)
 {
     struct jobsched_config *config = &options->config;
-    /* Both, or the one from before would be in force beside the new one. */
+    /* Both are reset, because an earlier one would otherwise stay in force
+     * beside the new one. */
     config->timeout_ns = 0;
     config->timeout_percent = 0;
     if (read_percent(value, &config->timeout_percent) == 0)
@@ -520,7 +521,7 @@ enum { HELP_COLUMN = 27 };
 static int help_put_row(const struct js_options_row *row, struct js_buf *buf)
 {
     /* doc/fill.awk, which makes the manual and the completion of the shell from
-     * this, tells a new row from further text by how it begins. */
+     * this, distinguishes a new row from further text by how it begins. */
     size_t start = buf->len;
     char letter[] = "-x, ";
     letter[1] = (char)row->letter;

@@ -21,7 +21,7 @@ enum {
 /* The simulation's source of run times and order. */
 struct past {
     const struct js_past_runs *runs;
-    struct js_past_runs *order; /* for --longest-first; NULL: these too */
+    struct js_past_runs *order; /* for --longest-first; NULL: the same ones */
 };
 
 static int64_t plan_run_ns(void *arg, const struct js_job *job)
@@ -63,7 +63,7 @@ int js_plan_make(const struct js_plan_config *config, struct js_plan *ret,
     *ret = (struct js_plan){0};
     bool is_auto = order && strcmp(order, JS_PAST_RUNS_AUTO) == 0;
     char *journal = NULL;
-    /* Run times from a journal are those that "auto" stands for. */
+    /* "auto" stands for run times from the journal. */
     if (is_auto && js_past_runs_look(config->past_runs).registry)
         order = NULL;
     else if (is_auto && !(journal = js_options_journal(options, "", err)))
@@ -123,7 +123,7 @@ static void plan_put_title(struct plan_page *page,
 {
     const struct js_whatif *whatif = page->whatif;
     double core_hours = plan_core_hours(whatif);
-    /* Unlike a sentence of SAY(), printf() can round to three digits. */
+    /* printf() can round to three digits, which SAY() cannot. */
     char hours[32];
     /* From a thousand on, %.3g would switch to an exponent. */
     snprintf(hours, sizeof(hours), core_hours >= 1000 ? "%.0f" : "%.3g",
@@ -237,7 +237,8 @@ static void plan_put_end(struct plan_page *page)
             JS_COUNTED(last->peak_cores, "core"));
     else if (!whatif->is_path_reached)
         SAY(page, "more than % slots were not tried\n", JS_COUNT(last->slots));
-    /* SAY() has no way to escape its sign, so a percent sign is a value. */
+    /* SAY() cannot escape the percent sign, so a literal one is passed as a
+     * value. */
     SAY(page,
         "recommended: %, % (the largest number that keeps at least % % of the "
         "efficiency of %)\n",
@@ -272,7 +273,7 @@ static void plan_json_rows(struct js_json *json, const struct js_whatif *whatif)
         js_json_open_object(json, NULL);
         js_json_count(json, "slots", row->slots);
         js_json_seconds(json, "makespan", row->makespan_ns);
-        /* A fraction; only the text has percent. */
+        /* This is a fraction; only the text has percentages. */
         js_json_real(json, "efficiency", row->efficiency);
         js_json_real(json, "core_hours", row->core_hours);
         if (row->gain > 0)

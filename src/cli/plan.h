@@ -33,8 +33,8 @@ struct js_plan {
 };
 
 /* Simulates the list with the run times of past runs. Returns 0, or -1 with
- * *err, as js_whatif_make() does; or as js_past_runs_for_order() does for what
- * --longest-first names. */
+ * *err, as js_whatif_make() does; or as js_past_runs_for_order() does for the
+ * argument of --longest-first. */
 int js_plan_make(const struct js_plan_config *config, struct js_plan *ret,
                  struct js_err *err);
 void js_plan_release(struct js_plan *plan);

@@ -20,7 +20,8 @@ static void json_put_or_null(struct js_json *json, const char *key,
 
 static const char *json_life_of(const struct js_status_model *status)
 {
-    /* No default: the compiler then names the state that is missing here. */
+    /* There is no default, so that the compiler reports a state that is missing
+     * here. */
     switch (status->life) {
     case JS_JOURNAL_MODEL_NO_RUN:
         break;
@@ -64,9 +65,9 @@ static void json_put_counts(struct js_json *json,
                             const struct js_status_model *status)
 {
     const struct js_status_model_counts *counts = &status->counts;
-    /* `left` includes `running`. Those of running_briefly are an estimate: they
-     * are among `left`, but not among `running`, where only jobs of a second or
-     * more are. `added` and `gone` are part of no other number. */
+    /* `left` includes `running`. `running_briefly` is an estimate: these jobs
+     * are part of `left`, but not of `running`, which contains only jobs of a
+     * second or more. `added` and `gone` are part of no other number. */
     js_json_open_object(json, "jobs");
     js_json_count(json, "total", counts->jobs);
     js_json_count(json, "done", counts->done);
@@ -78,7 +79,8 @@ static void json_put_counts(struct js_json *json,
     js_json_count(json, "added", counts->added);
     js_json_count(json, "gone", counts->gone);
     js_json_close_object(json);
-    /* Unknown is null, and not 0, which would mean that nothing moves. */
+    /* An unknown value is null, and not 0, which would mean that nothing
+     * moves. */
     if (status->rate_per_s > 0)
         js_json_real(json, "jobs_per_second", status->rate_per_s);
     else
@@ -149,8 +151,8 @@ static void json_put_begun(struct js_json *json,
     js_json_seconds(json, "seconds", status->now_unix_ns - begun.start_unix_ns);
 }
 
-/* All of them, while the text shows the first few: a program can count. So do
- * the failed jobs below. */
+/* All of them are listed, while the text shows only the first few: a program
+ * can count. The same goes for the failed jobs below. */
 static void json_put_running(struct js_json *json,
                              const struct js_status_model *status)
 {
@@ -183,7 +185,7 @@ static void json_put_tail(struct js_json *json,
                           const struct js_status_model *status, size_t number)
 {
     struct js_journal_model_tail tail;
-    /* The journal keeps one of each failed attempt that has written anything.
+    /* The journal has a tail for each failed attempt that has written anything.
      */
     if (!js_journal_model_tail(status->model, number, &tail)) {
         js_json_null(json, "tail");
@@ -360,8 +362,8 @@ static void json_put_explained(struct js_json *json,
     js_json_string(json, "state", it->id > 0 ? json_state_of(&job) : "new");
     if (it->job)
         json_put_need(json, it->job);
-    /* For the list, a job that runs is left as well, and so has a reason to
-     * wait: the journal knows better. */
+    /* To the list, a running job is one of those left, so it has a reason to
+     * wait. The journal knows better. */
     if (it->job && it->wait != JS_WAIT_NOT &&
         job.begun == JS_JOURNAL_MODEL_NONE)
         json_put_list_state(json, status);

@@ -124,7 +124,7 @@ static int follow_run(const struct js_status_model *status, struct js_eta *eta)
         const struct moment *moment = &all[i];
         bool is_end = moment->run_ns >= 0;
         /* An attempt that took no time ends before it begins here. The sum then
-         * wraps, but only for a moment of no length, which has no weight. */
+         * wraps, but only for a moment of zero length, which has no weight. */
         running += is_end ? -1 : 1;
         run_ns += is_end ? moment->run_ns : 0;
         ended += moment->is_counted;
@@ -405,8 +405,9 @@ int js_status_model_load(struct js_status_model *ret,
         js_journal_model_job(ret->model, id, &job);
         counts_add(&ret->counts, &job);
     }
-    /* The list comes after the journal, which says of which jobs it is to keep
-     * the commands. It may also be gone, while the rest can be shown. */
+    /* The list is read after the journal, which decides for which jobs the list
+     * must keep the commands. The list may also be gone; the rest can still be
+     * shown. */
     status_model_estimate(ret);
     status_model_find_worked(ret);
     gathering.explained_id = find_explained(ret);

@@ -64,7 +64,8 @@ static void page_put_tail(struct status_page *page, size_t attempt,
         return;
     size_t end = strlen(tail.text);
     /* The end is shown, because that is where a program says why it failed. A
-     * newline at the end begins no line; further ones would only be blank. */
+     * newline at the end begins no line; further newlines would only be blank
+     * lines. */
     while (end > 0 && tail.text[end - 1] == '\n')
         end--;
     size_t start = end;
@@ -154,7 +155,7 @@ static void page_put_counts(struct status_page *page)
         JS_COUNT(counts->done), JS_COUNT(counts->failed));
     if (counts->skipped > 0)
         SAY(page, ", % skipped", JS_COUNT(counts->skipped));
-    /* This is never more than what is left: count_brief() sees to it. */
+    /* count_brief() ensures that this never exceeds the number of jobs left. */
     uint64_t running = counts->running + counts->brief;
     if (status_is_on(status))
         SAY(page, ", % running, % waiting", JS_COUNT(running),
@@ -296,8 +297,9 @@ static void page_put_list(struct status_page *page)
             JS_TEXT(added == 1 ? "it" : "them"));
 }
 
-/* What users look for most often comes first: whether the run is on, then how
- * far it is. The longer sections follow, and what concerns the list is last. */
+/* What users look for most often comes first: whether the run is active, then
+ * how far it has come. The longer sections follow; the section about the list
+ * is last. */
 int js_status_text(const struct js_status_model *status, struct js_buf *buf)
 {
     struct status_page page = {status, {.buf = buf, .keeps_backslashes = true}};
@@ -478,8 +480,9 @@ static void page_put_attempts(struct status_page *page, uint64_t id,
     bool has_loss = js_journal_model_next_loss(model, id, &at, &loss);
     if (has_loss || number != JS_JOURNAL_MODEL_NONE)
         page_put(page, "attempts (latest first)\n");
-    /* Attempts are numbered in the order of the journal, over all jobs: a loss
-     * that saw more of them than `number` came after that attempt. */
+    /* Attempts of all jobs are numbered together, in the order of the journal.
+     * So a loss before which the journal has more than `number` attempts came
+     * after that attempt. */
     while (has_loss || number != JS_JOURNAL_MODEL_NONE) {
         if (has_loss &&
             (number == JS_JOURNAL_MODEL_NONE || loss.attempts > number)) {

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nothing here returns an error. A piece that is missing is noted, and whoever
- * has put the whole text together asks once, with js_textbuf_check(). */
+/* Nothing here returns an error. A missing piece is noted, and the caller
+ * checks once, with js_textbuf_check(), when the whole text is complete. */
 void js_textbuf_put(struct js_textbuf *textbuf, const char *format, ...)
 {
     va_list args;
@@ -30,7 +30,7 @@ void js_textbuf_put_bytes(struct js_textbuf *textbuf, const char *bytes,
     size_t before = textbuf->buf->len;
     int rc = 0;
     /* js_buf_escape() always doubles a backslash, because what it writes is
-     * read back. So to keep one, the rest is escaped around it. */
+     * read back. So to keep a backslash, only the text around it is escaped. */
     if (!textbuf->keeps_backslashes) {
         rc = js_buf_escape(textbuf->buf, bytes, len);
     } else {

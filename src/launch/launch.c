@@ -59,7 +59,7 @@ struct launch {
     const char *names[3];   /* environment variables for rank 0 */
     bool is_out_of_time;
     struct js_requeue requeue;
-    bool is_merged;               /* the slaves of each node are: launch.h */
+    bool is_merged; /* the slaves of each node are merged: see launch.h */
     struct js_buf tasks_per_node; /* ... in Slurm; else empty */
 
     struct js_mca mca; /* settings for mpirun that depend on the folder */
@@ -111,7 +111,7 @@ static int launch_count_slaves(struct launch *launch, uint64_t *ret,
     return 0;
 }
 
-/* Merges the slaves of each node if there are many nodes: launch.h. */
+/* Merges the slaves of each node if there are many nodes (see launch.h). */
 static void launch_merge_slaves(struct launch *launch, uint64_t *slaves)
 {
     const struct js_launch_config *config = launch->config;
@@ -181,8 +181,8 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
     launch->mpirun.ranks = slaves + 1;
-    /* The hostfile has other numbers of slots: launch_make_folder() writes the
-     * ones that count. */
+    /* The numbers of slots in this hostfile do not apply: launch_make_folder()
+     * writes those that do. */
     launch->mpirun.hostfile = launch->is_merged ? NULL : config->hostfile;
     launch->mpirun.hosts = &launch->hosts;
     if (launch_make_command(launch, err) < 0)
@@ -657,7 +657,7 @@ static int launch_show_command(struct launch *launch)
     struct js_argv argv = JS_ARGV_INIT;
     struct js_buf line = JS_BUF_INIT, setting = JS_BUF_INIT;
     int rc = 0;
-    /* A run gets it through the environment. */
+    /* A run gets this value through the environment. */
     if (launch->tasks_per_node.len > 0) {
         rc = js_buf_printf(&setting, "SLURM_TASKS_PER_NODE=%s",
                            js_buf_string(&launch->tasks_per_node));

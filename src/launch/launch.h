@@ -21,7 +21,7 @@ struct js_launch_config {
      * well, because part of it has passed. */
     const struct jobsched_config *run;
     const struct js_argv *argv, *argv_resumed;
-    bool has_slots;       /* argv says how many slots each slave has */
+    bool has_slots;       /* argv gives the number of slots of each slave */
     uint64_t slaves;      /* 0: one for each core, slot or task; see below */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */
@@ -31,12 +31,12 @@ struct js_launch_config {
 
 /*
  * On JS_LAUNCH_MANY_NODES nodes or more, unless `slaves` or the slots of each
- * slave are given, the slaves of a node are merged: there are as few as
- * possible, and each has the slots of those for which it stands. All slaves
- * have the same number of slots, JS_LAUNCH_SLOTS_MOST at most, so nodes of 128,
- * 128 and 64 tasks get two, two and one slave of 64 slots. The time that a run
- * takes to start, the messages that tell whether a slave lives, and the memory
- * of the master all grow with the number of slaves.
+ * slave are given, the slaves of a node are merged: there are as few slaves as
+ * possible, and each has the slots of those that it replaces. All slaves have
+ * the same number of slots, JS_LAUNCH_SLOTS_MOST at most, so nodes of 128, 128
+ * and 64 tasks get two, two and one slave of 64 slots. The time that a run
+ * takes to start, the heartbeats, and the memory of the master all grow with
+ * the number of slaves.
  */
 enum { JS_LAUNCH_MANY_NODES = 64, JS_LAUNCH_SLOTS_MOST = 4096 };
 

@@ -27,11 +27,11 @@ struct js_mpirun {
     uint64_t ranks;       /* the master and the slaves */
     const char *hostfile; /* NULL: `hosts`, if there are any; else this machine,
                              or what the batch system has granted */
-    const struct js_hosts *hosts; /* the hosts in that file; NULL or none: not
-                                     known */
-    const char *const *names;     /* variables that rank 0 must get on its
-                                     host, then NULL; NULL: none */
-    char *const *command;         /* what each rank runs; ends with NULL */
+    /* the hosts in that file; NULL or empty: not known */
+    const struct js_hosts *hosts;
+    const char *const *names; /* variables that rank 0 must get on its
+                                 host, then NULL; NULL: none */
+    char *const *command;     /* what each rank runs; ends with NULL */
     const char *setting; /* "NAME=VALUE" that the command line sets for mpirun
                             itself; NULL: none */
 };

@@ -77,7 +77,7 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
  * must consider them. Declared here for its tests.
  */
 struct js_lineage {        /* all zero: empty */
-    struct js_buf records; /* one for each job, by increasing number */
+    struct js_buf records; /* by ascending job number */
     struct js_buf parents; /* size_t each: indices of records */
     struct js_buf stack;   /* size_t: records still to be examined */
     uint64_t questions;

@@ -14,8 +14,8 @@ enum {
 enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
 
 /* An edge to a job that has not ended. It is in the parent's list, but its
- * memory is the child's: an allocation for each edge would take longer than all
- * else that an edge costs. */
+ * memory belongs to the child: a separate allocation for each edge would take
+ * longer than everything else about an edge. */
 struct edge {
     struct edge *next;
     struct node *child;
@@ -38,7 +38,7 @@ struct node {
     enum state state;
     int mark;
     bool is_held;     /* it is in a run of an epoch, or in a released run */
-    bool is_queued;   /* it is still to be reported */
+    bool is_queued;   /* it has not been reported yet */
     const char *name; /* behind the edges; NULL: none */
     struct edge edges[];
 };
@@ -722,7 +722,7 @@ void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret)
     ret->width = graph->depths.width;
 }
 
-/* Returns the job that a longest path goes on with, or 0. `behind` is such a
+/* Returns the job with which a longest path continues, or 0. `behind` is such a
  * job behind the next `wait` line. A job that takes no time belongs to no path.
  */
 static uint64_t graph_find_longest_after(const struct js_graph *graph,
@@ -742,8 +742,8 @@ static uint64_t graph_find_longest_after(const struct js_graph *graph,
     return longest;
 }
 
-/* A job can only wait for jobs before it. So backwards, all that can follow a
- * job has its path already. */
+/* A job can only wait for jobs before it. So when the jobs are visited
+ * backwards, every job that can follow this one has its path already. */
 void js_graph_find_paths(const struct js_graph *graph,
                          struct js_graph_path *paths, uint64_t count,
                          int64_t gap_ns)

@@ -112,7 +112,8 @@ uint64_t js_graph_next_ready(struct js_graph *graph);
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent);
 
 /* False if neither js_graph_next_ready() nor js_graph_next_skipped() has a job
- * to report. May be true although they have none, until they have been called.
+ * to report. Until they have been called, it may be true although they have
+ * none.
  */
 bool js_graph_has_news(const struct js_graph *graph);
 
@@ -157,8 +158,8 @@ struct js_graph_shape {
 void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret);
 
 /*
- * The longest path that begins with a job: the job itself, and then jobs of
- * which each waits for the one before it, for itself or behind a `wait` line.
+ * The longest path that begins with a job: the job itself, followed by jobs
+ * that each wait for the previous one, through an attribute or a `wait` line.
  */
 struct js_graph_path {
     int64_t length_ns; /* from the start of the job to the end of the last */
@@ -167,9 +168,9 @@ struct js_graph_path {
 
 /*
  * Finds these paths for the jobs 1 to `count`, which must be all jobs of the
- * graph; none has ended. The path of job `id` is paths[id - 1]; the caller has
+ * graph; none has ended. The path of job `id` is paths[id - 1]; the caller must
  * set its length_ns to the run time of that job. gap_ns passes between two jobs
- * of a path. What does not fit becomes INT64_MAX.
+ * of a path. A length that does not fit becomes INT64_MAX.
  */
 void js_graph_find_paths(const struct js_graph *graph,
                          struct js_graph_path *paths, uint64_t count,
@@ -180,9 +181,9 @@ void js_graph_find_paths(const struct js_graph *graph,
  * For tests. */
 uint64_t js_graph_steps(const struct js_graph *graph);
 
-/* Recounts everything of which the graph keeps a count, and aborts if a count
- * is wrong. The queues of jobs to be reported may be in any state. Returns how
- * many nodes and edges were examined. */
+/* Recomputes every count that the graph keeps, and aborts if one is wrong. The
+ * queues of jobs to be reported may be in any state. Returns how many nodes and
+ * edges were examined. */
 uint64_t js_graph_assert_invariants(const struct js_graph *graph);
 
 #endif

@@ -88,17 +88,17 @@ int js_jobfile_set_checks(struct js_jobfile *file,
 /* NULL is allowed. Keeps errno. */
 void js_jobfile_free(struct js_jobfile *file);
 
-/* Takes a copy of the next `len` bytes of the input. None end the input: what
- * is left forms a line, with or without a newline. Returns 0, or -1 with errno
- * ENOMEM. */
+/* Takes a copy of the next `len` bytes of the input. If `len` is 0, the input
+ * ends: the rest forms a line, with or without a newline. Returns 0, or -1 with
+ * errno ENOMEM. */
 int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
 
 /*
- * Gets the next job that runs. Its seq is its number among all jobs, from 1 on.
- * If its is_waiting is true, the graph will report when it is READY. For jobs
- * that do not run, the graph learns how they ended in an earlier run. Returns 1
- * with a job that the caller owns; 0 if the bytes so far contain no further job
- * (after their end: if the list has no further job); -1 with *err
+ * Gets the next job that runs. Its seq is its number among all jobs, counted
+ * from 1. If its is_waiting is true, the graph will report when it is READY.
+ * For jobs that do not run, the graph learns how they ended in an earlier run.
+ * Returns 1 with a job that the caller owns; 0 if the bytes so far contain no
+ * further job (after their end: if the list has no further job); -1 with *err
  * "NAME:LINE:COLUMN: what" if the input is bad.
  *
  * An error in the attributes of a line (a line of defaults included) has errno

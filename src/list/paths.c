@@ -40,7 +40,7 @@ static int paths_find(struct js_paths *paths, const struct js_graph *graph)
             known++;
         }
     }
-    /* If nothing is known, a path is as long as it has jobs. */
+    /* If nothing is known, the length of a path is its number of jobs. */
     int64_t mean_ns = known > 0 ? (int64_t)(sum_ns / (double)known) : 1;
     struct js_graph_path *found =
         (void *)js_buf_extend(&paths->found, count * sizeof(*found));

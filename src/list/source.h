@@ -102,7 +102,7 @@ uint64_t js_source_total(const struct js_source *source, bool *ret_known);
  * the demonstration it is always empty. */
 struct js_graph *js_source_graph(const struct js_source *source);
 
-/* What is known about a regular file before its first job is given out. */
+/* What is known about a regular file before its first job is returned. */
 struct js_source_survey {
     bool is_known; /* false: a stream or the demonstration, and all other fields
                       are 0 */

@@ -21,8 +21,9 @@ enum {
     SHORT = 1024,
     /* The number of incoming messages that may be in transit at once. */
     IN_MAX = 1024,
-    /* How many sends a turn may find under way. MPI makes progress each time,
-     * so looking at all would cost most when most wait for a slow peer. */
+    /* How many unfinished sends a turn may test. MPI makes progress with each
+     * test, so testing all of them would cost most when most wait for a slow
+     * peer. */
     LOOKS = 64,
     /* The most probes before the first sleep: about 40 us. */
     PROBES = 256,
@@ -34,8 +35,8 @@ enum {
 static const int64_t worth_probing_ns = 60 * JS_NS_PER_US;
 
 /* A slave with a free slot has just reported a job and waits for the next one,
- * while the slot's core is idle. So for as long as an answer usually takes it
- * sleeps no longer than this. */
+ * while the slot's core is idle. So for the time that an answer usually takes,
+ * it sleeps no longer than this. */
 static const int64_t answer_ns = 3 * JS_NS_PER_MS;
 static const int64_t answer_pause_ns = 60 * JS_NS_PER_US;
 
@@ -54,14 +55,14 @@ struct transfer {
 
 /* Tested in passes, from the first to the last, in the order in which they were
  * added. This pass has found the first `kept` items under way; it continues at
- * `next`, and what stood between is done. */
+ * `next`; the items between the two are done. */
 struct transfers {
     struct transfer *items;
     int kept, next, end, capacity;
 };
 
 /* Invariants:
- *  - The messages of one peer stand in `in` in the order of their arrival.
+ *  - In `in`, the messages of one peer are in the order of their arrival.
  *  - is_held: the peers of the items that this pass has kept in `in`.
  *  - `received` is not in `in`: the bytes belong either to a transfer or to
  *    the caller's message. */
@@ -78,7 +79,7 @@ struct mpi_link {
                           between messages */
     int parted;        /* peers whose FIN has arrived */
     bool is_empty;     /* the last probe found nothing */
-    bool has_waited;   /* since the last receive: another turn has begun */
+    bool has_waited;   /* since the last receive, another turn has begun */
     bool has_memory;   /* shared with the peers on this host */
     bool is_slave;
 };
@@ -184,7 +185,7 @@ static void link_drop_last(struct transfers *list)
 static void link_begin_pass(struct transfers *list)
 {
     if (list->next < list->end)
-        return; /* the last one is not over yet */
+        return; /* the last pass is not over yet */
     list->end = list->kept;
     list->kept = list->next = 0;
 }
@@ -223,7 +224,8 @@ static int link_send_out(struct mpi_link *link, int peer, enum js_tag tag,
     if (rc != MPI_SUCCESS && !link_is_peer_failure(rc))
         return link_mpi_failed(rc, "a message could not be sent", err);
     link->active_ns = js_clock_ns();
-    /* Mostly MPI has taken it already, and its copy need not be kept. */
+    /* Usually MPI has taken the message already, so its copy need not be
+     * kept. */
     int done = rc == MPI_SUCCESS ? link_test_transfer(transfer, err) : DONE;
     if (done > 0)
         link_drop_last(&link->out);
@@ -361,9 +363,9 @@ static void link_begin_receiving(struct mpi_link *link)
     link_begin_pass(in);
 }
 
-/* Delivers the next message that is complete and whose turn it is. Returns 1
- * if it has delivered one, 0 if this pass finds no more, or -1 with *err. The
- * link itself handles a FIN. */
+/* Delivers the next complete message whose turn it is. Returns 1 if it has
+ * delivered one, 0 if this pass finds no more, or -1 with *err. The link itself
+ * handles a FIN. */
 static int link_deliver_next(struct mpi_link *link, struct js_message *ret,
                              struct js_err *err)
 {
@@ -371,7 +373,7 @@ static int link_deliver_next(struct mpi_link *link, struct js_message *ret,
     while (in->next < in->end) {
         struct transfer *transfer = &in->items[in->next];
         int done = UNDER_WAY;
-        /* An earlier message of the same peer goes first. */
+        /* An earlier message of the same peer must be delivered first. */
         if (!link->is_held[transfer->peer])
             done = link_test_transfer(transfer, err);
         if (done < 0)
@@ -427,8 +429,8 @@ static int link_receive(void *self, struct js_message *ret, struct js_err *err)
     return rc;
 }
 
-/* A BEAT is short, so it is received completely. One that has been received
- * behind a longer message of its peer is delivered behind that. */
+/* A BEAT is short, so it is received completely. A BEAT that was received after
+ * a longer message of its peer is delivered after that message. */
 static int link_receive_beat(void *self, struct js_message *ret,
                              struct js_err *err)
 {

@@ -10,9 +10,9 @@
 enum {
     UNWRITTEN_MAX = 16 * 1024 * 1024, /* bytes of output that readers have
                                          not taken */
-    TEXT_MAX = 1024 * 1024, /* bytes of text that a turn sends: MPI has a
-                                   copy until the slave has it */
-    JOBS_AT_ONCE = 2048,    /* read, and decisions made, in one turn */
+    TEXT_MAX = 1024 * 1024, /* bytes of text that a turn sends: MPI keeps a copy
+                               until the slave has received it */
+    JOBS_AT_ONCE = 2048,    /* jobs read, and decisions made, in one turn */
     LOOKS = 4,              /* checks for messages while all slaves have work */
     PAUSES = 2000,          /* pauses in the run time of a job */
 };
@@ -144,7 +144,8 @@ static bool master_refuse_large_job(struct js_master *master,
     return true;
 }
 
-/* True if jobs can be read at once, or once those read last are on record. */
+/* True if jobs can be read at once, or as soon as those read last are on
+ * record. */
 static bool master_can_read(const struct js_master *master)
 {
     return master->meeting.phase == JS_MEETING_WORKING && master->has_input &&
@@ -152,9 +153,9 @@ static bool master_can_read(const struct js_master *master)
 }
 
 /* Reads only as many jobs as the scheduler wants, so memory does not grow with
- * the length of the list; and only some in a turn, because messages wait. The
- * jobs read last are on record before more are read: if new ones were added all
- * the time, none could ever start. */
+ * the length of the list; and only some in each turn, because messages wait.
+ * The jobs read last are on record before more are read: if new ones were added
+ * all the time, none could ever start. */
 static int master_take_jobs(struct js_master *master, struct js_err *err)
 {
     master->is_source_later = false;
@@ -267,8 +268,8 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
     enum js_scheduler_step last = JS_SCHEDULER_NOTHING;
     bool can_read = master_can_read(master);
     for (int i = 0, rc = 0; rc == 0; i++) {
-        /* What is not read, or not assigned, in this turn is in the next. The
-         * jobs of a round are reported together. */
+        /* Jobs that are not read or not assigned in this turn are handled in
+         * the next one. The jobs of a round are reported together. */
         master->must_assign =
             i >= JOBS_AT_ONCE && last != JS_SCHEDULER_DISPATCH;
         if (master->must_assign ||
@@ -432,7 +433,7 @@ static int master_pump(struct js_master *master, struct js_err *err)
     return 0;
 }
 
-/* Whether the jobs that are left can run; the values are those of
+/* Finds out whether the remaining jobs can run. Returns the same values as
  * master_check_progress(). */
 static int master_check_rest(struct js_master *master, bool has_jobs,
                              struct js_err *err)
@@ -614,7 +615,7 @@ static int64_t master_deadline_ns(const struct js_master *master)
     const struct js_master_config *config = &master->config;
     int64_t until_ns = earlier_ns(
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
-    /* More can be done at once. */
+    /* There is more to do at once. */
     if (master->queue.first || master->must_assign ||
         (master_can_read(master) &&
          js_scheduler_wants_jobs(master->scheduler) &&

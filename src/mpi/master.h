@@ -29,7 +29,8 @@ struct js_master_config {
                                  limit */
     bool fail_fast;           /* when the run stops, the running jobs are
                                  ended */
-    bool is_dry_run; /* end once everything is known, before anything runs */
+    bool is_dry_run; /* end the run once everything is known, before any job
+                        runs */
     int64_t stop_ns; /* when to end the jobs that are still running, by the
                         link's clock; JS_NEVER_NS: never */
     struct js_wire_setup setup; /* for every slave, except the slave's place on
@@ -44,12 +45,12 @@ struct js_master_config {
                                        processes that their jobs left behind
                                        are ended first */
     size_t dead_count;
-    struct js_node node; /* the master's own */
+    struct js_node node; /* the master's own processes */
     int *claim;          /* a descriptor, closed when other runs can see
                             which CPUs the slaves are bound to; NULL: none */
     struct js_source *source;
-    const struct js_paths *paths; /* how long jobs are expected to run; NULL:
-                                     nobody knows */
+    /* how long jobs are expected to run; NULL: unknown */
+    const struct js_paths *paths;
     struct js_recorder *recorder;
     struct js_log log;
     struct js_lifeline *lifeline; /* its messages wake the master; NULL: none */
@@ -76,7 +77,7 @@ struct js_master_result {
     enum js_master_end end;
     uint64_t left;      /* jobs known and not run */
     bool is_left_known; /* false: a stream was not read to its end */
-    bool is_hurried;    /* there was no time to wait for anybody */
+    bool is_hurried;    /* there was no time to wait for any slave */
     unsigned lost;      /* slaves that have stopped answering */
     unsigned slaves;    /* slaves that took part */
     uint64_t slots;

@@ -79,7 +79,7 @@ static int master_part_from(struct js_master *master, unsigned slave,
 
 /* ---------------------------------------------------------------- news */
 
-/* The number of a heartbeat has come; 0: none has. */
+/* Handles the number of a heartbeat that has arrived; 0: none has. */
 static void master_hear(struct js_master *master, unsigned slave, uint64_t beat)
 {
     struct js_slave_conn *conn = &master->conns[slave];

@@ -36,8 +36,8 @@ struct js_meeting {
     int64_t quiet_end_ns; /* by then the jobs of an earlier run have ended */
     int64_t quiet_look_ns;
     int unsent; /* slaves from this rank on have not been sent their SETUP */
-    int first;  /* slaves with a lower rank have come as far as is awaited in
-                  this phase */
+    int first;  /* slaves with a lower rank have reached the state that this
+                   phase waits for */
     unsigned slaves; /* slaves that are ready, and their slots */
     uint64_t slots;
 };
@@ -57,7 +57,7 @@ struct js_master_blame {
  *    is WORKING; GONE is final.
  *  - blame is empty between two turns.
  *  - listened_ns does not go back, and grows no faster than now_ns.
- *  - What was read from the source, who takes part and what was lost is on
+ *  - Jobs read from the source, the slaves that take part, and losses are on
  *    record before anything is sent (js_recorder_commit()).
  *  - A job that has ended is on record before the jobs that come after it are
  *    released.
@@ -78,7 +78,7 @@ struct js_master {
     int64_t first_assignment_ns; /* JS_NEVER_NS: none yet */
     bool has_new_runners;        /* some slaves have replaced their runner */
     bool has_input;              /* the source may have more jobs */
-    bool must_assign;            /* the last turn did not assign all it could */
+    bool must_assign;            /* the last turn has left jobs unassigned */
     bool is_source_later;        /* ... but has none at present */
     bool is_input_bad;
     struct js_err input_error;
@@ -86,11 +86,10 @@ struct js_master {
                                           the slaves */
     bool is_interrupted;               /* ... and the reason was not that
                                           jobs failed */
-    bool was_asked;                    /* a signal was the reason why slaves
-                                          were told to end */
-    int64_t leave_ns;    /* when the run ends even if jobs are still running */
-    int64_t quit_ns;     /* when it ends if only files that do not answer are
-                            waited for */
+    bool was_asked;   /* slaves were told to end because of a signal */
+    int64_t leave_ns; /* when the run ends even if jobs are still running */
+    int64_t quit_ns; /* when the run ends if it waits only for files that do not
+                        answer */
     int64_t listened_ns; /* total time in which a slave could have been heard */
     bool has_unread_beats; /* ... not in this turn */
     int64_t turn_ns;       /* when the last turn began */
@@ -119,8 +118,8 @@ int js_meeting_take_cleared(struct js_master *master,
                             const struct js_message *message,
                             struct js_err *err);
 
-/* This slave is GONE. If the description of its node was expected from it,
- * another slave there is asked. */
+/* This slave is GONE. If it was asked to describe its node, another slave there
+ * is asked instead. */
 int js_meeting_miss(struct js_master *master, unsigned slave,
                     struct js_err *err);
 

@@ -71,7 +71,7 @@ static void meeting_enter(struct js_master *master, enum js_meeting_phase phase)
 }
 
 /* All slaves of a node would describe it in the same way, so one is enough. A
- * slave that is ready is asked before one that may never be. */
+ * slave that is ready is asked before one that may never be ready. */
 static int meeting_ask_for_node(struct js_master *master, unsigned slave,
                                 struct js_err *err)
 {
@@ -106,8 +106,8 @@ int js_meeting_miss(struct js_master *master, unsigned slave,
 }
 
 /* The run goes on without slaves that do not answer: one bad node must not keep
- * all others from working. Slaves that are ready, and only wait for another one
- * to describe their node, stay. */
+ * all others from working. Slaves stay if they are ready and only wait for
+ * another one to describe their node. */
 static void meeting_leave_out_before(struct js_master *master,
                                      enum js_slave_conn_state state)
 {
@@ -207,9 +207,9 @@ static bool meeting_is_quiet(struct js_master *master)
 }
 
 /* Leaves out the slaves that are not ready. If others wait only for their node
- * to be described, the phase begins again. Otherwise it ends: from here on
- * other runs can see which CPUs the slaves have bound, so the claim that kept
- * them away is not needed any more. */
+ * to be described, the phase begins again. Otherwise it ends: from here on,
+ * other runs can see the CPU bindings of the slaves, so the claim that kept
+ * those runs away is no longer needed. */
 static int meeting_end_setup(struct js_master *master, struct js_err *err)
 {
     meeting_leave_out_before(master, JS_SLAVE_CONN_WORKING);
@@ -379,7 +379,7 @@ int js_meeting_take_node(struct js_master *master,
     js_resources_release(&resources);
     if (rc < 0)
         return js_master_no_memory(err);
-    /* Some slaves were ready earlier. */
+    /* Some slaves became ready earlier. */
     size_t count = js_allocator_neighbours(master->allocator, slave, &ranks);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (master->conns[ranks[i]].state == JS_SLAVE_CONN_SET_UP &&

@@ -19,8 +19,9 @@ enum { LOOKS = 4 };
 static const int64_t patience_alone_ns = 100 * JS_NS_PER_MS;
 enum { LONG_LOOKS = 400 };
 
-/* Heartbeats during one lease: at least, and at most. So some of them may be
- * late before the lease expires. How many the master shall get in a second. */
+/* The least and the greatest number of heartbeats during one lease, so that
+ * some of them may be late before the lease expires; and the number that the
+ * master should get in a second. */
 enum { BEATS_LEAST = 3, BEATS_MOST = 6, BEATS_A_SECOND = 1000 };
 
 /* In a turn that took longer than this, the slave was not listening. */
@@ -124,9 +125,9 @@ static int64_t slave_beat_every_ns(const struct js_slave *slave)
 }
 
 /* There is never more than one BEAT under way, and before it at most one number
- * in a DONE or ACK: that one need not be read soon, so it is not waited for as
- * long. The answer to a number says at which time the slave was known to be
- * alive: when that number was sent. */
+ * in a DONE or ACK: the master need not read that one soon, so the wait for its
+ * answer is shorter. The answer to a number shows that the slave was alive when
+ * it sent that number. */
 static int64_t slave_next_beat_ns(const struct js_slave *slave)
 {
     const struct js_slave_lease *lease = &slave->lease;
@@ -220,7 +221,7 @@ int js_slave_ready(struct js_slave *slave, const char *problem,
                          js_wire_pack_ready(&slave->out, &ready), err);
 }
 
-/* Describes the node once it has been asked, and knows the node. */
+/* Describes the node once the slave has been asked to, and knows its node. */
 static int slave_describe(struct js_slave *slave, struct js_err *err)
 {
     const struct js_resources *resources = &slave->share.resources;

@@ -6,8 +6,8 @@
  * does not read. A single job is sent as a JOB as long as no more than
  * JS_WIRE_JOBS_SENT are unacknowledged. Several jobs, or one with longer text,
  * are sent as a JOBS, of which at most two are unacknowledged. Text that is too
- * long for a JOBS is sent in pieces, one unacknowledged piece at a time; so are
- * releases.
+ * long for a JOBS is sent in pieces, with one unacknowledged piece at a time;
+ * the same goes for releases.
  *
  *     AWAITED --HELLO--> MET --all met, SETUP sent--> SET_UP
  *     SET_UP --READY, and a NODE from a slave of its node--> WORKING
@@ -48,16 +48,16 @@ struct js_outgoing_job {
 
 /* The state of the processes that killed runs have left on the slave's host. */
 enum js_slave_conn_clearing {
-    JS_SLAVE_CONN_UNASKED = 0, /* nobody has been asked yet, or another slave
-                                  was */
+    JS_SLAVE_CONN_UNASKED = 0, /* this slave has not been asked */
     JS_SLAVE_CONN_CLEARING,    /* this slave is ending them */
     JS_SLAVE_CONN_CLEARED,     /* this slave has ended them */
 };
 
 struct js_slave_conn;
 
-/* A slave that is given short jobs needs room for many at a time, again and
- * again, but hardly ever all slaves at once. So some such room is kept. */
+/* A slave that is given short jobs often needs room for many at a time, but
+ * hardly ever do all slaves need it at once. So a few of these buffers are
+ * kept. */
 enum { JS_SLAVE_CONN_SPARES = 16 };
 
 /* The connections that may have something to send. Thanks to this queue, a turn
@@ -68,40 +68,43 @@ struct js_slave_conn_queue {
     struct js_outgoing_job *spares[JS_SLAVE_CONN_SPARES]; /* owned; each has
                                        room for JS_SCHEDULER_CREDIT */
     unsigned spare_count;
-    size_t text_bytes; /* of all texts sent so far */
+    size_t text_bytes; /* total length of the texts sent so far */
 };
 
 /* Invariants:
  *  - jobs_sent - acknowledged.jobs jobs are under way; outgoing[] holds those
  *    that were given but not sent, in the order of the calls.
- *  - `text` is the master's, for all slaves, while state is MET, later the
- *    text of outgoing[0]. While `text` is set, no other job is sent.
+ *  - `text` is the master's, which is for all slaves, while state is MET; later
+ *    it is the text of outgoing[0]. While `text` is set, no other job is sent.
  *  - The fields of `acknowledged` never decrease.
- *  - is_lost: nothing that arrives is handled; GONE: the slave has no jobs.
+ *  - If it is_lost, messages that arrive are ignored. If it is GONE, the slave
+ *    has no jobs.
  *  - If js_slave_conn_pump() could send something, the connection is in the
  *    queue. */
 struct js_slave_conn {
     enum js_slave_conn_state state; /* set by the master, except SET_UP */
     int rank;
     enum js_slave_conn_clearing clearing;
-    uint32_t slots;      /* valid from READY on, as is `home` */
+    uint32_t slots;      /* valid from READY on, like `home` */
     bool is_near;        /* on the master's host */
     bool is_watched;     /* it sends heartbeats, and is lost when these cease */
     bool is_lost;        /* messages that still arrive from it are ignored */
     bool has_new_runner; /* named in `processes`; the slave waits until it
                             hears that this runner is on record */
-    bool is_asked;       /* to describe its node; it has not answered yet */
-    bool is_queued;      /* private */
-    struct js_link *link;             /* borrowed */
-    const struct js_node *node;       /* the allocator's; nameless until MET */
+    bool is_asked;  /* it was asked to describe its node, and has not answered
+                       yet */
+    bool is_queued; /* private */
+    struct js_link *link; /* borrowed */
+    /* owned by the allocator; it has no name until MET */
+    const struct js_node *node;
     struct js_process_pair processes; /* valid from MET on */
     struct js_buf home;  /* a list of the CPUs that its jobs are bound to;
                             empty unless the map is shown */
-    int64_t answered_ns; /* when it was last answered, in the master's
+    int64_t answered_ns; /* when a heartbeat was last answered, in the master's
                             listening time */
     uint64_t beat_owed;  /* a heartbeat that is to be answered; 0: none */
     uint32_t *homes;     /* owned: those of its READY, until its node has been
-                            described; else NULL */
+                            described; otherwise NULL */
 
     struct js_buf out; /* a message being packed: empty between two calls */
 
@@ -114,8 +117,7 @@ struct js_slave_conn {
     uint64_t batches_sent;
     uint64_t batch_ends[JS_SLAVE_CONN_BATCHES]; /* jobs_sent after each of
                                                    the last batches */
-    const char *text; /* what goes before a SETUP, or a job's text; NULL:
-                         none */
+    const char *text; /* precedes a SETUP, or is a job's text; NULL: none */
     size_t text_len, text_sent;
     struct js_buf setup;                 /* packed, until it is sent */
     struct js_buf releases;              /* tickets, as uint64_t */
@@ -145,7 +147,7 @@ int js_slave_conn_set_up(struct js_slave_conn *conn,
 int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing);
 
-/* Asks the slave to end the job with this ticket, with the grace of the run;
+/* Asks the slave to end the job with this ticket, with the run's grace period;
  * js_slave_conn_pump() sends this after the job itself. */
 int js_slave_conn_end_job(struct js_slave_conn *conn, uint64_t ticket,
                           struct js_err *err);
@@ -187,8 +189,9 @@ static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
                               js_wire_pack_number(&conn->out, number), err);
 }
 
-/* Answers a heartbeat: with the next job that js_slave_conn_pump() sends, or
- * without one. Of several only the last is answered. 0 is no heartbeat. */
+/* Answers a heartbeat, along with the next job that js_slave_conn_pump() sends,
+ * or separately. If there are several, only the last one is answered. 0 means
+ * no heartbeat. */
 void js_slave_conn_answer(struct js_slave_conn *conn, uint64_t beat);
 
 /* Records how much the slave has taken in since the start; a 0 may mean that

@@ -22,7 +22,7 @@ struct js_slave_lease {
     int64_t until_ns;   /* the runner's jobs may run until then */
     uint64_t beat;      /* the number of the last heartbeat; 0: READY has not
                            been sent */
-    uint64_t answered;  /* the last one that was answered: this or the one
+    uint64_t answered;  /* the last one that was answered: this one or the one
                            before */
     int64_t beat_ns;    /* when the last one was sent (READY counts as one) */
     int64_t before_ns;  /* ... and the one before */
@@ -115,8 +115,8 @@ struct js_slave {
     int64_t orphans_ns;         /* when to check them again */
     int64_t run_ns;             /* average run time of recent jobs */
     bool is_set_up, is_retired, is_stopped, is_ending, is_traced;
-    bool must_describe;                /* its node, for all slaves there */
-    enum js_stop_request stop_request; /* the last one that was obeyed */
+    bool must_describe; /* it must describe its node for all slaves there */
+    enum js_stop_request stop_request; /* the last request that was obeyed */
     enum js_leaving leaving;           /* as the SHUTDOWN says */
     int64_t grace_ns;                  /* for jobs that are ended */
     int64_t limit_ns;    /* for jobs without a timeout of their own */
@@ -125,7 +125,7 @@ struct js_slave {
     struct js_buf out;   /* a message being packed */
     struct js_buf done;  /* a DONE that is sent at the end of the turn */
     struct js_buf back;  /* uint64_t tickets for a RETURNED */
-    int64_t patient_ns;  /* not before then does it wait for a SIGTERM again */
+    int64_t patient_ns;  /* until then it does not wait for a SIGTERM again */
     int64_t now_ns;
 };
 
@@ -161,10 +161,10 @@ static inline int js_slave_note(struct js_slave *slave, const char *text,
 }
 
 /* Returns the number of a heartbeat for a DONE or ACK that is sent in this
- * turn, or 0 if it is too early for one. */
+ * turn, or 0 if it is too early for a heartbeat. */
 uint64_t js_slave_carry_beat(struct js_slave *slave);
 
-/* An answer to the heartbeat with this number has come; 0: none has. */
+/* Handles the answer to the heartbeat with this number; 0: none has arrived. */
 void js_slave_hear(struct js_slave *slave, uint64_t number);
 
 /* Sends GOODBYE. From then on the master gives this slave no jobs. */
@@ -210,7 +210,7 @@ int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
 
 /* ---- slave_jobs.c: the steps of a turn, in this order */
 
-/* Handles what the runner reports, and the loss of the runner. */
+/* Handles the reports of the runner, and its loss. */
 int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err);
 
 /* Continues the runner if it was stopped. If that was not yet known, a note

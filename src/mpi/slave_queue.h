@@ -42,9 +42,9 @@
  *    Only a slave that ends gives it back, and then the master does not reuse
  *    its slot either.
  *  - The runner has the first `handed_count` orders, and starts them in their
- *    order. Orders that it has are given back only after it has answered
- *    RECALLED. Jobs that ended before that answer were reported before it, so
- *    n is the number of handed orders that are left.
+ *    order. Orders that the runner has are given back only after it has
+ *    answered RECALLED. Jobs that ended before that answer were reported before
+ *    it, so n is the number of handed orders that are left.
  *  - The jobs of a run are all commands, or all simulated (the demonstration).
  *    To the runner, a slot with a simulated job is free, so it would start a
  *    handed job there.

@@ -35,13 +35,13 @@
  *     NOTE                   -->                 for a person, at any time
  *
  * A lease. From READY on, the slave sends heartbeats, each with a number: in an
- * ACK or DONE if there is one at the right time, otherwise in a BEAT. The
- * master sends the number back: in a JOB or JOBS if there is one at once,
- * otherwise in a BEAT. The slave's jobs may run until lease_ns after it sent
- * the last number that has come back (or READY); nothing else renews the lease.
- * The master counts from when it read the last number (or READY), which is
- * later. So when the master declares the slave lost after lease and grace, the
- * slave's jobs have ended, whatever messages were late or lost.
+ * ACK or DONE if one is due at the right time, otherwise in a BEAT. The master
+ * sends the number back: in a JOB or JOBS if one is sent at once, otherwise in
+ * a BEAT. The slave's jobs may run until lease_ns after it sent the last number
+ * that has come back (or READY); nothing else renews the lease. The master
+ * counts from when it read the last number (or READY), which is later. So when
+ * the master declares the slave lost after lease and grace, the slave's jobs
+ * have ended, whatever messages were late or lost.
  *
  * The master reads BEATs before all other messages. ACKs and DONEs may lie
  * unread for a while, so a number in one of these that does not come back soon
@@ -190,7 +190,7 @@ struct js_wire_hello {
 
 /* Instructions for a slave. After unpacking, strings point into the message. */
 struct js_wire_setup {
-    /* In the SETUP: its place. */
+    /* From the SETUP itself: the slave's place in the run. */
     uint32_t index; /* which of the `slaves` slaves of its node this is */
     uint32_t slaves;
     struct js_cpuset node_cpus; /* CPUs of all processes of the run on its
@@ -199,10 +199,10 @@ struct js_wire_setup {
                                    runs hold */
     uint32_t quota_cores; /* the CPU time, in cores, that the node allows all
                              its slaves together; 0: no limit */
-    /* In the TEXT before it, which is the same for all slaves. */
+    /* From the TEXT before it, which is the same for all slaves. */
     uint32_t slots;   /* 0: one for each core of the slave's part of the node */
-    uint32_t gpus;    /* on its node; JS_WIRE_GPUS_FOUND: as many as it finds */
-    int64_t lease_ns; /* without the grace of the jobs; 0: none */
+    uint32_t gpus;    /* its node's; JS_WIRE_GPUS_FOUND: as many as it finds */
+    int64_t lease_ns; /* lease without the grace of the jobs; 0: none */
     struct js_settings settings; /* for its jobs; the runner gets them as
                                     well */
     const char *environ;         /* "NAME=value", each followed by a NUL */
@@ -211,8 +211,8 @@ struct js_wire_setup {
 
 struct js_wire_ready {
     uint32_t slots;
-    uint32_t *homes;       /* the core of each slot, by its number in the NODE.
-                              After unpacking, it must be freed */
+    uint32_t *homes; /* the core of each slot, by its number in the NODE. The
+                        caller must free it after unpacking */
     struct js_cpuset home; /* the CPUs to which its jobs are bound, for all
                               slots */
     char error[1024];      /* why it cannot work, or "" */
@@ -264,7 +264,8 @@ int js_wire_pack_hello(struct js_buf *buf, const struct js_wire_hello *hello);
 int js_wire_unpack_hello(const void *bytes, size_t len,
                          struct js_wire_hello *ret);
 
-/* Unpacked together: a SETUP, followed by the TEXT that came before it. */
+/* A SETUP and the TEXT that came before it are unpacked together, the SETUP
+ * first. */
 int js_wire_pack_setup(struct js_buf *buf, const struct js_wire_setup *setup);
 int js_wire_pack_setup_text(struct js_buf *buf,
                             const struct js_wire_setup *setup);
@@ -275,8 +276,8 @@ int js_wire_pack_ready(struct js_buf *buf, const struct js_wire_ready *ready);
 int js_wire_unpack_ready(const void *bytes, size_t len,
                          struct js_wire_ready *ret);
 
-/* A NODE: the resources of the slave's node, for all slaves there. After
- * unpacking they must be released. */
+/* A NODE: the resources of the slave's node, for all slaves there. The caller
+ * must release them after unpacking. */
 int js_wire_unpack_node(const void *bytes, size_t len,
                         struct js_resources *ret);
 

@@ -1,9 +1,9 @@
 /*
- * completion - what the records keep of a job that has ended.
+ * completion - what is recorded about a job that has ended.
  *
- * Three plain values: the last lines of a job's output; what is known of its
- * end; and the counts of all jobs in a run, with the sentences made of these
- * counts. Times are parameters.
+ * It has three plain types: the last lines of a job's output; the facts about
+ * its end; and the counts of all jobs in a run, with the sentences made of
+ * these counts. Times are parameters.
  */
 #ifndef JS_RECORD_COMPLETION_H
 #define JS_RECORD_COMPLETION_H
@@ -77,7 +77,7 @@ struct js_summary {
     uint64_t done; /* succeeded */
     uint64_t failed;
     uint64_t skipped;
-    uint64_t stopped;   /* we ended them early: they are left, not failed */
+    uint64_t stopped;   /* we ended them early: they count as left */
     uint64_t retried;   /* attempts that failed or were lost, and run again */
     uint64_t leftovers; /* processes left behind by jobs and then ended */
     int64_t busy_ns;    /* run times of all attempts together */

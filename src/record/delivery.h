@@ -1,15 +1,15 @@
 /*
- * delivery - brings the output of each job to stdout and stderr, whole.
+ * delivery - writes the output of each job to stdout and stderr in one piece.
  *
  * Owns the ended jobs whose output has not been written, in the order in which
  * they ended; and the console, which holds lines for a person until they can be
- * written between the output of two jobs. It knows nothing of messages: it says
- * which piece of output it needs next, and the caller fetches it.
+ * written between the output of two jobs. It knows nothing about messages: it
+ * says which piece of output it needs next, and the caller fetches it.
  *
  * It delivers one job after the other. The job's stdout and then its stderr,
  * each to the last byte, are handed to the two output queues. When the queues
  * have written both, the job counts as finished, and the hook is called. A job
- * that wrote nothing does not wait for those that did.
+ * without output does not wait for jobs with output.
  *
  * The two output queues may lead to the same file, so no byte goes to one while
  * bytes of jobs wait in the other. Others may write to the queues as well; what
@@ -115,14 +115,14 @@ struct js_fetch {
     uint32_t length; /* at most JS_DELIVERY_CHUNK */
 };
 
-/* Returns true with the next piece to ask for in *ret, or false if there is
+/* Returns true with the next piece to fetch in *ret, or false if there is
  * nothing to ask for now (or a fetch is under way). Call it until it returns
  * false. */
 bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret);
 
 /* Takes the answer to the fetch under way: `len` bytes (fewer than asked for
  * will do), or none, with the errno that kept the slave from reading them. The
- * log says what cannot be read, and the rest of that stream is given up.
+ * log reports what cannot be read, and the rest of that stream is dropped.
  * Returns 0, or -1 with errno EPROTO for an answer that nobody asked for, or
  * ENOMEM; after ENOMEM the piece will be asked for again. */
 int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
@@ -130,7 +130,7 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
                         const void *bytes, size_t len, int error);
 
 /* Records that the output that this slave holds can no longer be fetched. The
- * log says so, and the jobs finish without their output. */
+ * log reports this, and the jobs finish without their output. */
 void js_delivery_lost(struct js_delivery *delivery, unsigned slave);
 
 /* Writes what the readers accept now, and finishes jobs. */
@@ -146,8 +146,8 @@ struct js_delivery_state {
     bool is_within_job; /* some of a job's output has been handed to the output
                            queues and not all of it: nothing else should be
                            written to them */
-    bool is_behind; /* so much waits that jobs should not send output along with
-                       their completion */
+    bool is_behind; /* too much output waits: jobs should not send output along
+                       with their completion */
 };
 
 struct js_delivery_state js_delivery_look(const struct js_delivery *delivery);

@@ -25,24 +25,24 @@ enum { LAST_WAIT_MS = 5000 };
 enum { TIMEOUT_EXIT = 124 };
 
 /*
- * Lines gather in `lines`, and move to `out` to be written; those before
- * `start` are. has_begun keeps a run that ended before its first job from
- * emptying the joblog of the previous run: only a flush empties the file, and
- * only the first one.
+ * Lines gather in `lines`, and move to `out` to be written; the bytes before
+ * `start` have been written. has_begun keeps a run that ended before its first
+ * job from emptying the joblog of the previous run: only a flush empties the
+ * file, and only the first one.
  */
 struct js_joblog {
     char *path;
-    bool has_begun; /* a line was added, or it was flushed */
+    bool has_begun; /* a line was added, or the joblog was flushed */
     uint64_t refused;
     struct js_buf lines;
     bool is_behind; /* js_joblog_is_behind() */
-    size_t out_len; /* what waited in `out` when the task was given */
+    size_t out_len; /* bytes that waited in `out` when the task was given */
     struct js_worker *worker;
-    struct js_task task; /* while it is given, the rest is the worker's */
+    struct js_task task; /* while given, the worker owns the fields below */
     bool is_last;        /* the task ends the joblog */
     int fd;
-    bool must_empty; /* a regular file that was not emptied yet */
-    int error;       /* of the last write; 0: none */
+    bool must_empty; /* a regular file that has not been emptied yet */
+    int error;       /* the error of the last write; 0: none */
     size_t start;    /* bytes of `out` already written */
     struct js_buf out;
 };
@@ -156,7 +156,7 @@ fail:
     return NULL;
 }
 
-/* Appends all of them, with a tab before each. */
+/* Appends all numbers, with a tab before each. */
 #define PUT(buf, ...)                                                          \
     js_buf_put_numbers((buf), '\t', (const uint64_t[]){__VA_ARGS__},           \
                        sizeof((const uint64_t[]){__VA_ARGS__}) /               \

@@ -51,7 +51,7 @@ struct js_joblog;
 struct js_joblog *js_joblog_open(const char *path, int fd, bool goes_on,
                                  struct js_err *err);
 
-/* From now on the worker makes all calls on the file; borrowed. */
+/* From now on the worker, which is borrowed, makes all calls on the file. */
 void js_joblog_write_by(struct js_joblog *joblog, struct js_worker *worker);
 
 /* Adds a line. Returns 0, or -1 with errno ENOMEM or ENOBUFS. */
@@ -59,10 +59,10 @@ int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion);
 
 /* Writes the gathered lines, after the header line: flush once when the run
- * begins. With a worker it does not wait for that, and leaves the lines for the
- * next flush while the worker is busy with the file. Returns 0, or -1 with *err
- * if the last write failed; what was not written is kept. A slow reader does
- * not count as a failure. */
+ * begins. With a worker, the call does not wait for the write, and leaves the
+ * lines for the next flush while the worker is busy with the file. Returns 0,
+ * or -1 with *err if the last write failed; what was not written is kept. A
+ * slow reader does not count as a failure. */
 int js_joblog_flush(struct js_joblog *joblog, struct js_err *err);
 
 /* True if the last flush could not write all lines: the reader is slow, or the
@@ -71,9 +71,9 @@ bool js_joblog_is_behind(const struct js_joblog *joblog);
 
 /* Flushes, closes and frees; a joblog without lines that was never flushed
  * leaves the file as it was. Returns 0, or -1 with *err if lines were lost
- * (freed all the same). A FIFO whose reader takes nothing for 5 s is given up;
- * so is a file that does not answer, when the worker's must_leave() says so
- * (the joblog is then not freed). NULL is allowed. */
+ * (freed all the same). It gives up on a FIFO whose reader takes nothing for 5
+ * s, and, when the worker's must_leave() returns true, on a file that does not
+ * answer (the joblog is then not freed). NULL is allowed. */
 int js_joblog_close(struct js_joblog *joblog, struct js_err *err);
 
 /* ---------------------------------------------------------------- reading */

@@ -211,8 +211,8 @@ static int journal_take_over(struct js_journal *journal,
 /* ---------------------------------------------------------------- earlier runs
  */
 
-/* True if jobs of that run may still go on within its lease. Whatever has ended
- * a run on another host, this host cannot see it. */
+/* True if jobs of that run may still go on within its lease. This host cannot
+ * see what ended a run on another host. */
 static bool dead_run_may_go_on(const struct js_journal *journal,
                                const struct js_journal_dead *dead)
 {
@@ -260,8 +260,9 @@ static void journal_find_quiet(struct js_journal *journal)
         int64_t ago_ns = dead->until_unix_ns > 0
                              ? js_clock_unix_ns() - dead->until_unix_ns
                              : idle_ns;
-        /* The clock was set back; or the last heartbeats are missing, as the
-         * file system may have hung while the master answered its slaves. */
+        /* The clock was set back; or the last heartbeats are missing, because
+         * the file system may have hung while the master answered its
+         * slaves. */
         if (ago_ns < 0 || (dead->until_unix_ns == 0 &&
                            ago_ns > dead->lease_ns / JS_JOURNAL_HEARTBEATS))
             ago_ns = 0;

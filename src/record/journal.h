@@ -1,11 +1,11 @@
 /*
  * journal - the crash-safe record of what happened to every job.
  *
- * The journal is all that a later run needs to go on. js_journal_open() reads
- * it into a registry (list/registry.h); whatever happens from then on is
- * appended. Nothing is ever overwritten. This module decides what is recorded
- * and when, and whether the run may go on from the file that it finds;
- * record/journal_file.h brings the records to disk.
+ * A later run needs nothing but the journal to continue. js_journal_open()
+ * reads it into a registry (list/registry.h); later events are appended.
+ * Nothing is ever overwritten. This module decides what is recorded and when,
+ * and whether the run may continue from the file that it finds;
+ * record/journal_file.h writes the records to disk.
  *
  * THE FORMAT, version 2
  *
@@ -32,11 +32,11 @@
  *                       slaves outlive it (1), and on other hosts.
  *     batch restarts BATCH
  *                       This run is part of this job of a batch system, which
- *                       was started again this many times before.
+ *                       has been restarted this many times.
  *     part command restarts
  *                       This run is part of this command (64 bits, sixteen
- *                       hexadecimal digits), which has started the run again
- *                       this many times, because the run broke off.
+ *                       hexadecimal digits), which has restarted the run this
+ *                       many times because it broke off.
  *     mark id space     The 64 random bits (also sixteen digits) that the jobs
  *                       of this run carry, and the pid namespace of its master.
  *     dead-process pid started ...
@@ -101,8 +101,8 @@
  *
  * DAMAGE. Bytes that are not a valid record, with no valid record after them,
  * are a torn tail: they are appended to FILE.torn and cut off, with a warning.
- * If a valid record follows them, the file is refused; so are records that make
- * no sense together (an id that was not accepted).
+ * If a valid record follows them, the file is refused; so is a file whose
+ * records contradict each other (for example, an id that was not accepted).
  *
  * LOCK. A run holds flock(2) on the file until js_journal_close(). Where that
  * is not supported, or may be local to each host, the last `run` decides if it
@@ -129,26 +129,27 @@
  * have answered its slaves all the time while the file system hung.
  *
  * QUIET. Slaves of earlier runs that did not record their end may still be
- * there. The next run learns how long it must wait before it starts jobs,
- * unless it finds out earlier that these runs are gone. This is what is left of
- * the last run's lease since the last heartbeat or, if that is older than a
- * tenth of the lease, the whole lease from the beginning of the next run. It
- * also waits if the last run was on another host, whoever says that this run is
- * over (is_forced, or a batch job that was started again).
+ * there. The next run must wait before it starts jobs, unless it finds out
+ * earlier that these runs are gone. It waits for the rest of the last run's
+ * lease, counted from the last heartbeat or, if that is older than a tenth of
+ * the lease, for the whole lease, counted from its own beginning. It also waits
+ * if the last run was on another host, even if that run is said to be over
+ * (is_forced, or a restarted batch job).
  *
- * TAKEN. Records of another run in the file mean that this run was given up
- * while it stood still, and that the other has gone on (is_forced, or a batch
- * job that was started again). From then on this run adds no records. It checks
- * for this with each heartbeat and at the end.
+ * TAKEN. Records of another run in the file mean that this run was considered
+ * dead while it stood still, and that the other run has continued in its place
+ * (is_forced, or a restarted batch job). From then on this run adds no records.
+ * It checks for this with each heartbeat and at the end.
  *
- * ROOM is reserved after the end of the file where the file system supports
- * that. So the ends of running jobs can be recorded even if the disk is full.
+ * ROOM. Where the file system supports it, space is reserved after the end of
+ * the file, so that the ends of running jobs can be recorded even if the disk
+ * is full.
  *
  * GONE. Before each sync and at the end, the run checks whether the file still
  * has its name. If it was removed or moved, its whole content is written to a
  * new file of that name, and the log says so. If that fails (the folder is gone
  * as well, or another file has the name), each commit fails until it succeeds;
- * what is added meanwhile is not on record.
+ * records that are added meanwhile do not count as recorded.
  */
 #ifndef JS_RECORD_JOURNAL_H
 #define JS_RECORD_JOURNAL_H
@@ -170,17 +171,17 @@ struct js_journal_config {
     const char *path;
     const char *host;
     const struct js_journal_part *part; /* NULL: part of nothing */
-    bool is_fresh;     /* set aside what is there as FILE.old, unless the last
-                          run was an earlier start of this one */
-    bool is_forced;    /* the user says that a holder elsewhere is gone */
+    bool is_fresh;  /* rename an existing file to FILE.old, unless the last run
+                       was an earlier start of this one */
+    bool is_forced; /* the user confirms that a holder elsewhere is gone */
     bool is_read_only; /* do not lock, cut or write anything */
     int64_t sync_ns;   /* the most time until written records are synced; 0:
                           sync after each commit; JS_JOURNAL_NO_SYNC: never */
     int64_t lease_ns;  /* as in the record above; 0: the slaves have no lease */
     bool outlives;
-    struct js_worker *worker; /* makes the calls on the file from the begin on;
-                                 borrowed. NULL: js_journal_commit() makes
-                                 them */
+    /* borrowed; it makes the calls on the file once the run has begun. NULL:
+     * js_journal_commit() makes them */
+    struct js_worker *worker;
     bool (*is_cancelled)(void); /* true: stop waiting for a lock; or NULL */
     struct js_log log; /* for a torn tail, and a file that was written again */
 };
@@ -212,7 +213,7 @@ struct js_journal_state {
     bool has_jobs;    /* jobs were on record when it was opened */
     uint64_t run_id;  /* of this run; not 0 */
     int64_t quiet_ns; /* from js_journal_begin() on: how long jobs of earlier
-                         runs may still go on; mostly 0 */
+                         runs may still go on; usually 0 */
     /* The earlier runs that have not recorded their end, have a mark, and are
      * over once the quiet time is; the newest is the last. The journal owns
      * them. */
@@ -225,11 +226,11 @@ struct js_journal_state {
     uint64_t recorded;
     uint64_t unwritten;   /* ... are not in the file */
     size_t waiting_bytes; /* of records that are not in the file */
-    int64_t syncing_ns;   /* since when a sync is under way; JS_NEVER_NS: none
-                             is */
-    bool is_settled; /* false while what was added besides the finishes is not
-                        in the file or, with sync_ns 0, not all is on disk:
-                        start nothing new until it is true */
+    int64_t syncing_ns;   /* when the current sync began; JS_NEVER_NS: there is
+                             none */
+    bool is_settled; /* false while records other than finishes are not in the
+                        file yet or, with sync_ns 0, while anything is not on
+                        disk: start nothing new until it is true */
     bool is_gone;    /* the file has lost its name, and no file has taken its
                         place: a later run would find nothing */
     int64_t deadline_ns; /* when js_journal_commit() has something to do even if
@@ -268,12 +269,13 @@ int js_journal_add_finish(struct js_journal *journal,
                           uint64_t parent_id);
 
 /*
- * Has the worker write what was added, and start a sync when one is due, unless
- * it is still busy with the file. The caller never waits for the file, which a
- * hung file system (an unreachable server) may block for minutes: what was
- * added meanwhile waits for a later call. Returns 0, or -1 with *err if the
- * last write or sync has failed. What was not written or synced is kept, and a
- * later call tries again. After a failure, start nothing new.
+ * Has the worker write the records that were added, and start a sync when one
+ * is due, unless it is still busy with the file. The caller never waits for the
+ * file, which a hung file system (an unreachable server) may block for minutes:
+ * records that are added meanwhile wait for a later call. Returns 0, or -1 with
+ * *err if the last write or sync has failed. Records that were not written or
+ * synced are kept, and a later call tries again. After a failure, start nothing
+ * new.
  */
 int js_journal_commit(struct js_journal *journal, int64_t now_ns,
                       struct js_err *err);
@@ -283,9 +285,9 @@ int js_journal_commit(struct js_journal *journal, int64_t now_ns,
  * JS_JOURNAL_NO_SYNC. */
 void js_journal_sync_soon(struct js_journal *journal);
 
-/* Waits until everything that was added is on record and on disk, for a caller
- * who must know that before it knows the exit status. Returns 0, or -1 with
- * *err, also if the worker's must_leave() ends the wait. */
+/* Waits until all records are in the file and on disk, for a caller that must
+ * know this before it knows the exit status. Returns 0, or -1 with *err, also
+ * if the worker's must_leave() ends the wait. */
 int js_journal_settle(struct js_journal *journal, struct js_err *err);
 
 /* If the run has begun, writes that it has ended with this status, and waits
@@ -293,7 +295,8 @@ int js_journal_settle(struct js_journal *journal, struct js_err *err);
  * with *err. */
 int js_journal_end(struct js_journal *journal, int status, struct js_err *err);
 
-/* Unlocks and frees; what was not written is dropped. NULL is allowed. */
+/* Unlocks and frees; records that were not written are dropped. NULL is
+ * allowed. */
 void js_journal_close(struct js_journal *journal);
 
 /* Recounts everything that is counted step by step (base/err.h). */

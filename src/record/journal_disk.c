@@ -1,5 +1,5 @@
 /* The calls on a journal's file while the run goes on: they run in a worker's
- * thread, and may take as long as the file system likes. */
+ * thread, and may take any amount of time. */
 #include "record/journal_file_private.h"
 
 #include "base/clock.h"
@@ -16,7 +16,7 @@
 
 enum {
     /* This much is reserved after the end of the file, and again when less than
-       half of it is left: room for some thousand records. */
+     * half of it is left. It has room for some thousand records. */
     ROOM = 1024 * 1024,
 };
 
@@ -46,8 +46,9 @@ static void sync_step(struct js_journal_file *file, enum sync_event event)
     file->sync = sync_next[file->sync][event];
 }
 
-/* If this run stood still or was cut off for so long that another one was
- * allowed to go on, the file is no longer ours. Returns 0, or -1 with errno. */
+/* If this run stood still or was cut off for so long that another run was
+ * allowed to continue, the file is no longer ours. Returns 0, or -1 with
+ * errno. */
 static int journal_check_ours(struct js_journal_file *file)
 {
     struct stat st;
@@ -89,8 +90,8 @@ int js_journal_disk_write(struct js_journal_file *file)
         ssize_t n = write(file->fd, file->out.data + file->written,
                           js_journal_disk_waiting(file));
         if (n < 0 && errno != EINTR) {
-            /* Whole records in the file count, and no longer wait: the next
-             * attempt continues after them. */
+            /* Whole records in the file count as written: the next attempt
+             * continues after them. */
             int error = errno;
             size_t end;
             file->in_file +=
@@ -112,7 +113,8 @@ int js_journal_disk_write(struct js_journal_file *file)
     return 0;
 }
 
-/* Keeps room after the end, for jobs that are running when the disk is full.
+/* Keeps space reserved after the end, for jobs that are running when the disk
+ * is full.
  */
 int js_journal_disk_reserve(struct js_journal_file *file)
 {
@@ -148,8 +150,8 @@ int js_journal_disk_sync_folder(const char *path)
     return rc;
 }
 
-/* What is written stays in the file that we hold, even when it no longer has a
- * name. All of it goes to a new file. */
+/* The file that we hold keeps its content, even when it no longer has a name.
+ * All of it is copied to a new file. */
 static int journal_write_anew(struct js_journal_file *file)
 {
     int old = file->fd;
@@ -157,7 +159,7 @@ static int journal_write_anew(struct js_journal_file *file)
     file->fd = js_journal_disk_create(file->path);
     int rc = file->fd < 0 ? -1 : js_journal_file_lock(file);
     if (rc > 0) {
-        errno = EEXIST; /* somebody else was faster: the new file is theirs */
+        errno = EEXIST; /* another process was faster: the new file is theirs */
     } else if (file->fd >= 0) {
         if (rc == 0)
             copied = js_file_copy(old, file->size, file->fd, 0);
@@ -168,7 +170,8 @@ static int journal_write_anew(struct js_journal_file *file)
     }
     if (rc < 0 && file->fd >= 0) {
         int error = copied >= 0 && copied < file->size ? EIO : errno;
-        unlink(file->path); /* a later run must not take half of it for all */
+        unlink(file->path); /* a later run must not take half of the content for
+                               all of it */
         errno = error;
     }
     if (rc != 0) {
@@ -279,7 +282,8 @@ int js_journal_disk_error(const struct js_journal_file *file,
                                       : js_errno_text(errno));
 }
 
-/* If the file is gone, nobody can know what was written to it since. */
+/* If the file is gone, nobody can know what has been written to it since
+ * then. */
 static void note_recorded(struct js_journal_file *file)
 {
     bool is_each = file->config.sync_ns == 0 && !file->has_ended;
@@ -293,8 +297,8 @@ static int journal_commit(struct js_journal_file *file)
     bool is_well = true;
     if (lease_ns > 0 &&
         now_ns - file->touched_ns >= lease_ns / JS_JOURNAL_HEARTBEATS) {
-        /* The heartbeat shows a run that finds the file that we were alive. If
-         * it cannot be written, that run waits longer. */
+        /* The heartbeat shows the next run that we were alive. If it cannot be
+         * written, that run waits longer. */
         is_well = journal_check_ours(file) == 0;
         if (is_well) {
             file->touched_ns = now_ns;
@@ -308,8 +312,8 @@ static int journal_commit(struct js_journal_file *file)
     return is_well ? 0 : js_journal_disk_error(file, &file->why);
 }
 
-/* Writes what is left, and waits until everything is on disk, under the file's
- * name. */
+/* Writes the remaining records, and waits until everything is on disk under the
+ * file's name. */
 static int journal_make_safe(struct js_journal_file *file, struct js_err *err)
 {
     bool is_written = journal_check_ours(file) == 0 &&
@@ -337,7 +341,7 @@ static int journal_settle(struct js_journal_file *file)
 static int journal_end(struct js_journal_file *file)
 {
     int rc = journal_make_safe(file, &file->why);
-    /* Gives back the room after the end. */
+    /* Frees the space reserved after the end. */
     if (rc == 0 && file->room_end > file->size &&
         ftruncate(file->fd, file->size) < 0)
         rc = js_journal_disk_error(file, &file->why);
@@ -348,8 +352,9 @@ static int journal_end(struct js_journal_file *file)
 
 /* ---------------------------------------------------------------- the task */
 
-/* Runs in the worker's thread. A loop that waits for finished jobs to be on
- * record is woken; one whose file takes nothing looks again by itself. */
+/* Runs in the worker's thread. It wakes the loop if that waits for finished
+ * jobs to be on record; if the file takes nothing, the loop checks again by
+ * itself. */
 bool js_journal_disk_work(void *arg)
 {
     struct js_journal_file *file = arg;

@@ -18,14 +18,13 @@
 
 enum {
     RETRIES = 10
-}; /* of opening a file that is being replaced, or locking
-      it */
+}; /* attempts to open a file that is being replaced, or to lock it */
 
 void js_journal_file_close(struct js_journal_file *file)
 {
     if (!file)
         return;
-    /* A call that hangs may use it at any time, so it stays. */
+    /* A hung call may use it at any time, so it must stay. */
     if (js_task_is_given(&file->task))
         return;
     int saved = errno;
@@ -246,8 +245,8 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
                : 0;
 }
 
-/* Hands over the records that wait. They are moved only behind what an earlier
- * write has left. */
+/* Hands over the waiting records. They are copied only if an earlier write has
+ * left some records over. */
 static int journal_hand_over(struct js_journal_file *file)
 {
     if (js_journal_disk_waiting(file) == 0) {
@@ -397,8 +396,8 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
     return file_result(file, err);
 }
 
-/* Gives the worker a task and waits for its end; but not for ever, as the file
- * may take nothing. */
+/* Gives the worker a task and waits for its end, but not for ever, because the
+ * file may take nothing. */
 static int file_do(struct js_journal_file *file, enum js_journal_work work,
                    struct js_err *err)
 {

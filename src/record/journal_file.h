@@ -4,8 +4,8 @@
  *
  * Owns the descriptor, the lock, the heartbeat, the records that wait to be
  * written, and the syncs. It does not know what a record says, except whether
- * it finishes a job; nor whether this run may go on from what an earlier one
- * has left. The rules are those of record/journal.h (LOCK, HEARTBEAT, TAKEN,
+ * it finishes a job; nor whether this run may continue from the records of an
+ * earlier one. The rules are those of record/journal.h (LOCK, HEARTBEAT, TAKEN,
  * ROOM, GONE).
  *
  * HOLDING. Who holds the file.
@@ -25,14 +25,15 @@
  *     SYNCING_DIRTY     -               SYNCING_URGENT  -         DIRTY
  *     SYNCING_URGENT    -               -               -         URGENT
  *
- * A dash leaves the state as it is. CLEAN: all that was written is on disk.
+ * A dash leaves the state as it is. CLEAN: all written bytes are on disk.
  * DIRTY: a sync begins when it is due. URGENT: a sync begins with the next
  * commit. A sync that fails leaves CLEAN, DIRTY or URGENT like one that
- * succeeds, but its error remains: what the disk has lost does not come back.
+ * succeeds, but its error remains, because the disk may have lost data for
+ * good.
  *
- * THE WORKER. From js_journal_file_begin() on a worker (base/background.h)
- * makes every call on the file, one task at a time; the caller adds records
- * meanwhile.
+ * THE WORKER. From js_journal_file_begin() on, a worker (base/background.h)
+ * makes every call on the file, one task at a time; meanwhile the caller adds
+ * records.
  */
 #ifndef JS_RECORD_JOURNAL_FILE_H
 #define JS_RECORD_JOURNAL_FILE_H
@@ -54,8 +55,9 @@ struct js_journal_file;
 struct js_journal_file *
 js_journal_file_new(const struct js_journal_config *config);
 
-/* Unlocks and frees; what was not written is dropped. NULL is allowed. While
- * the worker still makes a call on the file, it remains as it is. */
+/* Unlocks and frees; records that were not written are dropped. NULL is
+ * allowed. While the worker still makes a call on the file, nothing is
+ * freed. */
 void js_journal_file_close(struct js_journal_file *file);
 
 /* Opens the file of that name, again if it is open already. If there is no such
@@ -106,7 +108,7 @@ struct js_buf *js_journal_file_waiting(struct js_journal_file *file);
 void js_journal_file_add_finish(struct js_journal_file *file);
 
 /* Notes that the waiting records must be in the file before anything that
- * follows from them is started. */
+ * depends on them is started. */
 void js_journal_file_hold(struct js_journal_file *file);
 
 /* These do the work of js_journal_commit() and the functions next to it, once
@@ -116,8 +118,9 @@ int js_journal_file_commit(struct js_journal_file *file, int64_t now_ns,
 void js_journal_file_sync_soon(struct js_journal_file *file);
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
 
-/* Works like js_journal_file_settle(), and gives back the room after the end of
- * the file. From then on nobody waits for a sync, whether this succeeds or not.
+/* Works like js_journal_file_settle(), and frees the space reserved after the
+ * end of the file. From then on nobody waits for a sync, whether this succeeds
+ * or not.
  */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 
@@ -129,8 +132,8 @@ struct js_journal_file_state {
     bool is_open;
     bool is_locked;
     bool is_empty;   /* it needs a head */
-    int64_t idle_ns; /* from js_journal_file_begin() on: for how long before
-                        nothing had been written to the file */
+    int64_t idle_ns; /* from js_journal_file_begin() on: for how long nothing
+                        had been written to the file before */
     bool is_gone;
     bool is_settled;
     int64_t deadline_ns;

@@ -1,10 +1,10 @@
 /*
- * journal_file_private - what the files of a journal's file share. No other
+ * journal_file_private - what the two sources of journal_file share. No other
  * file includes it.
  *
  * journal_file.c: what the caller does: opening, locking, adding records, and
- * the tasks. journal_disk.c: what a task does; while it is given, its functions
- * run in the worker's thread.
+ * giving tasks. journal_disk.c: what a task does; while a task is given, these
+ * functions run in the worker's thread.
  */
 #ifndef JS_RECORD_JOURNAL_FILE_PRIVATE_H
 #define JS_RECORD_JOURNAL_FILE_PRIVATE_H
@@ -17,7 +17,8 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* How soon to check a late sync, or to write to a file that failed, again. */
+/* How long to wait before checking a late sync again, or retrying a write that
+ * failed. */
 #define JS_JOURNAL_LOOK_NS (20 * JS_NS_PER_MS)
 
 /* See HOLDING and SYNC in the header. */
@@ -43,7 +44,7 @@ enum js_journal_work {
     JS_JOURNAL_END
 };
 
-/* What the caller knows of the worker's part of a file. */
+/* What the caller knows about the worker's part of a file. */
 struct js_journal_view {
     bool is_open, is_locked, is_empty, is_gone, is_clean, has_failed;
     int64_t deadline_ns, syncing_ns;
@@ -59,43 +60,45 @@ struct js_journal_view {
  *     recorded <= in_file <= given <= added,  on_disk <= in_file
  *     syncing <= in_file,  in_file + finishes in out == given
  *
- * hold, and a sync runs exactly in the JS_JOURNAL_SYNCING states. A part of a
- * record that was written (`written`) only stays in out after a write that
- * failed.
+ * hold, and a sync runs exactly in the JS_JOURNAL_SYNCING states. The written
+ * part (`written`) of an incomplete record stays in `out` only after a write
+ * that failed.
  *
- * While the task is given, everything below it is the worker's.
+ * While the task is given, all fields below it belong to the worker.
  */
 struct js_journal_file {
     struct js_journal_config config;
-    char *path; /* what the config points to, owned, as are the next two */
+    char *path; /* what the config points to; owned, like the next two */
     char *host;
     struct js_journal_part part;
     struct js_buf buf;
     uint64_t added;
-    uint64_t holds;              /* js_journal_file_hold() so far */
-    int64_t retry_ns;            /* not earlier, after a task that failed */
+    uint64_t holds;   /* js_journal_file_hold() so far */
+    int64_t retry_ns; /* the earliest time for a task after one that failed */
     struct js_journal_view view; /* as of when the task was given or, if */
     bool is_viewed;              /* ... this is set, as it is now */
     bool is_sync_wanted;         /* as js_journal_sync_soon() asks */
 
     struct js_task task;
-    bool is_locked;     /* by flock(2); false where that is not supported */
-    bool can_reserve;   /* the file system can reserve space */
-    bool is_anew;       /* the file was written again, which nobody knows yet */
+    bool is_locked;   /* by flock(2); false where that is not supported */
+    bool can_reserve; /* the file system can reserve space */
+    bool is_anew; /* the file was written anew, which has not been reported yet
+                   */
     bool is_sync_asked; /* is_sync_wanted, as of this task */
     bool has_ended;     /* nobody waits for a sync any more */
-    int rc;             /* of the last task, and why it failed */
+    int rc;             /* the result of the last task, and why it failed */
     struct js_err why;
     enum js_journal_work work;
     int64_t now_ns;     /* when the task was given */
     int64_t touched_ns; /* when the last heartbeat was */
     int fd;             /* -1: there is no file yet */
     enum js_journal_holding holding;
-    off_t size;     /* of the whole records in the file */
-    off_t room_end; /* space is reserved up to here */
+    off_t size;     /* length of the whole records in the file */
+    off_t room_end; /* space is reserved up to this position */
 
-    struct timespec old_time; /* last write to the file that was found */
-    int64_t idle_ns;          /* see js_journal_file_look() */
+    /* time of the last write to the file that was found */
+    struct timespec old_time;
+    int64_t idle_ns; /* see js_journal_file_look() */
 
     struct js_buf out;
     size_t written; /* bytes of out */
@@ -109,7 +112,7 @@ struct js_journal_file {
 
     struct js_bgsync bgsync;
     enum js_journal_sync sync;
-    int sync_error;      /* of any sync so far; it remains */
+    int sync_error;      /* the error of any sync so far; it remains */
     int64_t sync_due_ns; /* unless it is JS_JOURNAL_CLEAN */
     int64_t synced_ns;   /* when the last sync began */
 };

@@ -75,8 +75,8 @@ struct js_journal_process {
     uint64_t pid, started;
 };
 
-/* What this host can see of the process that began a run that has not recorded
- * its end. */
+/* What this host knows about the process that began a run without a recorded
+ * end. */
 enum js_journal_master {
     JS_JOURNAL_MASTER_GONE,
     JS_JOURNAL_MASTER_LIVES,    /* or may */

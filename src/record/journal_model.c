@@ -27,9 +27,9 @@ struct job {
     uint32_t name; /* where it begins in the names */
 };
 
-/* An attempt as in the journal: half the size of what callers get, since a run
- * may have millions. `previous` is the index of the job's attempt before it
- * plus one; 0: there is none. */
+/* An attempt as the journal records it. It is half the size of what callers
+ * get, because a run may have millions of them. `previous` is the index of the
+ * job's previous attempt plus one; 0: there is none. */
 struct attempt {
     uint32_t id, attempt, cores;
     uint32_t slave; /* its number */

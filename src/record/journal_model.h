@@ -55,7 +55,8 @@ enum js_journal_model_life {
     JS_JOURNAL_MODEL_ENDED,  /* it has recorded its end */
     JS_JOURNAL_MODEL_ON,
     JS_JOURNAL_MODEL_BROKEN,  /* it is gone, and has not recorded its end */
-    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, and gives no sign */
+    JS_JOURNAL_MODEL_UNKNOWN, /* it is on another host, and shows no sign of
+                                 life */
 };
 
 struct js_journal_model_state {
@@ -80,12 +81,12 @@ struct js_journal_model_run {
     int64_t end_unix_ns;   /* if it has ended */
     int64_t seen_unix_ns;  /* for the last run, when the file was last touched;
                               for an earlier one, when the next run began */
-    int64_t silent_ns;     /* for the last run, if it has not ended: for how
-                              long heartbeats have been missing, because the
-                              file has taken no write; 0: they are not */
-    bool has_ended;        /* it has recorded its end */
-    int status;            /* if it has: enum jobsched_status; else -1 */
-    size_t first_slave;    /* its slaves are numbered from here on */
+    int64_t silent_ns;  /* for the last run, if it has not ended: for how long
+                           heartbeats have been missing because writes to the
+                           file fail or hang; 0: none are missing */
+    bool has_ended;     /* it has recorded its end */
+    int status;         /* if it has: enum jobsched_status; else -1 */
+    size_t first_slave; /* its slaves are numbered from here on */
     size_t slaves;
     uint64_t slots; /* of these slaves together */
 };

@@ -1,5 +1,5 @@
 /*
- * outdir - keeps track of whose output a folder holds.
+ * outdir - keeps track of which run's output a folder holds.
  *
  * The output files of a list's jobs are named by their numbers (1.out, 2.err),
  * so another list would replace them silently. A file in the folder, .jobsched,
@@ -11,7 +11,7 @@
  *     journal PATH     from the root; missing where there is none
  *
  * Each path is escaped as js_buf_escape() does. A file that cannot be read, or
- * says something else, counts as missing.
+ * has other content, counts as missing.
  */
 #ifndef JS_RECORD_OUTDIR_H
 #define JS_RECORD_OUTDIR_H

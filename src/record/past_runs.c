@@ -10,10 +10,11 @@
 
 enum { WAIT_QUARTILES = 4 }; /* gaps longer than this many are not gaps */
 
-/* A joblog gives only run times; then everything else is zero. If nothing is
- * known, all is zero. */
+/* A joblog gives only run times; all other fields are then zero. If nothing is
+ * known, all fields are zero. */
 struct js_past_runs {
-    struct js_journal_model *model;     /* NULL: of a joblog, or nothing */
+    /* NULL: the data is from a joblog, or there is none */
+    struct js_journal_model *model;
     struct js_journal_model *own_model; /* the same, if it is ours to free */
     struct js_joblog_reader *joblog;
     int64_t gap_ns;

@@ -1,6 +1,5 @@
 /*
- * progress - how far a run has come while it is running, and how long it will
- * take.
+ * progress - how far a running run has come, and how long it will still take.
  *
  * This module makes a line or a sentence of counts and times, and decides when
  * and where it appears: as a bar at the bottom of a terminal, redrawn at most
@@ -71,8 +70,8 @@ int js_progress_sentence(const struct js_progress *progress,
  * are parameters.
  *
  * The estimate is based on how long jobs run, not on how many have ended so
- * far: while the first jobs run, few have ended for the time that has passed,
- * and what the others have done by then would be ignored. So
+ * far: while the first jobs run, few have ended in relation to the time that
+ * has passed, and the work done by the others so far would be ignored. So
  *
  *     time left = (jobs to come x cost of a job + rest of those that run) /
  *                 slots in use
@@ -105,7 +104,7 @@ void js_eta_note(struct js_eta *eta, int64_t now_ns, uint64_t ended,
 
 struct js_eta_estimate {
     bool is_known;   /* as many jobs have ended as there are slots, or three:
-                        until then there is nothing to go by */
+                        until then there is no basis for an estimate */
     double rate;     /* jobs a second */
     int64_t left_ns; /* until `left` jobs (including running ones) end; -1:
                         unknown, because all running jobs have run for longer

@@ -25,10 +25,11 @@ struct mishap {
 /* How long a call on a file may take before nothing new is started. */
 static const int64_t stuck_ns = 2 * JS_NS_PER_S;
 
-/* How often to look whether it has ended. */
+/* How often to check whether the call has ended. */
 static const int64_t stuck_look_ns = 20 * JS_NS_PER_MS;
 
-/* A process that looks this much later was stopped, and its calls with it. */
+/* If a check is this much too late, the process was stopped, and its calls with
+ * it. */
 static const int64_t stopped_ns = JS_NS_PER_S;
 
 /* A task that reads the end of a file into `tail`. */
@@ -37,7 +38,7 @@ struct tail_read {
     struct js_output_tail tail;
     uint64_t size; /* of the file */
     bool is_read;
-    char path[]; /* "": the tail is known */
+    char path[]; /* "": the tail is known already */
 };
 
 /* A job that has finished and may not be on record yet. */
@@ -45,7 +46,7 @@ struct js_unreported {
     struct js_unreported *next;
     uint64_t number; /* its position among the finishes of the journal */
     struct js_completion completion;
-    struct tail_read *read; /* NULL: it has no tail. Owned */
+    struct tail_read *read; /* owned; NULL: the job has no tail */
 };
 
 static void unreported_push(struct js_unreported_list *list,
@@ -70,7 +71,7 @@ static struct js_unreported *unreported_pop(struct js_unreported_list *list)
     return first;
 }
 
-/* A file that does not answer may still be read into it. */
+/* A hung call may still read a file into it. */
 static void unreported_free(struct js_unreported *unreported)
 {
     if (!unreported)
@@ -313,8 +314,8 @@ static void recorder_report(struct js_recorder *recorder,
         recorder->recorded_fn(recorder->recorded_arg, completion);
 }
 
-/* Drops a job for whose record there was no memory. It is not on record, and so
- * it runs again. */
+/* Drops a job if there was no memory for its record. It is not on record, so it
+ * runs again. */
 static void recorder_drop(struct js_recorder *recorder, struct js_job *job)
 {
     js_err_errno(&recorder->journal_error,
@@ -323,8 +324,8 @@ static void recorder_drop(struct js_recorder *recorder, struct js_job *job)
     js_job_free(job);
 }
 
-/* The job stays here until its record is on disk; only the record needs the
- * tail of its output. */
+/* The job stays here until its record is on disk; the tail of its output is
+ * needed only for the record. */
 static void add_to_journal(struct js_recorder *recorder,
                            struct js_unreported *unreported,
                            const struct js_completion *completion)
@@ -357,9 +358,9 @@ static bool tail_read_work(void *arg)
     return true;
 }
 
-/* If output goes to a folder, none of it comes here through the delivery, so
+/* If output goes to a folder, it does not come here through the delivery, so
  * the tail is read from the file that the job wrote. Returns NULL if there is
- * none; without memory the record lacks it. */
+ * no tail, or no memory; the record then lacks it. */
 static struct tail_read *tail_read_begin(const struct js_recorder *recorder,
                                          const struct js_completion *completion)
 {
@@ -383,8 +384,8 @@ static struct tail_read *tail_read_begin(const struct js_recorder *recorder,
     return read;
 }
 
-/* For a job that waits for another's tail: its own is gone when the delivery's
- * call returns. */
+/* Copies the tail of a job that waits for the tail of another: its own is gone
+ * when the delivery's call returns. */
 static struct tail_read *tail_read_copy(const struct js_output_tail *tail)
 {
     struct tail_read *read = calloc(1, sizeof(*read) + 1);
@@ -412,7 +413,8 @@ static void recorder_take_read(struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- an end */
 
-/* Notes the name for the end; without memory fewer jobs are named. */
+/* Notes the name for the end of the run; without memory, fewer jobs are
+ * named. */
 static void recorder_name_failed(struct js_recorder *recorder,
                                  const struct js_job *job)
 {
@@ -451,7 +453,7 @@ void js_recorder_finished(struct js_recorder *recorder,
     *unreported = (struct js_unreported){.completion = *completion};
     unreported->completion.tail = NULL;
     unreported->read = tail_read_begin(recorder, completion);
-    /* In most cases nothing must be read before. */
+    /* In most cases nothing must be read first. */
     if (!recorder->unread.first && !unreported->read) {
         add_to_journal(recorder, unreported, completion);
         return;
@@ -489,8 +491,9 @@ void js_recorder_report(struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- a turn */
 
-/* Finds whether a call on a file takes too long, and says so; also when it has
- * ended. Without a worker this process has waited for it. */
+/* Finds out whether a call on a file takes too long, and reports it, as well as
+ * the end of such a call. Without a worker, this process has waited for the
+ * call. */
 static void recorder_find_stuck(struct js_recorder *recorder,
                                 const struct js_journal_state *journal,
                                 int64_t now_ns)

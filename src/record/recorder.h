@@ -1,5 +1,5 @@
 /*
- * recorder - everything that is recorded and shown about a run: the output of
+ * recorder - everything that is recorded or shown about a run: the output of
  * jobs, the journal, the joblog, messages, counts and progress.
  *
  * The master reports to it what happens. A job that has ended takes this path:
@@ -13,12 +13,12 @@
  * record, and so runs again, was never reported.
  *
  * FILES THAT DO NOT ANSWER. A worker makes all calls on files, so that a hung
- * file system (the server of a parallel file system that is away for minutes)
- * does not stop the loop. What has ended waits to be recorded. Once a call has
+ * file system (a parallel file system whose server is away for minutes) does
+ * not stop the loop. Jobs that have ended wait to be recorded. Once a call has
  * taken 2 s, or JS_RECORDER_MAX_WAITING bytes wait, js_recorder_commit()
- * returns false: nothing new is to be started, as its program and folder are
- * mostly on the same server. The log says so, and when the file system answers
- * again.
+ * returns false: no job should be started, because its program and folder are
+ * usually on the same server. The log reports this, and reports when the file
+ * system answers again.
  *
  * Owns: the delivery, the console, the display, the counts, what has happened
  * to named jobs, and the jobs that have finished but have not been reported
@@ -60,14 +60,14 @@ enum { JS_RECORDER_MAX_WAITING = 64 * 1024 * 1024 };
 
 /* Jobs in the order in which they finished. All zero is empty. */
 struct js_unreported_list {
-    struct js_unreported *first, **end; /* end: NULL when it is empty */
+    struct js_unreported *first, **end; /* the end; its NULL */
 };
 
 /*
- * The struct must not move while it is open. While there is a journal: reported
- * <= recorded, and the list of unreported jobs holds those from `reported` to
- * `recorded`, in this order; those in the list of unread jobs finished later.
- * Without a journal both lists are empty.
+ * The struct must not move while it is open. With a journal, reported <=
+ * recorded; the list of unreported jobs holds those from `reported` to
+ * `recorded`, in this order, and the jobs in the list of unread jobs finished
+ * later. Without a journal both lists are empty.
  */
 struct js_recorder {
     struct js_journal *journal; /* set once it has begun; NULL: there is none */
@@ -75,8 +75,9 @@ struct js_recorder {
     struct js_console console;
     struct js_delivery *delivery;
     struct js_summary summary;
-    /* Called for each finished job when it is on record; without a journal at
-     * once. Set by the owner; NULL: nobody needs it. The job is borrowed. */
+    /* Called for each finished job when it is on record, or at once if there is
+     * no journal. Set by the owner; NULL: nobody needs it. The job is
+     * borrowed. */
     js_finished_fn recorded_fn;
     void *recorded_arg;
     struct js_err journal_error; /* "" unless the journal cannot be written */
@@ -88,18 +89,20 @@ struct js_recorder {
     const char *output_dir;
     bool is_traced;
     struct js_worker *worker;
-    bool is_end_awaited;    /* set by the master: what has ended changes what is
-                               started next, so a commit waits a moment for it */
-    bool is_paused;         /* js_recorder_pause() */
-    bool is_settled;        /* as of the last commit */
-    int64_t stuck_since_ns; /* when the call was begun that takes so long;
-                               JS_NEVER_NS: none does */
-    int64_t look_ns;        /* when to look again whether one does */
-    int64_t awake_ns;       /* before that, this process was stopped */
+    bool is_end_awaited; /* set by the master: the ended jobs affect which jobs
+                            start next, so a commit waits a moment for their
+                            records */
+    bool is_paused;      /* js_recorder_pause() */
+    bool is_settled;     /* as of the last commit */
+    int64_t stuck_since_ns; /* when the slow call began; JS_NEVER_NS: no call is
+                               slow */
+    int64_t look_ns;        /* when to check for a slow call again */
+    int64_t awake_ns;       /* when this process last resumed after a stop */
     struct js_strmap mishaps; /* what happened to named jobs; owned */
-    struct js_unreported_list unreported; /* owned, as is the next */
-    struct js_unreported_list unread;     /* the tail of the output of the first
-                                             must be read, for its record */
+    struct js_unreported_list unreported; /* owned, like the next */
+    /* finished jobs; the tail of the first one's output must be read for its
+     * record */
+    struct js_unreported_list unread;
     uint64_t unread_count;
     uint64_t recorded;       /* finishes given to the journal */
     uint64_t reported;       /* finishes that are reported */
@@ -133,7 +136,7 @@ void js_recorder_enlisted(struct js_recorder *recorder, unsigned slave,
 void js_recorder_restarted(struct js_recorder *recorder, unsigned slave,
                            const struct js_process_pair *processes);
 
-/* The slave has left the run; other slaves get what it had. */
+/* The slave has left the run; other slaves get its jobs. */
 void js_recorder_parted(struct js_recorder *recorder, unsigned slave);
 
 /* A round opens. Call it for each job of the round. */
@@ -160,11 +163,11 @@ void js_recorder_finished(struct js_recorder *recorder,
 
 /* Writes as much as possible to disk and to the readers, without waiting for a
  * file. Returns true if everything that must come first is on record; until
- * then nothing new may be started (js_journal_look().is_settled, and FILES THAT
- * DO NOT ANSWER). A journal that cannot be written shows in journal_error. */
+ * then no job may be started (js_journal_look().is_settled, and FILES THAT DO
+ * NOT ANSWER). If the journal cannot be written, journal_error is set. */
 bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns);
 
-/* Brings to disk now what is not there yet, because little time is left. */
+/* Syncs everything to disk now, because little time is left. */
 void js_recorder_hurry(struct js_recorder *recorder);
 
 /* While the recorder is paused, nothing is written to the readers, and
@@ -189,13 +192,13 @@ void js_recorder_end_show(struct js_recorder *recorder);
 /* The state of the recorder. */
 struct js_recorder_state {
     bool has_journal;
-    bool is_behind;      /* what was added must be on record before anything
-                            that follows from it */
-    bool is_stuck;       /* a file does not answer */
-    bool is_writing;     /* a call on a file is under way, and is not one that
-                            is tried again and again */
+    bool is_behind;  /* the records added must be in the file before anything
+                        that depends on them is started */
+    bool is_stuck;   /* a file does not answer */
+    bool is_writing; /* a call on a file is under way, other than one that is
+                        retried */
     uint64_t unreported; /* finished jobs that are not on record yet */
-    uint64_t to_come;    /* ... and may still be */
+    uint64_t to_come;    /* ... that may still be recorded */
     uint64_t lacking; /* finished jobs that the journal lacks: they run again */
     size_t unwritten; /* bytes of stdout and stderr that still wait for their
                          readers; lines that are still to come count as well,
@@ -212,7 +215,7 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- the end */
 
-/* Standard output or error takes nothing more. */
+/* Standard output or error accepts no more data. */
 struct js_recorder_outage {
     const char *name;
     int error;
@@ -223,12 +226,12 @@ struct js_recorder_outage {
 bool js_recorder_find_outage(const struct js_recorder *recorder,
                              struct js_recorder_outage *ret);
 
-/* Does the same in a run that must stop because of the outage, and says so
+/* Does the same in a run that must stop because of the outage, and reports it
  * once. */
 bool js_recorder_is_cut(struct js_recorder *recorder);
 
-/* Brings everything on record and reports it. Waits for that, but gives up when
- * the worker's must_leave() says so. Returns 0, or -1 with *err. */
+/* Records and reports everything. It waits for this to complete, but gives up
+ * when the worker's must_leave() returns true. Returns 0, or -1 with *err. */
 int js_recorder_settle(struct js_recorder *recorder, struct js_err *err);
 
 /* Reports jobs that are on record by now to the joblog and the console. Call it

@@ -1,8 +1,8 @@
 /*
- * run_status - the state of a run, in a file for whoever started the run.
+ * run_status - the state of a run, in a file for the launcher.
  *
- * mpirun does not always pass the exit status on. So the master writes to a
- * file: that the run has begun, from time to time that it is still alive, and
+ * mpirun does not always pass the exit status on. So the master reports in a
+ * file that the run has begun, from time to time that it is still alive, and
  * how it has ended. Each write replaces the whole file, so a reader never sees
  * half of it.
  */
@@ -35,10 +35,10 @@ struct js_run_status {
                         the file system; only read */
 };
 
-/* Notes that the launcher leaves for the run in turn, each as a number in a
- * file beside the status. The run reads them when it ends. */
+/* In turn, the launcher leaves notes for the run, each as a number in a file
+ * beside the status. The run reads them when it ends. */
 enum js_run_note {
-    JS_RUN_OUTAGE, /* standard output takes nothing more: why (an errno) */
+    JS_RUN_OUTAGE, /* why standard output accepts no more data (an errno) */
     JS_RUN_SIGNAL, /* the signal that was the reason to ask the run to stop:
                       mpirun passes on another one */
     JS_RUN_TAKEN, /* how many bytes of the run's standard output have been taken
@@ -62,7 +62,7 @@ int js_run_status_beside(const char *path, const char *suffix, char *ret,
 /* Returns 0, or -1 with errno. */
 int js_run_status_write(const char *path, const struct js_run_status *status);
 
-/* A file that does not exist, or says something else, gives JS_RUN_UNKNOWN. */
+/* A file that does not exist, or has other content, gives JS_RUN_UNKNOWN. */
 void js_run_status_read(const char *path, struct js_run_status *ret);
 
 #endif

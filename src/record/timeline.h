@@ -8,8 +8,8 @@
  * Along the axis the runs follow each other without the pauses between them.
  *
  * Slaves have clocks of their own. If attempts of a slave lie outside their
- * run, the slave's clock is corrected by as much as it takes to move them
- * inside; what is still outside is cut off.
+ * run, the slave's clock is corrected by the amount that moves them inside;
+ * parts that are still outside are cut off.
  */
 #ifndef JS_RECORD_TIMELINE_H
 #define JS_RECORD_TIMELINE_H

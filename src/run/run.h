@@ -63,8 +63,8 @@ struct js_run_rank {
 struct js_run_launcher {
     struct js_lifeline *lifeline; /* the rank's; NULL: there is none */
     int64_t present_ns; /* when the master last reported that it is alive */
-    int64_t leave_ns;   /* the end waits for no file beyond this time that does
-                           not answer; JS_NEVER_NS: as long as it takes */
+    int64_t leave_ns;   /* until when the end of the run waits for a hung file;
+                           JS_NEVER_NS: as long as it takes */
     struct js_launcher_files *files; /* owned; NULL: no such file is in use */
     struct js_signals_passed passed;
     int other_signal; /* from a launcher on another host: the signal that it
@@ -100,8 +100,8 @@ struct js_run {
     struct js_run_launcher launcher;
     struct js_worker *worker; /* makes the calls on files while jobs run; NULL:
                                  there is none */
-    bool is_stuck; /* a call of the worker does not end: what it uses stays as
-                      it is, and the process ends with _exit() */
+    bool is_stuck; /* a call of the worker hangs: what it uses is not freed, and
+                      the process ends with _exit() */
 
     /* Inputs. */
     struct js_journal *journal;   /* NULL: there is none */
@@ -109,9 +109,9 @@ struct js_run {
                                      none */
     struct js_resume resume;      /* valid while there is a registry */
     struct js_source *source;
-    struct js_past_runs *past_runs; /* NULL: none are known, or `paths` has
-                                       all that is needed of them */
-    struct js_paths *paths;         /* NULL: nothing is known about jobs */
+    /* NULL: none are known, or `paths` has everything needed */
+    struct js_past_runs *past_runs;
+    struct js_paths *paths; /* NULL: nothing is known about jobs */
 
     /* Outputs. */
     struct js_outdir *outdir;     /* NULL: there is none */
@@ -233,8 +233,8 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns);
  * so far. */
 enum js_stop_request js_run_launcher_request(const struct js_run *run);
 
-/* Implements must_leave of a worker (base/background.h); `arg` is the run: true
- * if a call has taken `ns` and the run must end now. */
+/* Implements must_leave of a worker (base/background.h); `arg` is the run:
+ * returns true if a call has taken `ns` and the run must end now. */
 bool js_run_launcher_must_leave(void *arg, int64_t ns);
 
 /* Reports that the run has begun, without a lease: before its first turn and

@@ -373,7 +373,7 @@ static int64_t run_find_run_time(void *arg, const struct js_job *job)
 }
 
 /* Reads the run times by which --longest-first orders jobs. A journal that is
- * about to be set aside is still in its place. */
+ * about to be set aside still has its name. */
 static int run_find_paths(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;

@@ -23,15 +23,15 @@ static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
 
 enum { RELAY_LOOK_MS = 20 };
 
-/* How long a call on a file has taken before it counts as hung: if the run must
+/* How long a call on a file may take before it counts as hung: if the run must
  * end, and if it must end at once. */
 static const int64_t hung_ns = 2 * JS_NS_PER_S;
 static const int64_t hung_now_ns = 200 * JS_NS_PER_MS;
 
-/* What is said to a launcher on another host, and what it says: in files, which
- * the worker writes and reads. */
+/* Messages to and from a launcher on another host. They are files, which the
+ * worker writes and reads. */
 struct js_launcher_files {
-    struct js_task status; /* while it is given, `said` is the worker's */
+    struct js_task status; /* while it is given, `said` belongs to the worker */
     struct js_run_status said;
     struct js_task reason; /* the same with `signal` */
     int signal;
@@ -74,8 +74,8 @@ static struct js_launcher_files *launcher_files(struct js_run *run)
     return files;
 }
 
-/* A report that comes while the last one is being written is left out, unless
- * is_last: it says how the run has ended. */
+/* A report that comes while the previous one is being written is dropped,
+ * unless it is_last, because that one says how the run has ended. */
 static void launcher_report(struct js_run *run,
                             const struct js_run_status *said, bool is_last)
 {
@@ -177,8 +177,8 @@ bool js_run_launcher_must_leave(void *arg, int64_t ns)
 }
 
 /* If the launcher is on another host, its signal arrives through mpirun, as a
- * different signal. The launcher has written which one it was, for the user's
- * sake as well. Returns false until that is read. */
+ * different signal. The launcher has written down which signal it was, also for
+ * the user's sake. Returns false until that has been read. */
 static bool launcher_find_reason(struct js_run *run)
 {
     struct js_run_launcher *launcher = &run->launcher;

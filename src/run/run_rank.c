@@ -94,8 +94,8 @@ static struct js_runner *rank_start_runner(struct js_err *err)
     return runner;
 }
 
-/* A connection for each of two networks, and what MPI and the files of the run
- * need besides. */
+/* A connection for each of two networks, and the descriptors that MPI and the
+ * files of the run need in addition. */
 uint64_t js_run_rank_files(int size, int local_size)
 {
     enum { OTHERS = 256, OF_PEER = 2 };
@@ -103,9 +103,9 @@ uint64_t js_run_rank_files(int size, int local_size)
     return peers > 0 ? OTHERS + OF_PEER * (uint64_t)peers : 0;
 }
 
-/* Jobs have the limit of the user, because the runner was started before. If
- * the master cannot have a connection to each slave, Open MPI does not say so:
- * it never accepts the last ones. */
+/* Jobs keep the user's limit, because the runner has already been started. If
+ * the master cannot have a connection to each slave, Open MPI does not report
+ * it: it never accepts the last connections. */
 static void rank_raise_files(int number)
 {
     struct rlimit limit;

@@ -71,8 +71,8 @@ int js_channel_send(struct js_channel *channel, uint8_t type, const void *body,
                     size_t len, const int *fds)
 {
     struct js_channel_queue *out = &channel->out;
-    /* Positions count from the beginning of the stream, because the bytes in
-     * front of them leave the queue. */
+    /* Positions count from the beginning of the stream, because bytes at the
+     * front leave the queue. */
     size_t before = out->bytes.len, count = 0;
     struct outgoing outgoing = {.begin = out->position + before,
                                 .end =
@@ -137,7 +137,7 @@ static ssize_t send_piece(struct js_channel *channel)
         memcpy(CMSG_DATA(head), outgoing.fds, count * sizeof(int));
     }
     /* Part of a message may have left. Its descriptors went with the first
-     * byte, so they are the kernel's from then on, and ours are closed. */
+     * byte; from then on the kernel has its own copies, and ours are closed. */
     ssize_t n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0 && is_due) {
         close_fds(outgoing.fds);
@@ -185,7 +185,8 @@ int js_channel_receive(struct js_channel *channel)
     union control control;
     ssize_t n;
 
-    /* Only now: what js_channel_next() has returned was valid until this call.
+    /* This happens only now, because the result of js_channel_next() was valid
+     * until this call.
      */
     js_buf_consume(&in->bytes, channel->taken);
     in->position += channel->taken;
@@ -239,7 +240,7 @@ int js_channel_next(struct js_channel *channel, struct js_packet *ret)
     size_t len = js_unpack_u32(&cursor);
     uint8_t type = js_unpack_u8(&cursor);
     uint8_t mask = js_unpack_u8(&cursor);
-    if (cursor.left < len) /* the rest is on its way */
+    if (cursor.left < len) /* the rest of the message is on its way */
         return 0;
     *ret = (struct js_packet){.type = type, .body = cursor.at, .len = len};
     channel->taken += HEAD_BYTES + len;

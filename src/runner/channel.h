@@ -2,8 +2,8 @@
  * channel - whole messages, with open files in them, over a socket.
  *
  * Owns the socket, the messages that are not yet sent or not yet taken, and the
- * descriptors in those messages. It does not know what the messages say. No
- * call waits.
+ * descriptors in those messages. It does not know the contents of the messages.
+ * No call waits.
  *
  * On the wire a message is the length of its body (u32), its type (u8), a bit
  * for each descriptor that comes with it (u8), then the body. Descriptors go
@@ -23,11 +23,11 @@
 
 enum { JS_CHANNEL_FDS = 2 };
 
-/* One direction: a stream of bytes, and descriptors at places in it. */
+/* One direction: a stream of bytes, and descriptors at positions in it. */
 struct js_channel_queue {
     struct js_buf bytes;
     uint64_t position;   /* of bytes.data[0] in the whole stream */
-    struct js_buf files; /* the descriptors and their places, in order */
+    struct js_buf files; /* the descriptors and their positions, in order */
 };
 
 struct js_channel {

@@ -124,7 +124,8 @@ bool js_endings_has_abandoned(const struct js_endings *endings)
 
 /* ---------------------------------------------------------------- strangers */
 
-/* Returns all strangers, or NULL; *ret_end is where they end. */
+/* Returns the array of strangers, or NULL; *ret_end points behind the last
+ * one. */
 static struct stranger *strangers_of(const struct js_endings *endings,
                                      struct stranger **ret_end)
 {
@@ -166,8 +167,8 @@ static bool note_stranger(pid_t pid, void *arg)
     return false;
 }
 
-/* True for a known stranger that is to be ended now, since all jobs that may
- * have left it have ended. */
+/* True for a known stranger that must be ended now, because all jobs that may
+ * have left it behind have ended. */
 static bool is_due(pid_t pid, void *arg)
 {
     struct js_endings *endings = arg;

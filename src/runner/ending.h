@@ -27,10 +27,10 @@ struct js_ending {
     int64_t wake_ns;  /* asked: when to kill; swept: when to check again;
                          JS_NEVER_NS: not by itself */
     int64_t limit_ns; /* swept: when to give up */
-    bool is_new;      /* its process has ended; nothing was checked yet */
+    bool is_new;      /* its process has ended; nothing has been checked yet */
     bool is_killing;  /* swept: the grace period is over */
     bool has_looked;  /* swept: a check has found strangers and nothing else */
-    struct js_pids found; /* swept: what it was found to have left */
+    struct js_pids found; /* swept: what the checks have found */
 };
 
 /* The job that is ended. */
@@ -50,7 +50,7 @@ enum js_ending_state {
 
 void js_ending_release(struct js_ending *ending);
 
-/* Forgets everything about the job, which is over. */
+/* Forgets everything about the job, which has ended. */
 void js_ending_reset(struct js_ending *ending);
 
 /* Sends SIGTERM, and schedules SIGKILL for the end of the grace period. If the
@@ -70,7 +70,8 @@ struct js_endings;
 /* All of these must outlive the struct js_endings. */
 struct js_endings_means {
     const struct js_runner_config *config;
-    bool (*is_job)(pid_t pid, void *arg); /* is it a running job's own? */
+    bool (*is_job)(pid_t pid,
+                   void *arg); /* is it a running job's own process? */
     /* True if one of the first `number` jobs has not ended yet. */
     bool (*is_any_on)(uint64_t number, void *arg);
     void *arg;

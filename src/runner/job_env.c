@@ -17,7 +17,7 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Once, since every job gets such a list. */
+/* This is done only once, because every job gets such a list. */
 static int format_cpus(struct js_job_env *env,
                        const struct js_runner_config *config)
 {
@@ -54,8 +54,8 @@ static int find_outer(struct js_job_env *env, const char *const *outer)
 int js_job_env_init(struct js_job_env *env,
                     const struct js_runner_config *config)
 {
-    /* What is set here is written to the left of `at`, as much as there is: the
-     * list of most jobs is a pointer into one array. */
+    /* New variables are written to the left of `at`, as many as there are, so
+     * that the list of most jobs is a pointer into one array. */
     size_t count = 0;
     size_t at = OWN_MAX;
     while (config->env[count])
@@ -219,8 +219,8 @@ static int format_values(struct js_job_env *env,
     return 0;
 }
 
-/* Returns where between `at` and `end` the list has a variable of that name, or
- * `end`. */
+/* Returns the position between `at` and `end` of the variable with that name,
+ * or `end`. */
 static size_t find_name(const char *const *list, size_t at, size_t end,
                         const char *entry)
 {
@@ -250,7 +250,7 @@ static const char **merge(struct js_job_env *env, const char *const *first,
         /* What jobsched says about a job must be true, whatever env= says. */
         if (begins(entry, "JOBSCHED_"))
             continue;
-        /* Each name stands there once, with its last value. */
+        /* The list contains each name once, with its last value. */
         size_t i = find_name(list, count, at, entry);
         list[i] = entry;
         at += i == at;

@@ -20,11 +20,11 @@
  * and is NULL-terminated. `path` and `functions` point into it. `cpus` has
  * `slots` entries. */
 struct js_job_env {
-    const char **list;       /* room for what is set here, then the rest */
-    bool sets_omp;           /* this module sets OMP_NUM_THREADS */
-    bool is_in_slurm;        /* the run is part of a Slurm job */
-    struct js_buf values;    /* text of the variables set here */
-    char *pwd;               /* "PWD=..." */
+    const char **list;    /* room for the variables set here, then the rest */
+    bool sets_omp;        /* this module sets OMP_NUM_THREADS */
+    bool is_in_slurm;     /* the run is part of a Slurm job */
+    struct js_buf values; /* text of the variables set here */
+    char *pwd;            /* "PWD=..." */
     char mark[JS_MARK_SIZE]; /* "": none */
     struct js_buf within;    /* "JOBSCHED_WITHIN=..."; empty: none */
     char **cpus;             /* the CPUs of each slot, as a list */

@@ -143,7 +143,8 @@ static int open_in_folder(struct js_job_output *output, const char *dir,
     if (file->fd < 0)
         return -1;
     /* A named file cannot be kept in memory instead. So a job is not started on
-     * a full disk. The disk is asked only after a job that may have filled it.
+     * a full disk. The disk is checked only after a job that may have filled
+     * it.
      */
     if (output->was_full)
         output->was_full = has_no_room(file->fd);
@@ -189,7 +190,7 @@ bool js_job_output_is_in_memory(const struct js_job_output *output)
 
 /* ---------------------------------------------------------------- rescue */
 
-/* Returns 1, or -1 with errno: then the old file is still the job's. */
+/* Returns 1, or -1 with errno; the job then still has the old file. */
 static int job_output_write_anew(struct js_job_output_file *file,
                                  const char *dir, uint64_t id,
                                  enum js_stream stream)
@@ -375,8 +376,8 @@ char *js_job_hostfile_write(const char *dir, const char *hosts, uint32_t slots)
     fd = mkostemp(path.data, O_CLOEXEC);
     if (fd < 0)
         goto out;
-    /* One that cannot be written in whole must not be used: the job would run
-     * on some of its hosts only. */
+    /* A hostfile that cannot be written completely must not be used: the job
+     * would run on only some of its hosts. */
     if (js_file_write(fd, lines.data, lines.len) == 0)
         /* The job may run in a different folder from the runner. */
         absolute = realpath(path.data, NULL);

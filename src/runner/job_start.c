@@ -72,7 +72,7 @@ static int job_start_spawn(struct js_job_start *start,
         .numa = job->numa,
         .data_limit_bytes = job->data_limit_bytes,
         .ignored = &means->ignored,
-        /* A file that the job names itself takes the place of ours. */
+        /* A file that the job itself names replaces ours. */
         .stdin_fd = files->fd[0] >= 0 ? files->fd[0] : means->null_in,
         .stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out,
         .stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err,
@@ -97,7 +97,8 @@ static int job_start_try(struct js_job_start *start)
         goto fail;
     start->failure.step = JS_STEP_HOSTFILE;
     start->opening = &means->tmpdir;
-    /* A job that is tried again may still have its file from the earlier try.
+    /* A retried job may still have its file from the earlier attempt to start
+     * it.
      */
     if (job->hosts && !start->hostfile)
         start->hostfile = js_job_hostfile_write(config->settings.tmpdir,

@@ -3,9 +3,9 @@
  *
  * They may hang on a file system that does not answer: when the job's files are
  * opened, when its process enters its folder and executes its program, when its
- * output is closed. Each of the two functions below is therefore the work of a
- * task (base/background.h), and touches nothing but its struct, and what that
- * points to.
+ * output is closed. So js_job_start_launch() and js_job_start_finish() can each
+ * be the work of a task (base/background.h), and touch nothing but their struct
+ * and what it points to.
  */
 #ifndef JS_RUNNER_JOB_START_H
 #define JS_RUNNER_JOB_START_H
@@ -25,14 +25,13 @@ struct js_job_start_means {
     int null_in; /* /dev/null, to read and to write */
     int null_out;
     uint64_t ignored;       /* js_spawn_ignored() */
-    struct js_job_env *env; /* may be replaced between two calls */
+    struct js_job_env *env; /* it may be replaced between two calls */
 };
 
-/* A job and its files. All zero, apart from js_job_output_init(), and then
- * reused from job to job. */
+/* A job and its files. It begins as all zero, except for js_job_output_init(),
+ * and is then reused from job to job. */
 struct js_job_start {
-    const struct js_job_start_means
-        *means; /* borrowed, as are the next three */
+    const struct js_job_start_means *means; /* borrowed, like the next three */
     const struct js_runner_job *job;
     const struct js_job_spec *details;
     struct js_job_env *env;
@@ -45,10 +44,10 @@ struct js_job_start {
     int64_t started_ns; /* by js_clock_ns(), and js_clock_unix_ns() */
     int64_t started_unix_ns;
     struct js_spawn_failure failure;     /* ... because of this */
-    const struct js_job_folder *opening; /* ours, for the file it opens */
+    const struct js_job_folder *opening; /* our folder for its file */
     bool is_homeless; /* that folder is gone, and cannot be created */
-    const struct js_job_folder *restored; /* it was gone, and was created again;
-                                             NULL: none */
+    const struct js_job_folder *restored; /* a folder that was gone and has been
+                                             created again; NULL: none */
 
     /* For js_job_start_finish(): no process can still hold its files. */
     bool reuse;
@@ -67,12 +66,13 @@ bool js_job_start_launch(void *arg);
 /* Closes the files of a job that has ended. Returns true. */
 bool js_job_start_finish(void *arg);
 
-/* True if that concerns no files but those in --tmpdir and the system's own
- * programs: if these hang, so does everything else. */
+/* True if the start, or the end, uses no files except those in --tmpdir and the
+ * system's own programs: if these hang, so does everything else. */
 bool js_job_start_is_local(const struct js_job_start *start);
 bool js_job_start_ends_locally(const struct js_job_start *start);
 
-/* True for a temporary shortage, so that the start may be tried again. */
+/* True if the start failed for a temporary shortage, so that it may be tried
+ * again. */
 bool js_job_start_may_pass(const struct js_job_start *start);
 
 #endif

@@ -48,7 +48,7 @@ enum { QUEUE_CAPACITY_MIN = 16 };
 
 /*
  * The whole process. Only the loop at the end of this file waits; everything
- * else does what it can at once. Jobs wait in `queue` for a free slot of
+ * else does at once what it can do. Jobs wait in `queue` for a free slot of
  * `slots`.
  *
  * Invariants, while it waits: no job is in `queue` if a slot is free, or
@@ -187,7 +187,7 @@ static int configure(struct runner *runner, const struct js_packet *message)
         js_cpuset_unite(&cpus, &config->slot_cpus[i]);
     if (js_cpuset_count(&cpus) > 0) /* a failure shows in each child */
         sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
-    /* The folder comes first: others may be relative to it. */
+    /* The folder comes first, because other folders may be relative to it. */
     if (chdir(config->settings.cwd) < 0) {
         js_err_errno(&err, "cannot enter %s on node %s", config->settings.cwd,
                      config->host);
@@ -435,7 +435,7 @@ noreturn void js_runner_main(int socket)
     for (size_t i = 0; i < runner.queue.capacity; i++)
         js_buf_release(&runner.queue.items[i]);
     free(runner.queue.items);
-    /* Before that: to close a file may take long. */
+    /* This comes first, because closing a file may take a long time. */
     js_procs_end_all(last_kill_ns);
     js_slots_free(runner.slots);
     _exit(is_up ? EXIT_SUCCESS : EXIT_FAILURE);

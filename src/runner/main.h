@@ -2,7 +2,7 @@
  * main - the runner process's own loop.
  *
  * One loop around one ppoll waits for messages from the rank, for children to
- * end, and for what is due. It ends when the rank does.
+ * end, and for deadlines. It ends when the rank does.
  */
 #ifndef JS_RUNNER_MAIN_H
 #define JS_RUNNER_MAIN_H

@@ -177,7 +177,8 @@ int js_messages_get_job(const void *body, size_t len,
     ret->gpus = get_string_or_null(&cursor);
     ret->hosts = get_string_or_null(&cursor);
     ret->details = js_unpack_bytes(&cursor, &ret->details_len);
-    /* A bad message yields "" and zeros from here on; the end reports it. */
+    /* From here on, a bad message yields "" and zeros; the check at the end
+     * reports it. */
     ret->command = get_string(&cursor);
     ret->len = strlen(ret->command);
     return js_cursor_end(&cursor);

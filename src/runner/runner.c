@@ -182,8 +182,8 @@ int js_runner_run(struct js_runner *runner, const struct js_runner_job *job)
     if (check_not_lost(runner) < 0 ||
         js_messages_put_job(&runner->scratch, job) < 0)
         return -1;
-    /* Not flushed, so that several jobs leave in one system call:
-     * js_runner_flush() follows, or js_runner_next() does it. */
+    /* The message is not flushed here, so that several jobs leave in one system
+     * call. js_runner_flush() or js_runner_next() does it. */
     return js_channel_send(&runner->channel, JS_MESSAGE_RUN,
                            runner->scratch.data, runner->scratch.len, NULL);
 }
@@ -290,8 +290,8 @@ int js_runner_next(struct js_runner *runner, struct js_runner_event *ret)
     }
     if (got >= 0)
         return got;
-    /* A runner that talks nonsense is as good as dead. Its jobs must not go on
-     * unwatched. */
+    /* A runner that sends invalid messages is as good as dead. Its jobs must
+     * not go on unwatched. */
     end_all(runner);
     errno = EPIPE;
     return -1;

@@ -5,8 +5,8 @@
  * lost. The runner has its own session and no MPI; of the rank's descriptors it
  * keeps only its end of a socket. It is a child subreaper. There are two
  * processes instead of one because
- *  - a hung exec, a fork from a big process or a stopped rank then holds up
- *    nobody;
+ *  - a hung exec, a fork from a big process or a stopped rank then blocks
+ *    nothing else;
  *  - if either of them dies, the other ends every job and every descendant of a
  *    job: the runner when its socket closes, the rank in js_runner_next(). So
  *    the rank must have no other children.
@@ -82,8 +82,8 @@ struct js_runner_config {
     const char *host;
     uint32_t slave;
     uint32_t slots;                    /* at least 1 */
-    const struct js_cpuset *slot_cpus; /* one for each slot: what its job is
-                                          bound to; empty: not bound */
+    const struct js_cpuset *slot_cpus; /* the CPUs to which the job of each slot
+                                          is bound; empty: not bound */
     int64_t retry_ns; /* how long a temporary shortage may last */
 };
 
@@ -133,9 +133,9 @@ struct js_runner *js_runner_start(struct js_err *err);
 
 /*
  * Starts another process in place of a LOST one, which must then be configured
- * again. It is forked from the rank as it is by now: that takes longer, and the
- * process inherits the rank's CPUs and limits, except the limit on open files.
- * Returns 0, or -1 with *err, and the runner is still LOST.
+ * again. It is forked from the rank in its present state: this takes longer,
+ * and the process inherits the rank's CPUs and limits, except the limit on open
+ * files. Returns 0, or -1 with *err, and the runner is still LOST.
  */
 int js_runner_restart(struct js_runner *runner, struct js_err *err);
 
@@ -190,17 +190,17 @@ int js_runner_recall(struct js_runner *runner);
  * later (but no later than the configuration says) SIGKILL. The job is reported
  * with JS_STOP_REASON_STOPPED; a job that waits to be tried again ends at once.
  * You may call it again with a shorter grace period. With JS_RUNNER_LET_RUN,
- * whatever the slot, running jobs go on, but from then on no job waits to be
- * tried again. Same failures. */
+ * which applies to all slots, running jobs go on, but from then on no job waits
+ * to be tried again. Same failures. */
 int js_runner_end(struct js_runner *runner, uint32_t slot, int64_t grace_ns);
 
 /*
  * Sets the time, by js_clock_ns(), at which the runner ends all jobs like
- * js_runner_end(), because whoever gave them to us may believe us dead by then.
- * Call it again in time; before the first call the lease has no end. If the
- * runner itself was stopped at that time, it waits for JS_LEASE_EXTRA_NS more.
- * After the end of the lease, until that is moved, no job starts: new and
- * queued ones are reported with JS_STOP_REASON_STOPPED. Same failures.
+ * js_runner_end(), because the master may believe us dead by then. Call it
+ * again in time; before the first call the lease has no end. If the runner
+ * itself was stopped at that time, it waits for JS_LEASE_EXTRA_NS more. After
+ * the end of the lease, until that is moved, no job starts: new and queued ones
+ * are reported with JS_STOP_REASON_STOPPED. Same failures.
  */
 int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 
@@ -209,10 +209,10 @@ int js_runner_lease(struct js_runner *runner, int64_t until_ns);
 int js_runner_limit(struct js_runner *runner, int64_t timeout_ns);
 
 /*
- * Sends what waits, then takes the next event. Returns 1 with the event in
- * *ret, 0 if there is none now, or -1 with errno EPIPE if the runner is lost.
- * Before it returns -1 for the first time, it ends everything that the runner
- * has started and waits for it to be gone, for at most 10 s.
+ * Sends waiting messages, then takes the next event. Returns 1 with the event
+ * in *ret, 0 if there is none now, or -1 with errno EPIPE if the runner is
+ * lost. Before it returns -1 for the first time, it ends everything that the
+ * runner has started and waits for it to be gone, for at most 10 s.
  */
 int js_runner_next(struct js_runner *runner, struct js_runner_event *ret);
 

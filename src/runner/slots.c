@@ -20,12 +20,12 @@
 static const int64_t retry_first_ns = 10 * JS_NS_PER_MS;
 static const int64_t retry_longest_ns = JS_NS_PER_S;
 
-/* How long the other slots wait for the calls of a start or an end: if none
- * hangs, and if one does already. */
+/* How long the other slots wait for the calls of a start or an end: while none
+ * hangs, and while one hangs already. */
 static const int64_t hung_ns = 200 * JS_NS_PER_MS;
 static const int64_t also_hung_ns = 20 * JS_NS_PER_MS;
 
-/* How often to look whether hung calls have returned. */
+/* How often to check whether hung calls have returned. */
 static const int64_t slots_look_ns = 20 * JS_NS_PER_MS;
 
 enum slot_state {
@@ -47,9 +47,9 @@ enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
  * has ended. The last fields are used only in WAITING; is_homeless is false in
  * every other state.
  *
- * In STARTING and CLOSING the worker has the task, which hangs, and with it
- * `start` and what that points to. `env` is then the environment that the
- * others had so far.
+ * In STARTING and CLOSING the task hangs. The worker owns it, and `start` and
+ * what that points to. `env` is then the environment that all slots used so
+ * far.
  */
 struct slot {
     enum slot_state state;
@@ -68,7 +68,7 @@ struct slot {
     struct js_task task;
     struct js_worker *worker;
     struct js_job_env *env; /* NULL: it uses none */
-    bool must_end;          /* as soon as it is started */
+    bool must_end;          /* end the job as soon as it is started */
     int64_t grace_ns;       /* ... with this grace */
     /* WAITING: */
     int64_t wake_ns;  /* when to try again */
@@ -77,8 +77,8 @@ struct slot {
     bool is_homeless; /* it waits for a folder that is gone */
 };
 
-/* A child that was reaped while a start hung: it may be that job's, unless it
- * was reaped before that job had a process. */
+/* A child that was reaped while a start hung. It may be that job's process,
+ * unless it was reaped before that job had a process. */
 struct slots_reaped {
     pid_t pid;
     int64_t at_ns;
@@ -90,9 +90,9 @@ struct slots_reaped {
  * A job that ends is one of `slots`; `endings` deals with children that no job
  * is known to have left.
  *
- * Invariants: while is_draining, no slot is WAITING. A slot that has been freed
- * has a `freed` below the one here, and no two of them have the same. If one
- * slot is_homeless, the reason has been reported, and not again for the others.
+ * Invariants: while is_draining, no slot is WAITING. The `freed` of each freed
+ * slot is unique and below the one here. While slots are is_homeless, the
+ * reason has been reported exactly once.
  */
 struct js_slots {
     struct js_slots_means means;
@@ -202,7 +202,7 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
 
 void js_slots_free(struct js_slots *slots)
 {
-    /* What a call that hangs uses remains. */
+    /* What a hung call uses must stay. */
     if (!slots || slots->hung > 0)
         return;
     int saved = errno;
@@ -244,7 +244,7 @@ slots_note(struct js_slots *slots, const char *format, ...)
 
 /* ---------------------------------------------------------------- tasks */
 
-/* What js_worker_await() asks: `ns` is how long the calls have taken. */
+/* The must_leave() of the workers: `ns` is how long the calls have taken. */
 static bool slots_is_hung(void *arg, int64_t ns)
 {
     const struct js_slots *slots = arg;
@@ -252,9 +252,9 @@ static bool slots_is_hung(void *arg, int64_t ns)
 }
 
 /* Does the work of the slot's job_start, and waits for it. Returns true when it
- * is done, as it mostly is at once. If it hangs, the slot keeps the worker, and
- * the environment that it may be using; the others get new ones. What cannot
- * hang needs no worker, which costs a job some 20 us. */
+ * is done, usually at once. If it hangs, the slot keeps the worker, and the
+ * environment that this may use; the others get new ones. Work that cannot hang
+ * needs no worker, which costs a job about 20 us. */
 static bool slots_do(struct js_slots *slots, struct slot *slot,
                      bool (*work)(void *arg), enum slot_state state)
 {
@@ -339,9 +339,8 @@ static int slots_finished(struct js_slots *slots, struct slot *slot)
     slot->state = SLOT_FREE;
     slot->is_homeless = false;
     js_ending_reset(&slot->ending);
-    /* In the order of the reports: the rank gives the slot that it hears of
-     * first to the first job that waits, and js_slots_free_slot() must do the
-     * same. */
+    /* The order is that of the reports: the rank gives the slot reported first
+     * to the first waiting job, and js_slots_free_slot() must do the same. */
     slot->freed = slots->freed++;
     slots->scratch.len = 0;
     if (js_messages_put_ended(&slots->scratch, slot->job.slot, &slot->outcome) <
@@ -428,7 +427,7 @@ static int slots_give_up_start(struct js_slots *slots, struct slot *slot)
     return slots_report(slots, slot, true);
 }
 
-/* The job runs. It may have ended already, or was to end meanwhile. */
+/* The job runs. It may have ended already, or may have been asked to end. */
 static int slots_note_running(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
@@ -437,7 +436,7 @@ static int slots_note_running(struct js_slots *slots, struct slot *slot)
     slot->outcome =
         (struct js_outcome){.start_unix_ns = slot->start.started_unix_ns};
     js_endings_set_children(slots->endings, true);
-    /* Said once, until there is room again. */
+    /* This is reported once, until there is room again. */
     bool was_full = slots->is_disk_full;
     slots->is_disk_full = js_job_output_is_in_memory(&slot->start.output);
     if (!slots->is_disk_full || was_full)
@@ -621,7 +620,8 @@ static int slots_settle(struct js_slots *slots, struct slot *slot,
 static int look_at_strangers(struct js_slots *slots, bool has_news)
 {
     bool is_idle = true;
-    /* A slot that waits or sweeps is busy: its job may still leave a child. */
+    /* A slot that is WAITING or ENDING is busy: its job may still leave a
+     * child. */
     for (uint32_t i = 0; i < slots->count; i++)
         is_idle &= slots->slot[i].state == SLOT_FREE;
     return js_endings_look_at_strangers(slots->endings, has_news, is_idle) ==
@@ -647,7 +647,7 @@ int js_slots_reap(struct js_slots *slots)
     pid_t pid;
     while ((pid = wait4(-1, &child.status, WNOHANG, &child.usage)) > 0) {
         struct slot *slot = slots_slot_of(slots, pid);
-        /* While its start hung, a job's process was a stranger. */
+        /* While the start of a job hung, its process was a stranger. */
         js_endings_reaped(slots->endings, pid);
         if (slot) {
             slots_note_end(slots, slot, child.status, &child.usage);
@@ -711,9 +711,9 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
     slots->limit_ns = timeout_ns;
 }
 
-/* When the slot needs attention, if no event comes sooner. For a job that runs,
- * that is when it has run for as long as it may or, if it was asked to end,
- * when to kill it. */
+/* When the slot needs attention, if no event comes sooner. For a running job,
+ * this is the end of its time limit or, if it was asked to end, the time to
+ * kill it. */
 static int64_t slots_slot_wake_ns(const struct js_slots *slots,
                                   const struct slot *slot)
 {
@@ -735,7 +735,7 @@ static int64_t slots_slot_wake_ns(const struct js_slots *slots,
     return at_ns;
 }
 
-/* What hung is done: the job runs, has ended in the meantime, or is over. */
+/* The hung call is over: the job runs, has ended, or could not be started. */
 static int slots_go_on(struct js_slots *slots, struct slot *slot)
 {
     const struct slots_reaped *reaped = (const void *)slots->reaped.data;

@@ -58,7 +58,7 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns);
 /* Call it when children have ended (SIGCHLD). */
 int js_slots_reap(struct js_slots *slots);
 
-/* Does what is due. */
+/* Does the work that is due. */
 int js_slots_tick(struct js_slots *slots);
 
 /* Returns when js_slots_tick() next has something to do; JS_NEVER_NS: never. */

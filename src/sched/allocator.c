@@ -14,16 +14,15 @@
  * them to see the mistake. */
 enum { SHOWN_MAX = 20 };
 
-/* How many nodes could meet a request, for the requests that were asked about
- * last. */
+/* How many nodes could meet a request, for the most recent requests. */
 enum { ANSWERS = 16 };
 struct answers {
     struct answer {
-        uint64_t fittings; /* when it was counted; 0: unused */
+        uint64_t fittings; /* when the nodes were counted; 0: unused */
         struct js_request request;
         uint32_t count;
     } list[ANSWERS];
-    size_t next; /* to be replaced */
+    size_t next; /* the next to be replaced */
 };
 
 /* A reservation: what is set aside for one job. While it has no cores, only
@@ -46,8 +45,8 @@ struct js_allocator {
     struct js_nodes nodes;
     struct js_node_rankings rankings;
     struct reservation reservation;
-    struct answers *answers; /* owned; not part of this struct, so that a
-                                question needs only a const allocator */
+    struct answers *answers; /* owned; it is outside this struct, so that a
+                                query needs only a const allocator */
 };
 
 /* ---------------------------------------------------------------- nodes */
@@ -252,8 +251,8 @@ bool js_allocator_is_changed(const struct js_allocator *allocator,
     return slave && slave->is_changed;
 }
 
-/* A slot whose core is held by a wide job is as busy as one with a job of its
- * own: nothing else can run there. One that is set aside is neither free nor
+/* A slot whose core is held by a wide job is as busy as one with its own job:
+ * nothing else can run there. A slot that is set aside is neither free nor
  * busy; only the nodes of the reservation have such slots. */
 uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
 {
@@ -276,7 +275,8 @@ uint64_t js_allocator_busy_slots(const struct js_allocator *allocator)
     return count;
 }
 
-/* Counts the nodes only if none has come or gone since the same was asked. */
+/* Counts the nodes again only if a node has come or gone since the same
+ * query. */
 static uint32_t allocator_count_all(const struct js_allocator *allocator,
                                     const struct js_request *request)
 {
@@ -516,7 +516,8 @@ static bool allocator_keep_lacking(struct js_allocator *allocator)
     return is_lacking;
 }
 
-/* Sets aside everything that the job needs, as it lacks nothing but cores. */
+/* Sets aside everything that the job needs, because it lacks nothing but
+ * cores. */
 static void allocator_keep_all(struct js_allocator *allocator)
 {
     struct reservation *reservation = &allocator->reservation;
@@ -560,7 +561,8 @@ bool js_allocator_reserve_more(struct js_allocator *allocator)
     struct js_placement placement =
         allocator_placement_for(allocator, &made->request, made->avoid);
     placement.is_quiet = true;
-    /* Other places may be better now than when the nodes were chosen. */
+    /* Other places may be better now than those found when the nodes were
+     * chosen. */
     for (uint32_t i = 0; i < js_request_nodes(&made->request); i++) {
         struct js_place quiet = js_placement_find(
             &placement, allocator->nodes.list[made->places[i].node]);

@@ -61,7 +61,7 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
 struct js_location {
     const struct js_node *node; /* owned by the allocator; its cpus are those of
                                    all processes on it */
-    uint32_t cores;             /* of the node; 0: it has not been described */
+    uint32_t cores;  /* cores of the node; 0: it has not been described */
     unsigned index;  /* position among the slaves of its node, by rank */
     unsigned slaves; /* number of slaves on its node */
 };
@@ -72,17 +72,17 @@ int js_allocator_locate(const struct js_allocator *allocator, unsigned rank,
 
 /* ------------------------------------------------- the slaves' slots */
 
-/* Records the resources of a slave's node (copied). The first description of a
- * node counts; others change nothing. Returns 0, or -1 with errno ENOMEM or
- * ENOENT (no such slave). */
+/* Records the resources of a slave's node (copied). Only the first description
+ * of a node counts. Returns 0, or -1 with errno ENOMEM or ENOENT (no such
+ * slave). */
 int js_allocator_describe(struct js_allocator *allocator, unsigned rank,
                           const struct js_resources *resources);
 
 /*
  * Records the home core of each slot of a slave, as an index into the cores of
  * its node (below core_count). `resources` describe the node; NULL: it has been
- * described. Returns 0, or -1 with errno ENOMEM, ENOENT (no such slave), EEXIST
- * (already recorded) or EINVAL (a home is not one of the cores).
+ * described already. Returns 0, or -1 with errno ENOMEM, ENOENT (no such
+ * slave), EEXIST (already recorded) or EINVAL (a home is not one of the cores).
  */
 int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
                        const struct js_resources *resources,
@@ -93,23 +93,23 @@ int js_allocator_equip(struct js_allocator *allocator, unsigned rank,
  * An unknown slave is ignored. */
 void js_allocator_drop(struct js_allocator *allocator, unsigned rank);
 
-/* Says whether the slave is among JS_SLAVES_OPEN, and among JS_SLAVES_EMPTY: at
- * first neither. All slaves are among JS_SLAVES_ALL. An unknown slave is
- * ignored. */
+/* Sets whether the slave belongs to JS_SLAVES_OPEN, and to JS_SLAVES_EMPTY. At
+ * first it belongs to neither. All slaves belong to JS_SLAVES_ALL. An unknown
+ * slave is ignored. */
 void js_allocator_admit(struct js_allocator *allocator, unsigned rank,
                         bool is_open, bool is_empty);
 
-/* True if this was said of the slave last. For tests. */
+/* True if these are the values set last for the slave. For tests. */
 bool js_allocator_is_admitted(const struct js_allocator *allocator,
                               unsigned rank, bool is_open, bool is_empty);
 
 /* Reports each slave whose free slots, or js_allocator_is_reserved(), may have
  * changed since it was last reported, in no particular order. Returns false if
- * there is none left. */
+ * no such slave is left. */
 bool js_allocator_next_changed(struct js_allocator *allocator,
                                unsigned *ret_rank);
 
-/* True if the slave is among those that are still to be reported. For tests. */
+/* True if the slave has not been reported yet. For tests. */
 bool js_allocator_is_changed(const struct js_allocator *allocator,
                              unsigned rank);
 
@@ -135,8 +135,8 @@ int js_allocation_hosts(const struct js_allocator *allocator,
 bool js_allocator_take_slot(struct js_allocator *allocator, unsigned rank,
                             struct js_allocation *ret);
 
-/* Returns the slave whose job holds this slot, or 0. The slave is known, and
- * may be lost. */
+/* Returns the slave whose job holds this slot, or 0. The slave must be known;
+ * it may be lost. */
 unsigned js_allocator_holder(const struct js_allocator *allocator,
                              unsigned rank, uint32_t slot);
 

@@ -133,8 +133,8 @@ static int backlog_level_of(const struct js_backlog *backlog,
         slave->is_recalled || slave->constrained > 0 ||
         js_allocator_is_reserved(backlog->allocator, slave->number))
         return -1;
-    /* Rounded up, because the level is compared with the most that there may
-     * be. */
+    /* The level is rounded up, because it is compared with the most that is
+     * allowed. */
     return ahead <= slave->slots
                ? (int)((JS_BACKLOG_PARTS * (uint64_t)ahead + slave->slots - 1) /
                        slave->slots)
@@ -142,7 +142,8 @@ static int backlog_level_of(const struct js_backlog *backlog,
                      (int)((ahead + slave->slots - 1) / slave->slots);
 }
 
-/* Rounded down, because every slave has at least so much work. */
+/* The lead is rounded down, because every slave must have at least that much
+ * work. */
 static int slave_lead(const struct js_backlog_slave *slave)
 {
     uint32_t ahead = slave->ahead_count;
@@ -286,8 +287,8 @@ struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
     return NULL;
 }
 
-/* The slave with the fewest jobs is likely to be empty first. All are looked at
- * only when a job must run alone and no slave is being emptied yet. */
+/* The slave with the fewest jobs is likely to be empty first. All slaves are
+ * examined only when a job must run alone and no slave is being emptied yet. */
 void js_backlog_clear_one(struct js_backlog *backlog)
 {
     struct js_backlog_slave *least = NULL;
@@ -316,7 +317,7 @@ void js_backlog_end_clearing(struct js_backlog *backlog)
 
 /* ------------------------------------------------- what the slaves have */
 
-/* Returns the index of the first assignment in order whose ticket is not less
+/* Returns the index in `order` of the first assignment whose ticket is not less
  * than this. */
 static uint32_t slave_find(const struct js_backlog_slave *slave,
                            uint64_t ticket)
@@ -365,7 +366,7 @@ static struct js_assignment *backlog_begin(struct js_backlog *backlog,
     return own;
 }
 
-/* The assignment is no longer among those to report. */
+/* Removes the assignment from the list of those to report. */
 static void backlog_forget_begun(struct js_backlog *backlog,
                                  struct js_assignment *own)
 {
@@ -380,7 +381,8 @@ uint64_t js_backlog_give(struct js_backlog *backlog,
                          const struct js_allocation *allocation,
                          const struct js_allocation **ret)
 {
-    /* Only what the allocator has searched for has a list of cores. */
+    /* Only allocations that the allocator has searched for have a list of
+     * cores. */
     bool is_wide = allocation->rank > 0 && allocation->cores;
     struct js_allocation *wide = is_wide ? malloc(sizeof(*wide)) : NULL;
     if (is_wide && !wide)
@@ -468,7 +470,7 @@ bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
     return true;
 }
 
-/* Cores, GPUs and memory that become free may give room to other slaves. */
+/* Other slaves may be able to use cores, GPUs and memory that become free. */
 void js_backlog_let_go(struct js_backlog *backlog,
                        struct js_backlog_taken *taken)
 {
@@ -540,8 +542,8 @@ void js_backlog_recalled(struct js_backlog *backlog,
     js_backlog_place(backlog, slave);
 }
 
-/* The job that holds this slot must end, because part of it is gone. Its own
- * slave is another one. */
+/* The job that holds this slot must end, because part of its allocation is
+ * gone. Its own slave is another one. */
 static void backlog_lose_part(struct js_backlog *backlog,
                               struct js_backlog_slave *slave, unsigned lost)
 {

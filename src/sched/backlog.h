@@ -39,13 +39,13 @@ struct js_assignment {
     uint64_t ticket;
     struct js_job *job;         /* owned */
     struct js_allocation *wide; /* owned; NULL: the job is plain */
-    uint32_t slot, core;        /* of a plain job */
+    uint32_t slot, core;        /* for a plain job */
     unsigned slave;             /* its number */
     uint8_t node_loss;          /* enum js_node_loss */
     bool is_reported; /* js_scheduler_report_begun() has reported the job */
     bool is_alone;    /* its slave was empty and gets no other job */
     int64_t begun_ns; /* when it got its allocation */
-    struct js_assignment *earlier, *later; /* while it is not reported */
+    struct js_assignment *earlier, *later; /* while it has not been reported */
 };
 
 /* What the allocator has given to the job. */
@@ -62,7 +62,7 @@ js_assignment_held(const struct js_assignment *own)
 /* What js_backlog_take() has taken from a slave. */
 struct js_backlog_taken {
     struct js_job *job;
-    struct js_allocation allocation; /* rank 0: it had been given ahead */
+    struct js_allocation allocation; /* rank 0: the job had been given ahead */
     enum js_node_loss node_loss;
     bool is_alone;
 };
@@ -86,7 +86,7 @@ struct js_backlog_ahead {
  *   well.
  * - A slave that is lost has no jobs, and is neither recalled nor cleared.
  * - The slave is in the list of its level, or in no list if its level is -1.
- *   Level and lead are those of its jobs unless it is_unplaced.
+ *   Unless it is_unplaced, level and lead are up to date.
  */
 struct js_backlog_slave {
     unsigned number;
@@ -109,7 +109,7 @@ struct js_backlog_slave {
     uint32_t new_losses;
     struct js_assignment *assignments; /* for each slot */
     struct js_backlog_ahead *ahead;    /* JS_SCHEDULER_AHEAD_MAX */
-    uint32_t *order;                   /* for each slot: an index */
+    uint32_t *order;                   /* an index for each slot */
     int level; /* 0: it has a free slot; else how much work it would have ahead
                   of time with one more job; -1: it has no room or no credit */
     int lead;  /* how much work it has ahead; -1: it is lost */
@@ -136,16 +136,18 @@ enum {
  * - live_slaves and live_slots count the slaves that are not lost.
  * - recalls counts the slaves that are recalled; cleared is the one that
  *   is_cleared.
- * - The list of a level holds exactly the slaves of that level; `filled` has
- *   those levels that have a slave, and idle counts the slaves of level 0.
- *   leads counts the slaves by their lead; with_lead has those with a slave.
- * - In `recallable` the slave with the most jobs ahead wins, of those that are
- *   not recalled; in `empties` the first on which a job would be alone and that
- *   has a free slot.
+ * - The list of a level holds exactly the slaves of that level; `filled` is the
+ *   set of levels that have a slave, and idle counts the slaves of level 0.
+ *   leads counts the slaves by their lead; with_lead is the set of leads that
+ *   have a slave.
+ * - In `recallable` the winner is the slave with the most jobs ahead among
+ *   those that are not recalled; in `empties` it is the first slave that has a
+ *   free slot and on which a job would be alone.
  * - The unreported assignments are a list, in the order in which they began.
  * - Tickets are below next_ticket.
- * - What the allocator has given out is exactly what the assignments hold, and
- *   it knows which slaves are open and empty, except for those unplaced.
+ * - The allocations in use are exactly those that the assignments hold. The
+ *   allocator knows which slaves are open and which are empty, except for those
+ *   that are is_unplaced.
  */
 struct js_backlog {
     struct js_allocator *allocator;
@@ -181,7 +183,7 @@ struct js_backlog {
     int64_t run_ns; /* moving average of run times; -1: no job has ended yet */
     int64_t short_ns; /* moving average of the shortest run times; 0: no job has
                          ended yet */
-    uint64_t places;  /* slaves looked at after a change; for tests */
+    uint64_t places;  /* slaves examined after a change; for tests */
     struct js_log_histogram run_times; /* of the jobs that succeeded */
 };
 
@@ -216,10 +218,10 @@ js_backlog_find(const struct js_backlog *backlog, unsigned number)
 /* ------------------------------------------------- slaves with room */
 
 /* js_backlog_place() notes that something has changed for this slave.
- * js_backlog_settle() updates the levels of the slaves noted, in that order,
- * and of those whose slots the allocator has freed, taken or set aside. It is
- * needed only before the allocator chooses among slaves: the calls below that
- * choose one settle first. Many changes for one slave cost one update. */
+ * js_backlog_settle() updates the levels of the noted slaves, in that order,
+ * and of those whose slots the allocator has freed, taken or set aside. Callers
+ * need it only before the allocator chooses among slaves: the calls below that
+ * choose a slave settle first. Many changes for one slave cost one update. */
 void js_backlog_place(struct js_backlog *backlog,
                       struct js_backlog_slave *slave);
 void js_backlog_settle(struct js_backlog *backlog);
@@ -249,9 +251,9 @@ void js_backlog_end_clearing(struct js_backlog *backlog);
 /* ------------------------------------------------- what the slaves have */
 
 /* Assigns the job, and takes ownership of it and of the allocation (rank 0: the
- * job is given ahead of time). Returns the ticket, or 0 with errno ENOMEM: then
- * nothing has changed. *ret is the allocation, valid until the next call, or
- * NULL. */
+ * job is given ahead of time). Returns the ticket; or 0 with errno ENOMEM, in
+ * which case nothing has changed. *ret is the allocation, valid until the next
+ * call, or NULL. */
 uint64_t js_backlog_give(struct js_backlog *backlog,
                          struct js_backlog_slave *slave, struct js_job *job,
                          const struct js_allocation *allocation,

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Counts values by size, to within one percent and in constant memory. Each
- * power of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. A histogram that
- * is all zero is empty. */
+ * power of two is divided into JS_LOG_HISTOGRAM_PARTS buckets. All zero is an
+ * empty histogram. */
 enum {
     JS_LOG_HISTOGRAM_PARTS = 128,
     JS_LOG_HISTOGRAM_BUCKETS = 64 * JS_LOG_HISTOGRAM_PARTS

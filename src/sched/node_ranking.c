@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many kinds of requests have a ranking: RANKINGS_MAX, or as few as fit
- * into the memory for PLACES_MAX places. */
+/* How many kinds of requests have a ranking: RANKINGS_MAX; or fewer, but at
+ * least RANKINGS_MIN, if they would have more than PLACES_MAX places. */
 enum { RANKINGS_MIN = 8, RANKINGS_MAX = 64, PLACES_MAX = 1 << 21 };
 
 /* Invariant: the cost of each node is that of its best place, unless it has
- * changed since `seen`; `latest` is one of these places, of a node that was
- * examined last: often it is wanted next. */
+ * changed since `seen`. `latest` is the place of the node that was examined
+ * last, because it is often needed next. */
 struct js_node_ranking {
     struct js_request request; /* for one node */
     enum js_slaves slaves;
@@ -43,9 +43,8 @@ static bool ranking_is_of(const struct js_node_ranking *ranking,
            ranking->is_quiet == placement->is_quiet;
 }
 
-/* Returns a ranking for this kind of request that knows no node yet, or NULL
- * with errno ENOMEM. It may be the one that was not used for the longest
- * time. */
+/* Returns a ranking for this kind of request that has examined no node yet, or
+ * NULL with errno ENOMEM. It may reuse the least recently used ranking. */
 static struct js_node_ranking *
 rankings_make(struct js_node_rankings *rankings,
               const struct js_placement *placement)
@@ -97,7 +96,7 @@ rankings_find(struct js_node_rankings *rankings,
 }
 
 /* Examines the nodes that have changed. A new ranking has seen no change, and
- * each node has changed when it was added, so that one examines all. */
+ * adding a node counts as a change, so a new ranking examines all nodes. */
 static int ranking_update(struct js_node_ranking *ranking,
                           struct js_nodes *nodes)
 {
@@ -120,7 +119,7 @@ static int ranking_update(struct js_node_ranking *ranking,
     return 0;
 }
 
-/* Until it changes next, the node has the cost that it has for this one
+/* Until its next change, the node keeps the cost that it has for this one
  * search. */
 static void ranking_except(struct js_node_ranking *ranking,
                            const struct js_placement *placement, size_t index)

@@ -1,10 +1,10 @@
 /*
  * node_ranking - which nodes have the best places for a job.
  *
- * Keeps, for each kind of request that came up recently, how good the best
- * place of each node is. A search examines only the nodes that have
- * changed since the last search of its kind, and those that it returns; the
- * others take no time, however many there are.
+ * Keeps, for each kind of request that came up recently, the cost of the best
+ * place on each node. A search examines only the nodes that have changed since
+ * the last search of its kind, and those that it returns; the number of other
+ * nodes does not matter.
  */
 #ifndef JS_SCHED_NODE_RANKING_H
 #define JS_SCHED_NODE_RANKING_H
@@ -17,7 +17,7 @@ struct js_node_ranking;
 
 /* The rankings of a run. All zero means none. */
 struct js_node_rankings {
-    struct js_node_ranking **list; /* the last used first */
+    struct js_node_ranking **list; /* the most recently used first */
     size_t count;
 };
 
@@ -32,15 +32,15 @@ struct js_place_list {
 
 /*
  * Finds the best places for the request, each on another node, the best first;
- * among equals the first node wins. Stores at most `count` of them in `ret`.
- * Returns how many there are, or -1 with errno ENOMEM.
+ * among equal places the first node wins. Stores at most `count` of them in
+ * `ret`. Returns how many there are, or -1 with errno ENOMEM.
  */
 int64_t js_node_rankings_search(struct js_node_rankings *rankings,
                                 const struct js_placement *placement,
                                 const struct js_place_list *unusual,
                                 struct js_place *ret, uint32_t count);
 
-/* Examines all nodes again, and aborts if a ranking is wrong about one. */
+/* Examines all nodes again, and aborts if a ranking has a wrong entry. */
 void js_node_rankings_assert_invariants(const struct js_node_rankings *rankings,
                                         struct js_nodes *nodes);
 

@@ -34,9 +34,9 @@ bool js_node_is_same(const struct js_node *a, const struct js_node *b)
     return a->boot_id == b->boot_id && js_host_is_same(a->host, b->host);
 }
 
-/* Nodes are allocated one by one, because pointers to them are kept while
- * others are added. Of several that could be the same host, the first one
- * counts: "n1" may be "n1.a" as well as "n1.b". */
+/* Nodes are allocated one by one, because pointers to them must stay valid
+ * while others are added. If several nodes could be the same host, the first
+ * one counts: "n1" may be "n1.a" as well as "n1.b". */
 struct js_node_state *js_nodes_find(struct js_nodes *nodes,
                                     const struct js_node *about)
 {
@@ -72,7 +72,7 @@ struct js_node_state *js_nodes_find(struct js_nodes *nodes,
 /* ---------------------------------------------------------------- equipping
  */
 
-/* Makes room for notes about a node with so many cores. */
+/* Makes room for notes about a node with this many cores. */
 static int nodes_make_notes(struct js_nodes *nodes, uint32_t cores)
 {
     if (cores <= nodes->noted_cores)
@@ -179,7 +179,7 @@ static void slave_changed(struct js_nodes *nodes, struct js_node_member *slave)
     nodes->changed = slave;
 }
 
-/* Decides anew whether the slot is free. */
+/* Updates whether the slot is free. */
 static void nodes_review_slot(struct js_nodes *nodes,
                               const struct js_node_state *node,
                               struct js_node_member *slave, uint32_t number)
@@ -196,8 +196,8 @@ static void nodes_review_slot(struct js_nodes *nodes,
     slave_changed(nodes, slave);
 }
 
-/* Decides anew whether this core has room, after its use or the number of slots
- * at home there has changed. */
+/* Updates whether this core has room, after its use or the number of slots at
+ * home there has changed. */
 static void nodes_review_core(struct js_nodes *nodes,
                               struct js_node_state *node, uint32_t index)
 {
@@ -218,7 +218,7 @@ static void nodes_review_core(struct js_nodes *nodes,
 }
 
 /* Finds the place of this slot in the chain of its core: *ret_rank and
- * *ret_slot are where the chain goes on. */
+ * *ret_slot point to the link that must lead to it. */
 static void nodes_find_in_chain(struct js_nodes *nodes,
                                 struct js_node_core *core, unsigned rank,
                                 uint32_t slot, unsigned **ret_rank,
@@ -296,7 +296,8 @@ void js_nodes_unfit(struct js_nodes *nodes, struct js_node_member *slave)
         *at_slot = slot->next_slot;
         core->room -= core->room > 1;
     }
-    /* Only now, when no chain has a slot of this slave any more. */
+    /* This is done only now, when no chain contains a slot of this slave any
+     * more. */
     for (uint32_t i = 0; i < slots; i++)
         nodes_review_core(nodes, node, slave->slots[i].home);
 }
@@ -396,7 +397,7 @@ bool js_node_has_unkept(const struct js_node_state *node,
 /* ---------------------------------------------------------------- invariants
  */
 
-/* Returns how many slots are at home on this core, after a look at each. */
+/* Returns how many slots are at home on this core, by examining each slot. */
 static uint32_t core_assert_invariants(const struct js_nodes *nodes,
                                        const struct js_node_state *node,
                                        uint32_t index)

@@ -129,20 +129,21 @@ struct js_node_core {
  * - GPUs and memory are kept only while is_set_aside.
  */
 struct js_node_state {
-    uint64_t hash; /* of its name; the links belong to js_nodes_find() */
+    uint64_t hash; /* hash of its name; the links belong to js_nodes_find() */
     struct js_node_state *next, *next_alike;
     struct js_node about;
     struct js_resources resources;
     struct js_node_core *cores;
     bool *gpu_held;
-    /* Sets of cores; the first owns the memory of all. Cores are of others if
-     * another run holds them and no slot is at home there; the edges are the
-     * first core of each group that shares a cache, and of each NUMA node. */
+    /* Sets of cores; the first set owns the memory of all. `of_others` has
+     * cores that another run holds and on which no slot is at home. The edges
+     * are the first core of each group that shares a cache, and of each NUMA
+     * node. */
     uint64_t *with_room, *set_aside, *of_others, *cache_edges, *numa_edges;
     uint32_t free_cores;
     uint32_t free_gpus;
     uint64_t free_mem_bytes;
-    size_t index;    /* among all nodes */
+    size_t index;    /* its number among all nodes */
     unsigned *ranks; /* of its slaves */
     size_t rank_count;
     size_t equipped;
@@ -150,7 +151,7 @@ struct js_node_state {
     bool is_set_aside;  /* the reservation includes this node, and keeps: */
     uint32_t kept_gpus; /* 0: none */
     uint64_t kept_mem_bytes;
-    uint64_t touched; /* the number of its last change among all changes */
+    uint64_t touched; /* the number of its last change, among all changes */
     struct js_node_state *newer, *older; /* by last change */
 };
 
@@ -164,13 +165,13 @@ struct js_nodes {
     struct js_node_member *
         *members; /* indexed by rank; NULL where there is none */
     size_t member_end;
-    struct js_node_state *newest;   /* the node that changed last */
-    uint64_t touches;               /* changes so far */
-    uint64_t fittings;              /* how often slots or nodes came or went */
+    struct js_node_state *newest; /* the node that changed last */
+    uint64_t touches;             /* changes so far */
+    uint64_t fittings; /* how often slots or nodes have come or gone */
     struct js_node_member *changed; /* slaves that are is_changed */
     uint64_t slots, free_slots;     /* of all slaves */
-    /* Notes of sched/placement.c about one node at a time, with room for any of
-     * them: a number for each core, and a set of cores. */
+    /* Notes of sched/placement.c about one node at a time, with room for the
+     * largest node: a number for each core, and a set of cores. */
     uint64_t *weights, *candidates;
     uint32_t noted_cores; /* cores for which there is room */
     uint64_t looks;       /* nodes examined for a place; for tests */
@@ -183,8 +184,8 @@ struct js_nodes {
 
 void js_nodes_release(struct js_nodes *nodes);
 
-/* Returns the node that a process reports, which is added if no process was on
- * it before; or NULL with errno ENOMEM. */
+/* Returns the node that a process reports, and adds it if no process was on it
+ * before; or NULL with errno ENOMEM. */
 struct js_node_state *js_nodes_find(struct js_nodes *nodes,
                                     const struct js_node *about);
 
@@ -197,28 +198,28 @@ js_nodes_find_slave(const struct js_nodes *nodes, unsigned rank)
     return member && member->is_slave ? member : NULL;
 }
 
-/* Gives the node its resources, a copy. Only the first call for a node does
- * something. Returns 0, or -1 with errno ENOMEM. */
+/* Gives the node a copy of its resources. Only the first call for a node has an
+ * effect. Returns 0, or -1 with errno ENOMEM. */
 int js_nodes_describe(struct js_nodes *nodes, struct js_node_state *node,
                       const struct js_resources *from);
 
-/* The slots of the slave come or go; its node has its resources. js_nodes_fit()
- * copies the home cores of `slots` slots. Returns 0, or -1 with errno
- * ENOMEM. */
+/* Add the slots of the slave, or remove them; its node must have its resources
+ * already. js_nodes_fit() copies the home cores of `slots` slots. Returns 0, or
+ * -1 with errno ENOMEM. */
 int js_nodes_fit(struct js_nodes *nodes, struct js_node_member *slave,
                  const uint32_t *homes, uint32_t slots);
 void js_nodes_unfit(struct js_nodes *nodes, struct js_node_member *slave);
 
-/* Notes that something about the node has changed that may matter to the search
- * for places. The other functions here that change a node do it too. */
+/* Notes a change of the node that may affect the search for places. The other
+ * functions here that change a node do this themselves. */
 void js_nodes_touch(struct js_nodes *nodes, struct js_node_state *node);
 
-/* Sets aside the cores from `first` to `end` - 1, or ends that. */
+/* Sets aside the cores from `first` to `end` - 1, or releases them. */
 void js_nodes_set_aside(struct js_nodes *nodes, struct js_node_state *node,
                         uint32_t first, uint32_t end, bool is_set_aside);
 
 /* Take what the allocation lists, or give it back, on its first node only. The
- * job is one of slave `holder`. */
+ * job belongs to slave `holder`. */
 void js_nodes_hold(struct js_nodes *nodes,
                    const struct js_allocation *allocation, unsigned holder);
 void js_nodes_let_go(struct js_nodes *nodes,
@@ -255,7 +256,8 @@ static inline bool js_node_lacks_mem(const struct js_node_state *node,
 }
 
 /* True if the GPUs and the memory that the reservation leaves to others suffice
- * for the request. A job that needs nothing of what is kept is not held up. */
+ * for the request. A job that needs none of the kept resources is not held
+ * up. */
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request);
 

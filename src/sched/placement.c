@@ -6,8 +6,8 @@
 enum level { LEVEL_CACHE, LEVEL_NUMA, LEVEL_NODE, LEVEL_COUNT };
 
 enum {
-    LEVEL_SHIFT = 29,  /* of a cost: the levels decide before the cores */
-    LACKING_SHIFT = 24 /* the same for what else a place to reserve lacks */
+    LEVEL_SHIFT = 29,  /* parts of a cost: the levels decide before the cores */
+    LACKING_SHIFT = 24 /* the same for what else a reserved place lacks */
 };
 
 /* A slave that the caller rules out must not get the job, but its cores may be
@@ -19,8 +19,8 @@ static bool placement_is_usable(const struct js_placement *placement,
 }
 
 /* Finds the first slot at home on this core that an allocation could have.
- * Returns true if there is one. For a reservation all count, because it waits
- * for those that are held. */
+ * Returns true if there is one. For a reservation all slots count, because it
+ * waits for those that are held. */
 static bool placement_find_slot(const struct js_placement *placement,
                                 const struct js_node_state *node, uint32_t core,
                                 unsigned *ret_rank, uint32_t *ret_slot)
@@ -42,7 +42,7 @@ static bool placement_find_slot(const struct js_placement *placement,
     return false;
 }
 
-/* Notes which cores could be part of a place. Returns how many there are. */
+/* Notes which cores could be part of a place. Returns their number. */
 static uint32_t placement_look_at(const struct js_placement *placement,
                                   const struct js_node_state *node,
                                   bool takes_others)
@@ -61,9 +61,9 @@ static uint32_t placement_look_at(const struct js_placement *placement,
     return found;
 }
 
-/* Returns the first candidate from `from` on and before `end` at which an
- * allocation could have its home, or `end`: it needs the slot of a usable
- * slave, and each slot has one home core. */
+/* Returns the first candidate between `from` and `end` (not included) that
+ * could be the home core of an allocation, or `end`. An allocation needs the
+ * slot of a usable slave, and each slot has one home core. */
 static uint32_t placement_find_home(const struct js_placement *placement,
                                     const struct js_node_state *node,
                                     uint32_t from, uint32_t end)
@@ -107,9 +107,9 @@ static void placement_look_through(const struct js_placement *placement,
     }
 }
 
-/* Finds the best place that is free. Cores of other runs are used only if there
- * is none without them. A tighter group on any node is better than a fuller
- * group that is less tight. */
+/* Finds the best free place. Cores of other runs are used only if there is no
+ * place without them. A tighter group on any node is better than a fuller, less
+ * tight group. */
 static struct js_place placement_find_free(const struct js_placement *placement,
                                            const struct js_node_state *node)
 {
@@ -218,9 +218,9 @@ void js_placement_choose(const struct js_placement *placement,
 /* ---------------------------------------------------------------- to reserve
  */
 
-/* What a core adds to a range, in three parts of a number that do not run into
- * each other: whether it is a home, whether it is held, and, if it is not the
- * first of the range, the borders before it. */
+/* The weight of a core in a range, as three separate parts of a number: whether
+ * it is a home, whether it is held, and, if it is not the first of the range,
+ * the borders before it. */
 enum { HELD_SHIFT = 24, HOME_SHIFT = 48 };
 
 /* Weighs all cores of the node. */
@@ -251,8 +251,8 @@ static const uint64_t *placement_weigh(const struct js_placement *placement,
 }
 
 /* Moves a window over the cores; see the header for the order. A node that
- * lacks only cores comes before the others, because jobs that hold nothing else
- * are the ones that end soon. */
+ * lacks only cores comes before the others, because jobs that hold only cores
+ * are those that end soon. */
 static struct js_place
 placement_find_quiet(const struct js_placement *placement,
                      const struct js_node_state *node)

@@ -1,9 +1,9 @@
 /*
  * placement - finds the cores and GPUs that a job would get on a node.
  *
- * Reads the nodes and changes nothing but its notes there. Which nodes a
- * job gets is up to sched/node_ranking.h; sched/allocator.h, which explains the
- * rules, takes what is found here. Cores are grouped by the cache that they
+ * Reads the nodes and changes only its own notes there. sched/node_ranking.h
+ * decides which nodes a job gets; sched/allocator.h, which explains the rules,
+ * allocates the places found here. Cores are grouped by the cache that they
  * share, by NUMA node, and by node.
  */
 #ifndef JS_SCHED_PLACEMENT_H
@@ -26,13 +26,13 @@ struct js_place {
 
 #define JS_PLACE_NONE UINT32_MAX
 
-/* What is looked for. */
+/* What to search for. */
 struct js_placement {
     struct js_nodes *nodes;
     const struct js_request *request;
     unsigned avoid; /* a slave not to use; 0: none */
     enum js_slaves slaves;
-    bool is_quiet; /* a place to reserve, whatever is held now */
+    bool is_quiet; /* find a place to reserve, even if it is held now */
     bool is_owner; /* this is the job of the reservation: it may use what is set
                       aside */
 };
@@ -40,15 +40,17 @@ struct js_placement {
 /*
  * Finds the best place of this node, or a cost of JS_PLACE_NONE.
  *
- * A place is free now, unless is_quiet. Then it is the range of neighbouring
- * cores, one of them a home, in which the fewest cores are held; among equals
- * the range that crosses the fewest borders between caches and NUMA nodes wins.
+ * Without is_quiet, the place must be free now. With is_quiet, it is the range
+ * of neighbouring cores, one of them a home, in which the fewest cores are
+ * held; among equal ranges, the one that crosses the fewest borders between
+ * caches and NUMA nodes wins.
  */
 struct js_place js_placement_find(const struct js_placement *placement,
                                   const struct js_node_state *node);
 
-/* Chooses what the job gets at this place, which is free: cores, GPUs, memory
- * and a slot. ret->cores has room for them. Nothing is held yet. */
+/* Chooses the cores, GPUs, memory and slot that the job gets at this place,
+ * which must be free. ret->cores must have room for them. The call does not
+ * allocate them yet. */
 void js_placement_choose(const struct js_placement *placement,
                          const struct js_place *place,
                          struct js_allocation *ret);

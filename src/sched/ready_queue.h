@@ -62,7 +62,7 @@ struct js_lanes {
 
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b);
 
-/* Put a job behind all others, or before them. The first function takes as many
+/* Add a job behind all others, or before them. The first function takes as many
  * steps as there are lanes. */
 void js_lanes_push(struct js_lanes *lanes, struct js_job *job);
 void js_lanes_push_front(struct js_lanes *lanes, struct js_job *job);
@@ -73,9 +73,9 @@ struct js_job *js_lanes_take(struct js_lanes *lanes, struct js_job **link);
 
 /*
  * One search through the first jobs of the lanes for a job that has room. It
- * remembers the requests for which there was none, so that a job that asks for
- * as much as an earlier one, or more, costs no search. It must be all zero at
- * the start.
+ * remembers the requests for which there was none, so that a job that needs at
+ * least as much as an earlier one costs no search. It must be all zero at the
+ * start.
  */
 enum { JS_LANES_REFUSED_MAX = 8 }; /* further requests are not remembered */
 struct js_lanes_look {
@@ -86,7 +86,7 @@ struct js_lanes_look {
     bool is_any;   /* a job further ahead waits for more than an empty slave */
 };
 
-/* The requests are not cleared: count says which are set. */
+/* The requests are not cleared: `count` is the number of those that are set. */
 static inline void js_lanes_look_begin(struct js_lanes_look *look)
 {
     look->count = 0;

@@ -73,7 +73,7 @@ struct js_scheduler *js_scheduler_new(const struct js_scheduler_config *config,
     scheduler->held = (struct js_idmap)JS_IDMAP_OF(struct js_job, seq, next);
     scheduler->config = *config;
     scheduler->config.is_ordered |= config->longest_first;
-    /* A dispatched job goes before all that become ready after it. */
+    /* A dispatched job goes before all jobs that become ready after it. */
     if (config->longest_first && !config->barrier)
         scheduler->config.round_size = 1;
     scheduler->failures = config->failed_before;
@@ -400,7 +400,7 @@ bool js_scheduler_is_out_of_time(const struct js_scheduler *scheduler)
 }
 
 /* Assigns the first dispatched job for which there is room, and returns true if
- * there is one. Only the first job of each kind is examined. */
+ * there is one. It examines only the first job of each kind. */
 static bool scheduler_assign_next(struct js_scheduler *scheduler,
                                   struct js_scheduler_decision *ret)
 {

@@ -5,7 +5,7 @@
  * JS_SCHEDULER_SKIP hands it back. Borrows the graph (which job waits for
  * which) and the allocator (which job holds what). It knows nothing of
  * messages, processes, files or the clock. A whole run is a sequence of calls,
- * so a test can make up a run.
+ * so a test can simulate any run.
  *
  *     HELD --the jobs before it finished as required--> READY
  *     HELD --a job before it failed--> handed back (JS_SCHEDULER_SKIP)
@@ -18,15 +18,15 @@
  *         end it (JS_SCHEDULER_END); then DISPATCHED, with the next attempt
  *
  * Order. Jobs with a higher priority come first. With longest_first, the job
- * with the longest path comes next: its own run time, and that of what must
- * come after it (jobs with an unknown run time precede all others). The rest
- * follow the order of the input.
+ * with the longest path comes next: its own run time plus that of the jobs that
+ * must come after it (jobs with an unknown run time precede all others). The
+ * rest follow the order of the input.
  *
  * Rounds. A round is the next round_size READY jobs, or fewer if there are no
  * more; with longest_first and no barrier it is one job, so that a job with a
- * longer path can still go first when it becomes READY. It opens when some
- * slave has room that no dispatched job can use. With a barrier, every job
- * dispatched before must have ended as well, retries included.
+ * longer path can still go first when it becomes READY. It opens when a slave
+ * has room that no dispatched job can use. With a barrier, every job dispatched
+ * before must have ended as well, retries included.
  *
  * Room. A plain job (one core, nothing else) goes to any slave with a free
  * slot. While jobs are short, a slave whose slots all run plain jobs may be
@@ -42,7 +42,7 @@
  *
  * The first dispatched job that does not fit gets the allocator's reservation
  * until it runs, so that it is not starved. Jobs behind it may start if they
- * need nothing that is set aside for it. (Cores are set aside only once the job
+ * need nothing that is set aside for it. (Cores are set aside only when the job
  * lacks nothing else.) Dispatched jobs with the same needs wait in one lane
  * (sched/ready_queue.h), and only the first job of each lane is considered. At
  * most JS_SCHEDULER_KINDS kinds of jobs, and JS_SCHEDULER_HELD_MAX jobs, wait
@@ -59,9 +59,9 @@
  * Losses. A job that was running when its slave, or the process that starts
  * jobs there, was lost may have caused the loss. From then on it runs alone on
  * a slave: if several jobs were running there, only the one to blame loses a
- * slave again. A job has failed once it has been lost JS_SCHEDULER_LOSSES times
- * and ran alone the last time. (A job that is not plain does not wait for an
- * empty slave if no empty slave has room for it. Its loss then proves nothing.)
+ * slave again. A job fails when it has been lost JS_SCHEDULER_LOSSES times and
+ * ran alone the last time. (A job that is not plain does not wait for an empty
+ * slave if no empty slave has room for it. Its loss then proves nothing.)
  */
 #ifndef JS_SCHED_SCHEDULER_H
 #define JS_SCHED_SCHEDULER_H
@@ -118,9 +118,9 @@ struct js_scheduler_config {
     int64_t timeout_ns;     /* for jobs that set none themselves; 0: none */
 };
 
-/* Returns what the configuration of a run says about the order of jobs and
- * about failures. is_ordered, is_stream and failed_before depend on the list
- * and on earlier runs: the caller sets them. */
+/* Returns the settings in the configuration of a run for the order of jobs and
+ * for failures. is_ordered, is_stream and failed_before depend on the list and
+ * on earlier runs: the caller sets them. */
 struct js_scheduler_config
 js_scheduler_config_of(const struct jobsched_config *config);
 
@@ -161,8 +161,8 @@ int js_scheduler_add(struct js_scheduler *scheduler, struct js_job *job);
  * them. */
 bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler);
 
-/* True if it wants jobs, and its next decision could be another with them: a
- * round has fewer jobs than it may have, or the order is that of all jobs. */
+/* True if it wants jobs, and they could change its next decision: a round has
+ * fewer jobs than allowed, or the order depends on all jobs. */
 bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler);
 
 #define JS_SCHEDULER_SLOT_NEXT UINT32_MAX
@@ -225,8 +225,8 @@ enum js_scheduler_follow_up {
  *
  * These do not count as failures:
  * - A job that was stopped (JS_STOP_REASON_STOPPED). While the run goes on, the
- *   job runs again, whatever its retries; otherwise the jobs after it stay
- *   HELD.
+ *   job runs again, even without retries; otherwise the jobs that depend on it
+ *   stay HELD.
  * - A job that failed when a slave on another of its nodes was lost.
  * - A job whose output is cut (list/outcome.h), as long as it has been lost
  *   fewer than JS_SCHEDULER_CUTS times.
@@ -321,12 +321,12 @@ struct js_scheduler_counts {
     uint64_t running;    /* assigned jobs that were not given ahead of time */
     unsigned slaves;     /* slaves that were added and are not lost */
     uint64_t slots;      /* slots of these slaves */
-    bool is_end_awaited; /* a job waits for others, so that the end of one may
+    bool is_end_awaited; /* a job waits for others, so the end of a job may
                             change which job is next */
-    /* For tests: how many of these all calls so far have examined. */
-    uint64_t steps;  /* dispatched jobs, in search of one that has room */
+    /* For tests: how many of the following all calls so far have examined. */
+    uint64_t steps;  /* dispatched jobs, in the search for one that has room */
     uint64_t places; /* slaves, after something has changed for them */
-    uint64_t looks;  /* nodes, in search of room */
+    uint64_t looks;  /* nodes, in the search for room */
 };
 
 struct js_scheduler_counts

@@ -1,5 +1,5 @@
 /*
- * simulate - plays a run through on a simulated clock.
+ * simulate - simulates a run on a simulated clock.
  *
  * The scheduler, the graph, the source and the allocator are those of a real
  * run and decide as they do in one. The slaves are simulated: they start and

@@ -28,7 +28,7 @@ struct study {
     int64_t *run_ns;         /* set when the survey is over */
     struct js_buf rows;      /* struct js_whatif_row */
     struct js_paths *paths;  /* with the run times of the simulation */
-    struct js_paths *order;  /* with those that the order goes by */
+    struct js_paths *order;  /* with those that determine the order */
     uint64_t on_path;        /* the next job on the critical path; 0: none */
     struct js_buf path_jobs; /* struct js_job *: the jobs on the path so far */
     double known_ns, unknown_cores; /* sums for the mean and for the work */
@@ -146,7 +146,8 @@ static int whatif_keep_path_job(struct study *study, const struct js_job *job)
 struct trial {
     struct study *study;
     uint64_t slots;
-    bool is_longest_first; /* instead of the order of the list */
+    bool is_longest_first; /* use --longest-first instead of the order of the
+                              list */
     struct js_resume resume;
     struct js_source *source;
     struct js_allocator *allocator;
@@ -328,7 +329,7 @@ static int whatif_try_all(struct study *study)
     return js_err_set(study->err, "%s", study->result->refusal.text);
 }
 
-/* Chooses a row, and finds out how long it takes in either order. */
+/* Chooses a row, and finds out its makespan in both orders. */
 static int whatif_choose(struct study *study)
 {
     struct js_whatif *result = study->result;
@@ -343,7 +344,7 @@ static int whatif_choose(struct study *study)
     struct trial trial = {.study = study,
                           .slots = rows[result->choice].slots,
                           .is_longest_first = !is_longest_first};
-    /* The values if the trial is refused. */
+    /* These are the values if the trial is refused. */
     result->longest_first_ns = result->list_order_ns =
         rows[result->choice].makespan_ns;
     int rc = whatif_play(&trial);
@@ -359,7 +360,7 @@ static int64_t whatif_run_ns(void *arg, const struct js_job *job)
     return study->run_ns[job->seq - 1];
 }
 
-/* The order is that of a run, which does not know the gap. */
+/* The order must be that of a real run, which does not know the gap. */
 static int whatif_find_paths(struct study *study)
 {
     const struct js_whatif_config *config = study->config;
