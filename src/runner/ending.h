@@ -70,8 +70,7 @@ struct js_endings;
 /* All of these must outlive the struct js_endings. */
 struct js_endings_means {
     const struct js_runner_config *config;
-    bool (*is_job)(pid_t pid,
-                   void *arg); /* is it a running job's own process? */
+    bool (*is_job)(pid_t pid, void *arg); /* is it a running job's own? */
     /* True if one of the first `number` jobs has not ended yet. */
     bool (*is_any_on)(uint64_t number, void *arg);
     void *arg;

@@ -1,9 +1,9 @@
 /*
- * lib_master N|FILE [SLAVES [JOBLOG [CORES]]] - a master that has N jobs of no
- * time, or those of a list, run by slaves that take none: what is left is the
- * master's own cost. For tools that count instructions; a link in memory
- * answers each message at once. A node has so many cores (one), and as many
- * slaves; JOBLOG "" is none.
+ * lib_master N|FILE [SLAVES [JOBLOG [CORES]]] - a master runs N jobs, or those
+ * of a list, on slaves; neither jobs nor slaves take any time, so only the
+ * master's own cost remains. It is for tools that count instructions; a link in
+ * memory answers each message at once. CORES is the number of cores, and of
+ * slaves, of a node (default 1); JOBLOG "" means none.
  */
 #include "base/clock.h"
 #include "base/outq.h"

@@ -48,15 +48,15 @@ struct process {
     void *arg;
     int64_t start_ns;
     int64_t until_ns;  /* when its wait ends */
-    int64_t deaf_ns;   /* until then a message does not wake it, unless it came
-                          before: */
+    int64_t deaf_ns;   /* until then, only a message that arrived before this
+                          wakes it: */
     int64_t probed_ns; /* when it last probed, before it slept */
-    int64_t busy_ns;   /* until then its last turn takes */
+    int64_t busy_ns;   /* when its last turn ends */
     int64_t stop_ns, cont_ns;
     int64_t cut_ns;
     int64_t due_ns;
     struct queue inbox;
-    struct queue beats; /* those that have come, likewise */
+    struct queue beats; /* those that have arrived, likewise */
     struct queue timers;
     struct envelope *taken; /* what receive() returned last */
     int64_t arrived_ns;     /* its last message from the master */

@@ -44,8 +44,8 @@ struct fake_net_config {
     bool is_metered;
     double cpu_scale;
 
-    /* If not metered: how long the master's turn takes for a message that it
-     * receives. */
+    /* If not metered: the time that each received message adds to the master's
+     * turn. */
     int64_t cost_ns[JS_TAG_COUNT];
 
     /* Called whenever the code of another process, or of the link (FAKE_LINK),

@@ -61,8 +61,8 @@ void fake_runner_die_at(struct js_runner *runner, int64_t at_ns);
  * of its end or not. */
 bool fake_runner_is_running(const struct js_runner *runner, uint64_t id);
 
-/* One turn of a slave's process in a simulated network: it greets the master
- * first, once. Returns 0, or -1 with *err. */
+/* One turn of a slave's process in a simulated network: in its first turn it
+ * sends HELLO. Returns 0, or -1 with *err. */
 int fake_runner_slave_turn(struct js_slave *slave, bool *has_greeted,
                            struct js_err *err);
 

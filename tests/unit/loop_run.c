@@ -310,8 +310,8 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
 
 /* ---------------------------------------------------------------- seats */
 
-/* Nothing but the answer to a number renews the lease, and only from when that
- * number was sent. */
+/* Only the answer to a number renews the lease, counted from when that number
+ * was sent. */
 static int slave_turn(void *arg)
 {
     struct seat *seat = arg;

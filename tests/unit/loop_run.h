@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most slaves of a random run. */
+/* The largest number of slaves in a random run. */
 enum { SLAVES_MAX = 8, JOBS_MAX = 4000, TRACE_MAX = 4 * JOBS_MAX };
 
 struct run_config {
@@ -34,8 +34,8 @@ struct run_config {
     uint32_t round_size; /* 0: ten */
     bool barrier;
     uint32_t slots; /* 0: one */
-    int crowd;      /* a node has so many slaves, and cores; 0: two slaves, and
-                       four cores */
+    int crowd; /* number of slaves and cores of a node; 0: two slaves and four
+                  cores */
     uint64_t spool_limit_bytes;
     int64_t delay_max_ns; /* 0: 100 us */
     uint64_t seed;
@@ -51,7 +51,7 @@ struct run_config {
     void *in_turn_arg;
     int64_t loss_ns;   /* how long the record of a loss takes */
     int64_t commit_ns; /* how long one takes; 0: it is done at once */
-    bool has_dead;     /* a run was killed before */
+    bool has_dead;     /* an earlier run was killed */
     const struct js_buf *environ; /* NULL: a small one */
     unsigned cut_enlisted;        /* this slave once it takes part; 0: none */
     bool has_late_signals; /* a slave is asked to end a moment after its first

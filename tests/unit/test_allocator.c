@@ -429,7 +429,8 @@ static bool begins_in_one_generation(struct world *world,
 static void test_no_starvation(void)
 {
     unsigned reservations = 0, generations = 0;
-    /* Few have to wait twice: where there are fewer rounds, until one has. */
+    /* Few jobs have to wait twice: with fewer rounds, the test goes on until
+     * one has. */
     for (uint64_t seed = 1; seed <= unit_rounds(400) ||
                             (seed <= 400 && generations == reservations);
          seed++) {
@@ -679,7 +680,8 @@ static void add_lender(struct js_allocator *allocator, unsigned rank,
     js_resources_release(&resources);
 }
 
-/* That one node has only cores of other runs changes nothing on the other. */
+/* If all cores of one node belong to other runs, this changes nothing on the
+ * other node. */
 static void test_each_node_spares_the_cores_of_other_runs(void)
 {
     for (unsigned spared = 1; spared <= 2; spared++) {

@@ -57,8 +57,9 @@ static void test_buf_grows_escapes_and_consumes(void)
     js_buf_release(NULL);
 }
 
-/* Every byte comes back; what js_buf_escape() does not write is refused. */
-/* Each power of ten, what is around it, and the last. */
+/* Every byte survives the round trip; text that js_buf_escape() does not write
+ * is refused. */
+/* Each power of ten, its neighbours, and the largest number. */
 static void test_buf_puts_numbers(void)
 {
     struct js_buf numbers = JS_BUF_INIT, printed = JS_BUF_INIT;

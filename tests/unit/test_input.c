@@ -193,7 +193,8 @@ static void test_a_fifo_without_a_writer(void)
     rmdir(dir);
 }
 
-/* A file that a thread reads: nobody knows when, but all of it comes. */
+/* A thread reads the file: its timing is unknown, but the whole content
+ * arrives. */
 static void test_a_file_that_may_hang(void)
 {
     struct js_buf got = JS_BUF_INIT;
@@ -217,7 +218,7 @@ static void test_a_file_that_may_hang(void)
     CU_ASSERT_EQUAL(n, 0);
     CU_ASSERT_EQUAL(got.len, 100 * sizeof(piece));
     js_input_free(input);
-    /* One that is not read to its end. */
+    /* A file that is not read to its end. */
     CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_SET), 0);
     void (*handler)(int) = signal(SIGPIPE, SIG_IGN);
     js_input_free(not_null(js_input_new(&config)));

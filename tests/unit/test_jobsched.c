@@ -1,4 +1,4 @@
-/* What jobsched_run() refuses, and counts, before there is any MPI. */
+/* What jobsched_run() refuses, and counts, before MPI is initialised. */
 #include "unit.h"
 
 #include "jobsched.h"

@@ -86,7 +86,7 @@ static void standings_after(const struct js_buf *file, size_t len, char *ret)
     }
 }
 
-/* The torn file is mended, and the run can be continued. */
+/* The torn file is repaired, and the run can be continued. */
 static void expect_mended(struct scene *scene, const struct js_buf *file,
                           size_t valid, const struct js_buf *torn)
 {

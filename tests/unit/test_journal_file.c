@@ -12,7 +12,7 @@
 
 static atomic_bool is_disk_busy;
 
-/* Takes the place of the function of libc: a sync that a test holds up. */
+/* Replaces the libc function: a sync that a test can delay. */
 int fdatasync(int fd)
 {
     while (atomic_load(&is_disk_busy))

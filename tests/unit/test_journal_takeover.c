@@ -295,7 +295,8 @@ static void test_a_holder_elsewhere(void)
     expect_refused(&config, "--force-lock");
     config.is_forced = true;
     expect_opened(&config);
-    /* Whoever says that it is gone: its jobs may go on for the lease. */
+    /* Even if the user or the batch system says that the run is gone, its jobs
+     * may go on for the lease. */
     for (int i = 0; i < 2; i++) {
         struct js_registry *registry = not_null(js_registry_new());
         leave_killed(&scene, (struct killed){.host = i == 0 ? "there" : "here",

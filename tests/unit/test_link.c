@@ -1,5 +1,5 @@
-/* The link over an MPI of this file, which says when a message has arrived, and
- * counts how often it is asked. */
+/* The link over a simulated MPI in this file, which decides when a message has
+ * arrived, and counts its calls. */
 #include "mpi/link.h"
 
 #include "base/clock.h"
@@ -18,7 +18,7 @@ enum {
 
 /* ---------------------------------------------------------------- an MPI */
 
-/* What has been sent to rank 0, and not received. */
+/* Messages that were sent to rank 0 and have not been received. */
 struct incoming {
     int peer, tag, len;
     char first; /* of its bytes */
@@ -30,7 +30,7 @@ static struct {
     bool is_done[REQUESTS_MAX];
     int requests;
     uint64_t tests;
-    bool is_slow; /* what is sent is not done at once */
+    bool is_slow; /* sends do not complete at once */
 } mpi;
 
 /* A request is a pointer in one MPI, a number in another. */
@@ -47,7 +47,7 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 {
     int number;
     (void)status;
-    /* As SimGrid's does. */
+    /* SimGrid's MPI does the same. */
     *flag = 0;
     if (*request == MPI_REQUEST_NULL)
         return MPI_SUCCESS;
@@ -254,7 +254,7 @@ static void test_a_slow_burst_costs_each_turn_little(void)
         CU_ASSERT_EQUAL(turn(&link, &message), 2);
     }
     CU_ASSERT(mpi.tests - before <= TURNS * LOOKS);
-    /* One pass, and what was left of the one before it. */
+    /* One pass, and the rest of the previous one. */
     let_all_be_done();
     mpi.is_slow = false;
     before = mpi.tests;
@@ -269,8 +269,8 @@ static void test_a_slow_burst_costs_each_turn_little(void)
     js_link_close(&link);
 }
 
-/* A message that is still coming in holds up the later ones of its sender, and
- * nobody else's. */
+/* A message that is still arriving delays later messages of its sender, but of
+ * no other. */
 static void test_one_senders_messages_keep_their_order(void)
 {
     struct js_link link = open_link(false);

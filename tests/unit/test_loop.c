@@ -730,13 +730,13 @@ static void test_random_runs(void)
 /* ---------------------------------------------------------------- two masters
  */
 
-/* Two masters in one process, a turn of each in turns. */
+/* Two masters in one process, which take turns. */
 struct pair {
     pthread_mutex_t mutex;
     pthread_cond_t has_changed;
     unsigned next; /* whose turn it is */
     bool has_ended[2];
-    uint64_t changes; /* of whose turn it is */
+    uint64_t changes; /* the one whose turn it is */
     struct member {
         struct pair *pair;
         unsigned number;
@@ -787,8 +787,8 @@ static void expect_same_trace(const struct run *one, const struct run *other)
     free(b);
 }
 
-/* A master that relays for another would share its process with others: what
- * it does must not depend on them. */
+/* A master that relays for another master would share its process with others,
+ * so its behaviour must not depend on them. */
 static void test_two_masters_in_one_process(void)
 {
     struct run_config configs[2] = {

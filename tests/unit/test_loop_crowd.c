@@ -1,4 +1,4 @@
-/* master and slave: so many slaves that messages lie unread. */
+/* master and slave: so many slaves that messages stay unread for a while. */
 #include "loop_run.h"
 #include "unit.h"
 
@@ -7,8 +7,9 @@
 static const int64_t lease_ns = 2 * JS_NS_PER_S;
 static const int64_t grace_ns = JS_NS_PER_S; /* as in loop_run.c */
 
-/* Each READY takes the master so long that the first slaves' leases are over
- * long before the last is read. Their heartbeats are answered in the meantime.
+/* The master needs so long for each READY that the first slaves' leases would
+ * expire long before it reads the last one. Their heartbeats are answered in
+ * the meantime.
  */
 static void test_many_slaves_of_large_nodes_live(void)
 {
@@ -28,15 +29,17 @@ static void test_many_slaves_of_large_nodes_live(void)
     CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_NODE),
                     (uint64_t)slaves / 128 + 1);
     CU_ASSERT(since_start_ns(run) > 4 * lease_ns);
-    /* So many send three in a lease, and get an answer to each. */
+    /* With this many slaves, each sends three heartbeats in a lease, and gets
+     * an answer to each. */
     uint64_t leases = (uint64_t)(since_start_ns(run) / lease_ns + 1);
     uint64_t beats = fake_net_sent(run->net, JS_TAG_BEAT);
     CU_ASSERT(slaves < 2560 || beats <= 2 * 3 * 2560 * leases);
     run_free(run);
 }
 
-/* The master never has time to read all that the slaves send, and takes much
- * longer for a message than between two heartbeats. One slave is killed. */
+/* The master never has time to read everything that the slaves send, and needs
+ * much more time for a message than passes between two heartbeats. One slave is
+ * killed. */
 static void test_a_killed_slave_of_a_saturated_master(void)
 {
     static const int64_t killed_ns = 2 * JS_NS_PER_S;
@@ -59,8 +62,8 @@ static void test_a_killed_slave_of_a_saturated_master(void)
     free(jobs);
 }
 
-/* It takes the master more than a minute to read all HELLOs, and all READYs:
- * nobody is left out. */
+/* The master needs more than a minute to read all HELLOs, and to read all
+ * READYs: no slave is left out. */
 static void test_slaves_that_lie_unread(void)
 {
     struct run_config config = {.slaves = 250,
@@ -76,8 +79,8 @@ static void test_slaves_that_lie_unread(void)
     run_free(run);
 }
 
-/* The last of them comes after more than a minute: as long as there is news of
- * others, it is waited for. */
+/* The last slave reports after more than a minute: the master waits for it as
+ * long as other slaves report. */
 static void test_slaves_that_come_one_after_another(void)
 {
     static const int64_t apart_ns = 300 * JS_NS_PER_MS;
@@ -113,8 +116,8 @@ static void count_rounds(void *arg)
     rounds->dispatched = dispatched;
 }
 
-/* There is room for all at once, but a turn reads and gives some thousand jobs
- * at most; the rounds are those that they would be without that. */
+/* All jobs have room at once, but a turn reads and assigns some thousand jobs
+ * at most; this must not change the rounds. */
 static void test_a_first_wave_takes_several_turns(void)
 {
     enum { JOBS = 3995, MOST = 1030 };
@@ -134,8 +137,8 @@ static void test_a_first_wave_takes_several_turns(void)
     run_free(run);
 }
 
-/* One job in five hundred can start at once: a round waits for the turns in
- * which ten of them are read. */
+/* One job in five hundred can start at once: a round must wait for the turns
+ * that read ten of them. */
 static void test_a_round_waits_for_what_can_be_read(void)
 {
     enum { JOBS = 4000, EACH = 500 };

@@ -201,7 +201,8 @@ static void test_a_node_is_described_once(void)
 }
 
 /* The slave that describes its node is stopped as soon as it has said HELLO. It
- * is left out, and the one beside it is asked, which has been ready for long.
+ * is left out, and its neighbour, which has been ready for a long time, is
+ * asked.
  */
 static void test_a_slave_that_never_describes(void)
 {
@@ -221,8 +222,8 @@ static void test_a_slave_that_never_describes(void)
     run_free(run);
 }
 
-/* Its runner is lost at any moment of the set-up: the slave is left out, and
- * its neighbour works. */
+/* A slave loses its runner at any moment of the set-up: the slave is left out,
+ * and its neighbour works. */
 static void test_a_slave_lost_before_it_describes(void)
 {
     uint64_t again = 0;
@@ -322,7 +323,7 @@ static void test_a_lost_runner(void)
     run_free(run);
 }
 
-/* Nothing but what it ran is lost with a runner that can be replaced. */
+/* If a runner can be replaced, only the jobs that it ran are lost with it. */
 static void test_another_runner(void)
 {
     struct run *run = run_with_a_lost_runner(1, true);
@@ -450,7 +451,7 @@ static void test_beats_keep_slaves(void)
     CU_ASSERT(beats >= 2 * 3 * 50 && beats <= 2 * 3 * 65);
     run_free(run);
 
-    /* DONEs carry almost all of them, and JOBs almost all answers. */
+    /* DONEs carry almost all heartbeats, and JOBs almost all answers. */
     char *jobs = lines_of("0.1", 600);
     config.jobs = jobs;
     run = run_through(&config);
@@ -464,7 +465,8 @@ static void test_beats_keep_slaves(void)
 }
 
 /* While it is stopped for twice the lease, JOBs with an answer wait for it.
- * They renew nothing: its jobs have ended, and may run again elsewhere. */
+ * They do not renew the lease: its jobs have ended, and may run again
+ * elsewhere. */
 static void test_a_stop_with_jobs_unread(void)
 {
     uint64_t lost = 0;
@@ -475,7 +477,8 @@ static void test_a_stop_with_jobs_unread(void)
                                     .seed = seed,
                                     .lease_ns = lease_ns,
                                     .grace_ns = 10 * JS_NS_PER_S};
-        /* So slow that a number is on its way when the next one is sent. */
+        /* The network is so slow that a number is still on its way when the
+         * next one is sent. */
         if (seed % 2 == 0)
             config.delay_max_ns = 200 * JS_NS_PER_MS;
         struct run *run = run_new(&config);
@@ -524,8 +527,8 @@ static void test_a_silent_slave_is_given_up(void)
     run_free(run);
 }
 
-/* Each of the last three slaves is lost with the only job. It has failed then,
- * also where the record of a loss takes a while. */
+/* Each of the last three slaves is lost with the only job. The job has then
+ * failed, even if it takes a while to record a loss. */
 static void test_a_job_that_takes_all_slaves(void)
 {
     static const int in_turn[] = {2, 1, 3}; /* as it is given to them */

@@ -366,8 +366,8 @@ static void count_texts(void *arg)
     texts->sent = sent;
 }
 
-/* The environment is there once for all slaves, and is not sent to all of them
- * in one turn: MPI keeps a copy of what it has not sent. */
+/* All slaves share one copy of the environment, and it is not sent to all of
+ * them in one turn, because MPI copies what it has not sent yet. */
 static void test_a_large_environment(void)
 {
     enum { VARIABLE = 100000, VARIABLES = 16, PIECES = 7, TURN_MAX = 4 };
@@ -385,7 +385,7 @@ static void test_a_large_environment(void)
     expect_all_done(run, SLAVES_MAX);
     CU_ASSERT_EQUAL(fake_net_sent(run->net, JS_TAG_TEXT), SLAVES_MAX * PIECES);
     CU_ASSERT_EQUAL(texts.most, TURN_MAX);
-    /* What is kept for one slave. */
+    /* Memory that the master keeps for one slave. */
     struct js_slave_conn_queue queue = {0};
     struct js_slave_conn conn = {.queue = &queue, .link = &run->link};
     const struct js_wire_setup setup = {

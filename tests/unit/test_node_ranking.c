@@ -1,9 +1,9 @@
 /*
  * node_ranking: against a search through all nodes and cores.
  *
- * The model below knows the rules of sched/allocator.h and sched/placement.h
- * and keeps nothing in any order: for each job it looks at all there is. After
- * random steps, both must have chosen the same for each job.
+ * The model below follows the rules of sched/allocator.h and sched/placement.h
+ * but keeps no sorted data: for each job it examines all nodes and cores. After
+ * random steps, both must have made the same choice for each job.
  */
 #include "sched/allocator.h"
 #include "unit.h"
@@ -94,7 +94,7 @@ static bool is_core_free(const struct search *search,
            (search->is_owner || !core->is_aside);
 }
 
-/* The first slot at home there that the job could have, or NULL. */
+/* The first slot at home on this core that the job could have, or NULL. */
 static struct model_slot *find_slot(struct model *model,
                                     const struct search *search,
                                     struct model_node *node, uint32_t core)
@@ -231,7 +231,7 @@ typedef struct model_place (*find_fn)(struct model *model,
                                       const struct search *search,
                                       size_t index);
 
-/* True if there are as many places as nodes are asked for: the best. */
+/* True if there are as many places as requested nodes; these are the best. */
 static bool find_all(struct model *model, const struct search *search,
                      find_fn find, struct model_place *ret)
 {
@@ -251,7 +251,7 @@ static bool find_all(struct model *model, const struct search *search,
     return true;
 }
 
-/* Whom to avoid, if that leaves enough nodes. */
+/* The slave to avoid, if that leaves enough nodes. */
 static unsigned avoided(const struct model *model,
                         const struct js_request *request, unsigned avoid)
 {
@@ -346,7 +346,7 @@ static bool is_chosen(struct model *model, const struct search *search,
     return is_same;
 }
 
-/* Each search is made by both, and they agree. */
+/* Both make each search, and must agree. */
 static void expect_same(struct model *model, const struct search *search,
                         int rc, const struct js_allocation *got)
 {
@@ -386,7 +386,7 @@ static void set_aside(struct model *model, bool is_aside)
     model->has_cores &= is_aside;
 }
 
-/* Keeps what is lacking; cores only if nothing else is. */
+/* Sets aside what is lacking; cores only if nothing else is lacking. */
 static void keep_more(struct model *model)
 {
     const struct js_request *request = &model->reserved.request;
@@ -573,7 +573,7 @@ static void add_slave(struct model *model, size_t index)
                     0);
 }
 
-/* The allocator knows a node from its first slave on. */
+/* The allocator learns about a node from its first slave. */
 static void add_node(struct model *model)
 {
     struct rng *rng = &model->rng;

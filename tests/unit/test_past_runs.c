@@ -286,7 +286,7 @@ static void test_gaps_of_several_slots(void)
     scene_release(&scene);
 }
 
-/* No slot goes from one slave to another. */
+/* No slot passes from one slave to another. */
 static void test_gaps_of_several_slaves(void)
 {
     struct scene scene;
@@ -353,7 +353,7 @@ static void test_joblog(void)
     scene_release(&scene);
 }
 
-/* The jobs of another run, whose ids say nothing. */
+/* The jobs of another run, whose ids have no meaning here. */
 static void expect_order(struct js_past_runs *past_runs, double first_s,
                          double again_s)
 {
@@ -391,7 +391,8 @@ static void test_for_order(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
     expect_order(not_null(js_past_runs_for_order("auto", path, true, &err)), -1,
                  -1);
-    /* A joblog has commands, so all that are alike take as long. */
+    /* A joblog knows jobs by their commands, so jobs with equal commands have
+     * equal run times. */
     expect_order(not_null(js_past_runs_for_order(path, NULL, false, &err)), 2.5,
                  2.5);
     CU_ASSERT_PTR_NULL(js_past_runs_for_order("/no/such", path, false, &err));

@@ -84,7 +84,7 @@ static void test_too_long(void)
     expect("[name=a] a\n[after=a] b\nc\n", times_ns, 0, INT64_MAX, "1 2");
 }
 
-/* What a job gets, of a list and of a stream. */
+/* The values that a job of a list gets, and a job of a stream. */
 static void test_jobs(void)
 {
     static const int64_t times_ns[] = {10, -1, 5, 3};
@@ -117,7 +117,7 @@ static void test_jobs(void)
     js_list_free(list);
 }
 
-/* By the definition: the longest way from each job to an end. */
+/* By definition: the longest way from each job to an end. */
 static void find_lengths(const struct dag *dag, int64_t *ret_ns)
 {
     for (size_t i = dag->count; i-- > 0;) {
@@ -162,7 +162,7 @@ static void test_at_random(void)
 
 enum { WORK_JOBS_MAX = 3000, WORK_GRAPHS = 200 };
 
-/* A list like those of workflows, and its run times. */
+/* A list like that of a workflow, and its run times. */
 struct work {
     struct rng *rng;
     unsigned slots;
@@ -188,8 +188,8 @@ static void add_time(struct work *work)
     work->sum_ns += ns;
 }
 
-/* Adds a job after `after_count` of the jobs from `first` up to before `end`,
- * at random, or after all of them if there are no more. */
+/* Adds a job after `after_count` random jobs from `first` to `end` - 1, or
+ * after all of these if there are not more. */
 static void add_job(struct work *work, size_t first, size_t end,
                     size_t after_count)
 {
@@ -218,7 +218,7 @@ static void add_layers(struct work *work)
     }
 }
 
-/* Trees: as many jobs as fit are joined by one, and so on up to one job. */
+/* Trees: a job joins as many jobs as fit, and so on up to a single job. */
 static void add_fan_in(struct work *work)
 {
     while (work->count < 10 * work->slots) {
@@ -293,9 +293,9 @@ static int compare(const void *a, const void *b)
     return (*one > *other) - (*one < *other);
 }
 
-/* No order can be faster than the work on all slots, or than the longest path.
- * The order by paths comes near to that; the order by run times alone does
- * not. */
+/* No order can be faster than the work divided by the slots, or than the
+ * longest path. The order by paths comes close to that limit; the order by run
+ * times alone does not. */
 static void test_order(void)
 {
     static void (*const kinds[])(struct work * work) = {add_layers, add_fan_in,
@@ -331,7 +331,7 @@ static void test_order(void)
         qsort(over[order], WORK_GRAPHS, sizeof(double), compare);
     CU_ASSERT(over[BY_PATH][WORK_GRAPHS / 2] <= 1.01);
     CU_ASSERT(over[BY_PATH][WORK_GRAPHS * 9 / 10] <= 1.05);
-    /* These graphs are hard enough to tell. */
+    /* These graphs are hard enough to show the difference. */
     CU_ASSERT(over[BY_OWN_TIME][WORK_GRAPHS * 9 / 10] > 1.2);
     CU_ASSERT(over[AS_LISTED][WORK_GRAPHS * 9 / 10] > 1.2);
 }

@@ -443,8 +443,8 @@ static void count_recorded(void *arg, const struct js_completion *completion)
     (*count)++;
 }
 
-/* What has ended meanwhile is reported when it is on record; after two seconds
- * nothing new is to be started. A run that must end does not wait. */
+/* Jobs that end meanwhile are reported once they are on record; after two
+ * seconds no new job may be started. A run that must end does not wait. */
 static void test_a_file_that_does_not_answer(void)
 {
     const int64_t second = JS_NS_PER_S;
@@ -465,7 +465,7 @@ static void test_a_file_that_does_not_answer(void)
     completion(scene, 1, 0);
     CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
     completion(scene, 2, 1);
-    /* If this process was stopped, that is not the file's fault. */
+    /* If this process was stopped, the file is not to blame. */
     int64_t now_ns = js_clock_ns() + 5 * second;
     CU_ASSERT_TRUE(js_recorder_commit(recorder, now_ns));
     CU_ASSERT_TRUE(js_recorder_commit(recorder, now_ns + second));
@@ -484,7 +484,7 @@ static void test_a_file_that_does_not_answer(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(messages(scene), "answers again"));
     CU_ASSERT_TRUE(js_worker_await(worker));
     CU_ASSERT_TRUE(js_recorder_commit(recorder, js_clock_ns()));
-    /* Whatever is added besides the ends of jobs must be in the file first. */
+    /* All records except the ends of jobs must be in the file first. */
     CU_ASSERT_TRUE(js_worker_await(worker));
     plug_give(&plug, worker);
     js_recorder_parted(recorder, 1);

@@ -99,7 +99,7 @@ static void test_damaged(void)
     js_buf_release(&buf);
 }
 
-/* A core without CPUs, and CPUs twice or not in order. */
+/* A core without CPUs; CPUs that are listed twice or out of order. */
 static void test_cores_that_nobody_packs(void)
 {
     static const uint32_t cores[][3] = {{0}, {2, 4, 4}, {2, 5, 4}, {1, 8192}};

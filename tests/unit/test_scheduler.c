@@ -188,7 +188,7 @@ static void test_lead_of_uneven_jobs(void)
     free_scheduler(scheduler);
 }
 
-/* A slave of many slots works off so many jobs more in the same time. */
+/* A slave with many slots finishes that many more jobs in the same time. */
 static void test_ahead_by_slots_and_run_time(void)
 {
     static const struct {

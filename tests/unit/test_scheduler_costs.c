@@ -1,5 +1,5 @@
-/* scheduler: what a job costs does not depend on how many slaves there are.
- * Counted are the slaves and nodes that were looked at, and the jobs. */
+/* scheduler: the cost of a job does not depend on the number of slaves. The
+ * tests count the slaves, nodes and jobs that were examined. */
 #include "scheduler_scene.h"
 #include "unit.h"
 
@@ -27,7 +27,7 @@ static uint64_t visits_of(const struct js_scheduler *scheduler)
     return counts.steps + counts.places + counts.looks;
 }
 
-/* Jobs of this kind, without end, until nothing more has room. */
+/* Adds jobs of this kind that do not end, until no more have room. */
 static void fill(struct load *load)
 {
     struct js_scheduler_decision next;
@@ -45,7 +45,7 @@ static void fill(struct load *load)
     }
 }
 
-/* The first of those that run ends. One whose slave was lost may be gone. */
+/* Ends the first running job. A job whose slave was lost may be gone. */
 static void end_one(struct load *load)
 {
     struct running *own = &load->running[load->first++ % RUNNING_MAX];
@@ -75,7 +75,7 @@ static void load_free(struct load *load)
     free(load);
 }
 
-/* Visits for each job while all is busy. */
+/* Visits for each job while all slots are busy. */
 static double visits_a_job(unsigned slaves, uint32_t slots, uint32_t nodes,
                            uint32_t cores)
 {
@@ -118,8 +118,9 @@ static void test_plain_jobs(void)
     expect_alike(2, 1, 1, 10);
 }
 
-/* Visits for each slave that is lost, at most of those with a job of this kind:
- * a tenth of them, one after another, before anything else happens. */
+/* Visits for each lost slave, while as many as possible have a job of this
+ * kind. A tenth of the slaves are lost, one after another, before anything else
+ * happens. */
 static double visits_a_loss(unsigned slaves, uint32_t nodes, uint32_t cores)
 {
     struct load *load = load_of(slaves, 1, nodes, cores);
@@ -141,8 +142,8 @@ static void test_losses(void)
     CU_ASSERT(visits_a_loss(MANY, 2, 4) < 20);
 }
 
-/* Each job of two nodes that has lost one must end, whichever of them it was,
- * once, and all others go on. */
+/* Each job of two nodes that has lost either node must be ended exactly once;
+ * all others go on. */
 static void test_whose_part_is_lost_must_end(void)
 {
     enum { SLAVES = 16 };
@@ -159,7 +160,7 @@ static void test_whose_part_is_lost_must_end(void)
         CU_ASSERT_EQUAL_FATAL(next.step, JS_SCHEDULER_END);
         ends++;
     }
-    /* Of the others the job's own slave was lost. */
+    /* The other jobs have lost their own slave. */
     unsigned gone =
         SLAVES / 2 - (unsigned)js_scheduler_counts(load->scheduler).assigned;
     CU_ASSERT_EQUAL(ends + gone, SLAVES / 4);

@@ -27,7 +27,8 @@ static void test_a_retry_goes_elsewhere(void)
     free_scheduler(scheduler);
 }
 
-/* That it has no room elsewhere says nothing of jobs that need as much. */
+/* If it has no room elsewhere, this does not mean that equally large jobs have
+ * none. */
 static void test_a_retry_keeps_no_other_from_the_slave(void)
 {
     struct js_scheduler_config config = {.round_size = 10, .retries = 1};

@@ -211,7 +211,7 @@ static void test_order(void)
     expect_row(&forecast, 1, 2, 8);
     CU_ASSERT_EQUAL(forecast.longest_first_ns, 7 * JS_NS_PER_S);
     js_whatif_release(&forecast);
-    /* A short job before a long one goes before others that are longer. */
+    /* A short job that a long one waits for starts before longer jobs. */
     made(config_of(),
          "run 2\nrun 2\nrun 2\nrun 2\n[name=a] run 1\n[after=a] run 4\n",
          &forecast);

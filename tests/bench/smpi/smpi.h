@@ -1,7 +1,8 @@
 /*
  * smpi.h - included before everything else when jobsched is compiled for
- * SimGrid's SMPI. That replaces the clocks and sleeps, but no wait for
- * descriptors: here it is a sleep, because simulated processes have none.
+ * SimGrid's SMPI. SMPI replaces the clocks and sleeps, but not ppoll(). Here
+ * ppoll() is a sleep, because simulated processes have no descriptors to wait
+ * for.
  */
 #ifndef JS_TESTS_SMPI_H
 #define JS_TESTS_SMPI_H

@@ -4,11 +4,11 @@
  *
  * Everything is real down to the calls of MPI: the master, its recorder, the
  * slaves and the link. The jobs are those of tests/unit/fake_runner.h: a line
- * of the list says how long one runs. A node has 128 slots. CPU time costs
- * nothing here (tests/bench/lib_scale.c counts it); messages cost what the
- * platform says.
+ * of the list gives the run time of a job. A node has 128 slots. CPU time costs
+ * nothing here (tests/bench/lib_scale.c counts it); the platform file defines
+ * the cost of messages.
  *
- * Rank 0 prints what came of it. Exits with 1 if a job is missing.
+ * Rank 0 prints the result. It exits with 1 if a job is missing.
  */
 #include "base/clock.h"
 #include "base/heap.h"
@@ -29,7 +29,7 @@
 
 enum { NODE_CORES = 128, LINES_MAX = 3 };
 
-/* What a process has; the one of fake_link.h is for one process of all. */
+/* The state of one process; fake_link.h has one struct for all processes. */
 struct fake_net {
     struct js_link mpi; /* the real link */
     struct js_heap wakes;
@@ -119,7 +119,7 @@ static int process_receive(void *self, struct js_message *ret,
     return js_link_receive(&net->mpi, ret, err);
 }
 
-/* A runner wakes its slave through a descriptor; here by the time. */
+/* A real runner wakes its slave through a descriptor; here the time does. */
 static int process_wait(void *self, struct pollfd *fds, nfds_t count,
                         int64_t until_ns, int64_t patience_ns,
                         struct js_err *err)
@@ -191,7 +191,7 @@ static void job_ended(void *arg, const struct js_runner *runner, uint64_t id)
 static int work_as_slave(struct fake_net *net, struct js_link *link)
 {
     static const char *const environ_of_host[] = {"HOSTNAME=here", NULL};
-    static struct js_topo *topo; /* one describes all nodes */
+    static struct js_topo *topo; /* one slave describes all nodes */
     struct js_err err = {""};
     struct js_runner runner;
     enum js_leaving leaving = JS_LEAVE_TOGETHER;

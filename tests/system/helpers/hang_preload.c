@@ -1,9 +1,9 @@
 /* A file system that answers no call, for LD_PRELOAD. While the file $HANG_GATE
  * exists, each call on a path below $HANG_BELOW, or on a descriptor of such a
- * file, waits; a line "CALL PID" in $HANG_LOG says so first. As such a call of
- * the kernel, it ends only with the process. Nothing here may allocate or call
- * what is held: a child that shares its parent's memory calls it as well, on a
- * small stack. */
+ * file, waits; first it writes a line "CALL PID" to $HANG_LOG. Like a hung
+ * system call, it ends only with the process. The code here must not allocate
+ * memory or make calls that are held: a child that shares its parent's memory
+ * also runs it, on a small stack. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -71,7 +71,7 @@ static void hold_fd(const char *call, int fd)
     hold_path(call, path);
 }
 
-/* A function that is held before it makes its system call. */
+/* A function that waits here before it makes its system call. */
 #define HELD(type, name, parameters, hold, ...)                                \
     type name parameters                                                       \
     {                                                                          \
