@@ -60,8 +60,8 @@ void js_json_seconds(struct js_json *json, const char *key, int64_t ns)
     /* The sign is written separately, because the whole part of -0.5 has
      * none. */
     const char *sign = ns < 0 ? "-" : "";
-    /* Unsigned, because -INT64_MIN does not exist. A double would lose the
-     * microseconds of the wall clock. */
+    /* This is unsigned, because -INT64_MIN does not exist. A double would lose
+     * the microseconds of the wall clock. */
     uint64_t us = (ns < 0 ? -(uint64_t)ns : (uint64_t)ns) / JS_NS_PER_US;
     js_json_printf(json, key, "%s%" PRIu64 ".%06" PRIu64, sign, us / 1000000,
                    us % 1000000);

@@ -18,8 +18,8 @@
 /* A terminal reports room while its backlog is smaller than this many bytes. */
 enum { TERMINAL_ROOM = 256 };
 
-/* Opening the file anew gives a file description of our own, whose O_NONBLOCK
- * affects nobody else. A regular file must not be opened anew: the offset is
+/* Reopening the file creates a file description of our own, whose O_NONBLOCK
+ * affects no other process. A regular file must not be reopened: the offset is
  * shared with other processes. */
 struct js_outq *js_outq_new(int fd)
 {
@@ -31,7 +31,7 @@ struct js_outq *js_outq_new(int fd)
     outq->reopened = -1;
     outq->fd = fd;
     outq->at_once = SIZE_MAX;
-    /* Checked first, because a descriptor opened anew could be written to
+    /* This check comes first, because a reopened descriptor could be written to
      * although this one can only be read. */
     int flags = fcntl(fd, F_GETFL);
     outq->is_closed = flags < 0 || (flags & O_ACCMODE) == O_RDONLY;
@@ -46,7 +46,7 @@ struct js_outq *js_outq_new(int fd)
     if (outq->reopened >= 0) {
         outq->fd = outq->reopened;
     } else {
-        /* A descriptor that cannot be opened anew, for instance a pty of
+        /* The descriptor cannot be reopened; for instance, it is a pty of
          * another user. */
         outq->way = JS_OUTQ_SMALL;
         outq->at_once = S_ISFIFO(st.st_mode) ? PIPE_BUF : TERMINAL_ROOM;
@@ -125,7 +125,7 @@ static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
         js_buf_consume(&outq->waiting, outq->start);
         outq->start = 0;
     }
-    /* Must come before anything is written: after it, nothing can fail. */
+    /* This must come before anything is written: after it, nothing can fail. */
     if (js_buf_reserve(&outq->waiting, len) < 0)
         return -1;
     size_t direct = 0;

@@ -59,8 +59,8 @@ struct js_outq {
 /*
  * Creates an output queue to the descriptor `fd`, which remains the caller's
  * and must outlive the queue. Other processes may share the file description,
- * so it is left as it is: a pipe or terminal is opened anew where the system
- * allows it, and written to in small pieces elsewhere; a regular file keeps its
+ * so it is left as it is: a pipe or terminal is reopened where the system
+ * allows it, and otherwise written to in small pieces; a regular file keeps its
  * offset. If the descriptor is not open for writing, the queue is GONE (EBADF)
  * with the first byte. Returns NULL with errno ENOMEM on failure.
  */

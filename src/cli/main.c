@@ -67,7 +67,7 @@ static void main_report_error(const struct jobsched_result *result)
             result->error);
 }
 
-/* True if somebody has yet to read what was written there. */
+/* True if data that was written there has not been read yet. */
 static bool is_unread(int fd)
 {
     int bytes = 0;
@@ -102,8 +102,8 @@ static bool is_demonstration(const struct js_options *options)
     return !options->config.job_file && options->config.action == JOBSCHED_RUN;
 }
 
-/* A user who has asked for the demonstration, and for silence, need not be
- * told. */
+/* A user who has asked for the demonstration, and for silence, needs no
+ * message. */
 static bool is_demonstration_announced(const struct js_options *options)
 {
     return is_demonstration(options) && js_launchenv_rank() <= 0 &&

@@ -229,7 +229,7 @@ static int set_timeout(const struct js_options_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
-/* 0 is a bound as well, the strictest, so "off" needs a value of its own. */
+/* 0 is a limit as well, the strictest one, so "off" needs a separate value. */
 static int set_sync(const struct js_options_row *row,
                     struct js_options *options, const char *value,
                     struct js_err *err)
@@ -563,7 +563,8 @@ static const char outro[] =
 
 int js_options_help(FILE *to)
 {
-    /* Made in memory first: then there is one write, which fails or not. */
+    /* The text is made in memory first, so that there is a single write, which
+     * fails or succeeds. */
     struct js_buf buf = JS_BUF_INIT;
     int rc = js_buf_puts(&buf, intro);
     for (size_t i = 0; i < row_count && rc == 0; i++) {

@@ -223,7 +223,7 @@ static void plan_put_critical_path(struct plan_page *page)
     js_textbuf_put(&page->textbuf, "\n");
 }
 
-/* Says why the table has no more rows, and which row to choose. */
+/* Explains why the table has no more rows, and which row to choose. */
 static void plan_put_end(struct plan_page *page)
 {
     const struct js_whatif *whatif = page->whatif;

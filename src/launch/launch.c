@@ -505,7 +505,8 @@ static int launch_judge_no_start(struct launch *launch)
         launch_drop_silent_hosts(launch, &err);
     if (watch->is_start_late)
         return JOBSCHED_BROKEN;
-    /* With 127 it could not be started, and the child has said so. */
+    /* A status of 127 means that it could not be started, which the child has
+     * reported. */
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 127)
         fprintf(stderr,
                 "jobsched: %s failed before jobsched started (%s %d, see its "
@@ -561,7 +562,7 @@ static int launch_judge(struct launch *launch)
 {
     switch (launch->watch.run.phase) {
     case JS_RUN_ENDED:
-        /* A report of a broken run may then mean nothing more than that. */
+        /* A report of a broken run may then have no other cause. */
         if (launch_is_relay_broken(launch) &&
             launch->watch.run.status == JOBSCHED_BROKEN)
             launch_report_broken_off(launch);

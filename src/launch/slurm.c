@@ -351,8 +351,8 @@ int js_requeue_init(struct js_requeue *requeue, bool is_wanted,
                           most);
     if (done && js_parse_count(done, &requeue->done) < 0)
         requeue->done = 0;
-    /* Everything that the batch script or its jobs have started inherits the
-     * variable, but is another process. */
+    /* All processes that the batch script or its jobs have started inherit the
+     * variable, but are not the process meant here. */
     requeue->is_asked = getenv("SLURM_JOB_ID") && script &&
                         js_parse_count(script, &pid) == 0 &&
                         pid == (uint64_t)getpid();

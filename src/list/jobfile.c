@@ -293,7 +293,7 @@ static int join_graph(struct js_jobfile *file, uint64_t seq,
     return refuse_at(file, at, &err);
 }
 
-/* Warns of what the shell would report or do about the command at `at`. */
+/* Warns about what the shell would report or do about the command at `at`. */
 static void check_command(struct js_jobfile *file, size_t at)
 {
     enum js_shline look =

@@ -324,7 +324,8 @@ static int link_check_probed(const MPI_Status *status, int *ret_len,
     return 0;
 }
 
-/* Receives a probed message: at once if it is short, else in the background. */
+/* Receives a probed message: at once if it is short, otherwise in the
+ * background. */
 static int link_receive_probed(struct mpi_link *link, const MPI_Status *status,
                                struct js_err *err)
 {
@@ -494,8 +495,8 @@ static int link_wait(void *self, struct pollfd *fds, nfds_t count,
     int probes = is_fresh && patience_ns == 0 ? link->probes : 1;
     int64_t sleep_ns = link_pause_ns(link, until_ns, patience_ns);
     /* With Open MPI, a probe that finds nothing may have taken in a message
-     * that only the next probe sees. But a probe costs time, and in a silence
-     * the next one is soon enough. */
+     * that only the next probe sees. But a probe costs time, and during a
+     * silence the next one is soon enough. */
     bool is_silent = silence_ns > silent_ns && sleep_ns > JS_NS_PER_MS;
     int flag = 0;
     if (is_silent && link->is_empty)

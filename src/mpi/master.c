@@ -21,7 +21,7 @@ enum {
 static const int64_t source_look_ns = 20 * JS_NS_PER_MS;
 
 /* The time after the grace period in which results are written and recorded.
- * After it, a reader that has stopped is not waited for any more. */
+ * After it, the master no longer waits for a reader that has stopped. */
 static const int64_t end_most_ns = 10 * JS_NS_PER_S;
 
 /* The same if there is no grace period left. */
@@ -310,8 +310,8 @@ static int master_assign_jobs(struct js_master *master, struct js_err *err)
 /* ---------------------------------------------------------------- stopping */
 
 /* Returns the strongest of the requests from outside and those that follow from
- * the state of the run: a run also stops if nobody receives its output, or if
- * it cannot be recorded. */
+ * the state of the run: a run also stops if no reader receives its output, or
+ * if it cannot be recorded. */
 static enum js_stop_request master_request_of(const struct js_master *master,
                                               enum js_stop_request asked)
 {
@@ -359,7 +359,7 @@ static int master_follow_request(struct js_master *master,
         break;
     }
     /* At this time the run is over in any case. A later request may bring it
-     * forward, but never put it off. */
+     * forward, but may never delay it. */
     if (most_ns != JS_NEVER_NS && master->leave_ns > master->now_ns + most_ns) {
         master->leave_ns = master->now_ns + most_ns;
         master->quit_ns =
@@ -590,10 +590,10 @@ int js_master_turn(struct js_master *master, struct js_err *err)
 /* ---------------------------------------------------------------- the run */
 
 /* Returns how long a message may go unnoticed. While all slaves have work
- * queued, nobody waits for the master. If jobs are long, a two-thousandth of
- * their run time is short enough: the job that ends next has run at least since
- * the last job began or ended. (The link cannot tell heartbeats from other
- * messages, so its own estimate does not help here.) */
+ * queued, no slave waits for the master. If jobs are long, a two-thousandth of
+ * their run time is short enough: the job that ends next has been running at
+ * least since the last job began or ended. (The link cannot tell heartbeats
+ * from other messages, so its own estimate does not help here.) */
 static int64_t master_patience_ns(const struct js_master *master)
 {
     int64_t patience = js_scheduler_lead_ns(master->scheduler) / LOOKS;

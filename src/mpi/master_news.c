@@ -109,8 +109,8 @@ static int master_take_end(struct js_master *master, unsigned slave,
 {
     struct js_job *job;
     bool is_loss = js_outcome_is_loss(&done->outcome);
-    /* Whoever wants the run to end may also have killed the job's runner, so
-     * the loss proves nothing against the job. */
+    /* The signal that ends the run may also have killed the job's runner, so
+     * the loss does not show that the job is to blame. */
     if (is_loss && js_scheduler_is_stopped(master->scheduler)) {
         done->outcome.step = JS_STEP_NONE;
         done->outcome.cause = JS_STOP_REASON_STOPPED;
@@ -213,8 +213,8 @@ static int master_take_note(struct js_master *master,
     return 0;
 }
 
-/* A slave that was asked to end is not a loss. A slave that cannot start jobs
- * any more is one, and its jobs may be the cause. */
+/* A slave that was asked to end is not a loss. A slave that can no longer start
+ * jobs is a loss, and its jobs may be the cause. */
 static int master_take_goodbye(struct js_master *master,
                                const struct js_message *message,
                                struct js_err *err)

@@ -16,8 +16,8 @@ int js_meeting_take_hello(struct js_master *master,
     struct js_slave_conn *conn = &master->conns[message->peer];
     struct js_wire_hello hello;
     struct js_location place;
-    /* This slave came too late and was left out. It must still hear that it may
-     * leave. */
+    /* This slave came too late and was left out. It must still be told that it
+     * may leave. */
     if (conn->state != JS_SLAVE_CONN_AWAITED)
         return js_slave_conn_post_number(conn, JS_TAG_SHUTDOWN,
                                          JS_LEAVE_TOGETHER, err);
@@ -289,8 +289,8 @@ static int meeting_clear_hosts(struct js_master *master, struct js_err *err)
     return is_asked;
 }
 
-/* Several phases may pass in one turn: without a killed run before this one,
- * nothing needs to be waited for between READY and the first job. */
+/* Several phases may pass in one turn: if no earlier run was killed, there is
+ * nothing to wait for between READY and the first job. */
 int js_meeting_step(struct js_master *master, struct js_err *err)
 {
     if (master->meeting.phase == JS_MEETING_MEETING &&

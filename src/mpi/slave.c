@@ -105,7 +105,7 @@ static int slave_acknowledge(struct js_slave *slave, struct js_err *err)
 static void slave_renew_lease(struct js_slave *slave, int64_t from_ns)
 {
     slave->lease.silence_ns = 0;
-    /* If the runner is gone, that is noticed when it is asked for events. */
+    /* If the runner is gone, the slave notices it when it asks for events. */
     slave->lease.until_ns = from_ns + slave->lease.length_ns;
     if (!slave->is_retired)
         slave->runner.ops->lease(slave->runner.self, slave->lease.until_ns);
@@ -289,8 +289,8 @@ static int slave_take_setup(struct js_slave *slave,
     if (slave->is_retired)
         return 0;
     int rc = slave_set_up(slave, &setup, &problem);
-    /* If this host lacks something, the master must know it; this process need
-     * not die for it. */
+    /* If this host lacks something, the master must know; this process need not
+     * end because of it. */
     return rc < 0 ? js_slave_ready(slave, problem.text, err) : 0;
 }
 
@@ -361,9 +361,8 @@ static int slave_take_number(struct js_slave *slave,
     }
 }
 
-/* A signal may be for this process alone, and then its jobs run again
- * elsewhere. Or it is for all processes of the run, and then there is no time
- * to lose. */
+/* If a signal is for this process alone, its jobs run again elsewhere. If it is
+ * for all processes of the run, there is no time to lose. */
 static int slave_follow_signals(struct js_slave *slave, struct js_err *err)
 {
     enum js_stop_request stop_request = js_slave_request(slave);
@@ -504,8 +503,8 @@ int js_slave_turn(struct js_slave *slave, struct js_err *err)
         js_slave_flush_done(slave, err) < 0 ||
         slave_acknowledge(slave, err) < 0)
         return -1;
-    /* When a slave that was asked to end has no jobs any more, the master need
-     * not count on it. */
+    /* When a slave that was asked to end has no more jobs, the master need not
+     * count on it. */
     if (slave->stop_request >= JS_STOP_REQUEST_HURRY && !slave->is_retired &&
         slave->queue.busy_count == 0 && slave->queue.order_count == 0) {
         slave->is_retired = true;
@@ -548,8 +547,8 @@ static int64_t slave_deadline_ns(const struct js_slave *slave)
     return until_ns;
 }
 
-/* While every slot is busy, nobody waits for the master's next message, and the
- * end of a job is an event of its own. So the slave may sleep, and leave its
+/* While every slot is busy, no slot waits for the master's next message, and
+ * the end of a job is a separate event. So the slave may sleep, and leave its
  * core to the jobs. */
 static int64_t slave_patience_ns(const struct js_slave *slave)
 {

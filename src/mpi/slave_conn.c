@@ -361,8 +361,8 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err)
 {
     int rc = 0;
-    /* Releases go one at a time: they are never urgent, and a slave that does
-     * not read must not make them pile up in MPI. */
+    /* Releases are sent one at a time: they are never urgent, and must not pile
+     * up in MPI if a slave does not read. */
     if (conn->releases.len > 0 &&
         conn->releases_total <= conn->acknowledged.releases) {
         struct js_wire_fetch fetch = {0};

@@ -310,10 +310,10 @@ int js_slave_jobs_run(struct js_slave *slave, struct js_err *err)
 
 /* Puts the output of an ended job into its DONE if it is no more than
  * `inline_max` bytes: this saves a round trip for each of many short jobs.
- * Else, or if it cannot be read, the output goes to the spool, under the ticket
- * of the DONE; the error is then reported when it is fetched. Takes ownership
- * of the event's descriptors, even on failure. Returns 0, or -1 with errno
- * ENOMEM. */
+ * Otherwise, or if it cannot be read, the output goes to the spool, under the
+ * ticket of the DONE; the error is then reported when it is fetched. Takes
+ * ownership of the event's descriptors, even on failure. Returns 0, or -1 with
+ * errno ENOMEM. */
 static int slave_keep_output(struct js_slave_output *output,
                              uint32_t inline_max, struct js_runner_event *event,
                              struct js_wire_done *done)
@@ -349,8 +349,8 @@ static int slave_keep_output(struct js_slave_output *output,
  * True if whoever asks this process to end may have asked the job as well: then
  * the job was stopped, and has not failed. Slurm sends SIGTERM to all processes
  * of an allocation, one after another. So if one has ended a job, this process
- * waits a moment for its own; but only once a second, because somebody may well
- * end a hundred jobs in this way.
+ * waits a moment for its own; but only once a second, because a user may end a
+ * hundred jobs in this way.
  */
 static bool slave_is_asked_like_its_job(struct js_slave *slave,
                                         const struct js_outcome *outcome)
@@ -507,8 +507,8 @@ int js_slave_jobs_configure_runner(struct js_slave *slave,
     return rc;
 }
 
-/* Ends the use of a runner that is gone and has no successor: no further job is
- * run here. */
+/* Gives up a runner that is gone and has no successor: no more jobs run
+ * here. */
 int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err)
 {
     slave->is_retired = true;
@@ -526,8 +526,8 @@ int js_slave_jobs_retire(struct js_slave *slave, struct js_err *err)
  * runner ahead of time, because it may have begun them. */
 static int slave_lose_jobs(struct js_slave *slave, struct js_err *err)
 {
-    /* A job may be the cause of the loss, unless whoever killed the runner
-     * wants all of us to end. */
+    /* A job may be the cause of the loss, unless the runner was killed in order
+     * to end the whole run. */
     struct js_outcome outcome = {.step = JS_STEP_RUNNER, .exit_code = 126};
     if (js_slave_is_asked_to_end(slave))
         outcome = (struct js_outcome){.cause = JS_STOP_REASON_STOPPED};
@@ -556,8 +556,8 @@ static int slave_lose_jobs(struct js_slave *slave, struct js_err *err)
 }
 
 /* Starts another runner, and gives it everything that the lost one was given.
- * If several runners in a row are lost while they have no job, it is not the
- * jobs that kill them, and the next runner would be lost, too. */
+ * If several runners in a row are lost while they have no job, the jobs are not
+ * what kills them, and the next runner would be lost as well. */
 static int slave_restart_runner(struct js_slave *slave, struct js_err *err)
 {
     struct js_wire_setup setup;

@@ -52,7 +52,7 @@ static void queue_take_slot(struct js_slave_queue *queue, uint32_t index)
             (queue->freed_count - at) * sizeof(*queue->freed));
 }
 
-/* Slots are handed on first come, first served. The master draws the same
+/* Slots are assigned first come, first served. The master draws the same
  * conclusion from the order of the messages that it sends and receives. */
 static void queue_hand_on_slots(struct js_slave_queue *queue)
 {

@@ -48,8 +48,8 @@ static int slave_setup_find_gpus(struct js_resources *resources,
         visible = js_userenv_find(environ, "ROCR_VISIBLE_DEVICES");
     if (wanted == JS_WIRE_GPUS_FOUND)
         return visible ? slave_setup_take_visible(resources, visible) : 0;
-    /* The user's number counts, whatever the machine reports. The location of
-     * these GPUs is unknown. */
+    /* The user's number takes precedence over what the machine reports. The
+     * location of these GPUs is unknown. */
     free(resources->gpus);
     resources->gpus = NULL;
     resources->gpu_count = 0;
@@ -72,7 +72,7 @@ static unsigned slave_setup_count_slots(const struct js_wire_setup *setup)
 }
 
 /* Finds the cores among which slots are spread: those that no other run holds
- * if they are enough, else also as many of the others as needed. */
+ * if these are enough, otherwise also as many of the others as needed. */
 static void slave_setup_find_homes(const struct js_topo *topo,
                                    const struct js_wire_setup *setup,
                                    const struct js_cpuset *cpus,

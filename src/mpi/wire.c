@@ -209,7 +209,7 @@ int js_wire_unpack_hello(const void *bytes, size_t len,
     if (js_unpack_u32(&cursor) != HELLO_MAGIC)
         return wire_bad_message();
     ret->version = js_unpack_u32(&cursor);
-    /* What another version sends after this is unknown. */
+    /* The data that another version sends after this is unknown. */
     if (!cursor.bad && ret->version != JS_WIRE_VERSION)
         return 0;
     js_fields_unpack(&cursor, JS_FIELDS(node_fields), &ret->node);

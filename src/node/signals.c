@@ -92,7 +92,7 @@ void js_signals_pass(struct js_signals_passed *passed, int signal)
         wanted = JS_STOP_REQUEST_DRAIN;
         break;
     case SIGINT:
-        /* Each ^C asks for more, so that nobody needs to know another key. */
+        /* Each ^C asks for more, so that users need not know another key. */
         passed->interrupts++;
         wanted = passed->interrupts == 1   ? JS_STOP_REQUEST_DRAIN
                  : passed->interrupts == 2 ? JS_STOP_REQUEST_END
@@ -115,7 +115,7 @@ void js_signals_pass(struct js_signals_passed *passed, int signal)
     default:
         break;
     }
-    /* Whoever asks for the end should see it, so the display goes on. */
+    /* A user who asks for the end should see it, so the display goes on. */
     if (wanted >= JS_STOP_REQUEST_END)
         passed->is_paused = false;
     if (wanted <= passed->stop_request)

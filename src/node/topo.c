@@ -22,11 +22,11 @@ const char *js_topo_library(void)
 }
 
 /*
- * Only what says which cores are neighbours (and so orders them, however the
- * system numbers its CPUs), and of I/O only devices that matter (GPUs): with
- * the flags below the load takes a third of the time. What adds no level of its
- * own is left out (KEEP_STRUCTURE), but cores stay even where each has a single
- * thread.
+ * Loads only objects that show which cores are neighbours (which orders the
+ * cores, however the system numbers its CPUs) and, of the I/O devices, only
+ * those that matter (GPUs): with the flags below, loading takes a third of the
+ * time. Objects that add no level are left out (KEEP_STRUCTURE), but cores stay
+ * even where each has a single thread.
  *
  * Without DONT_CHANGE_BINDING hwloc moves this process over every CPU in turn
  * to ask each its identity: on a busy machine that waits for all of them.

@@ -62,9 +62,9 @@ void js_output_tail_trim(struct js_output_tail *tail)
     memmove(tail->bytes, tail->bytes + count, tail->len);
 }
 
-/* A job may have replaced its own output file with anything. The size says
- * whether it is still what the job has written: if not, no tail is better than
- * somebody else's. */
+/* A job may have replaced its own output file with anything. The size shows
+ * whether it still has the content that the job has written; if not, no tail is
+ * better than a wrong one. */
 bool js_output_tail_read(struct js_output_tail *tail, const char *path,
                          uint64_t size)
 {
@@ -90,7 +90,7 @@ bool js_output_tail_read(struct js_output_tail *tail, const char *path,
 
 /* ---------------------------------------------------------------- all jobs */
 
-/* The most of a command that a person wants to see in a sentence. */
+/* The longest part of a command that a person wants to see in a sentence. */
 enum { COMMAND_SHOWN = 100 };
 
 /* A job counts once, with its last attempt; the time that slots were busy and
@@ -118,8 +118,8 @@ void js_summary_add(struct js_summary *summary,
         summary->busy_ns += outcome->run_ns;
 }
 
-/* Escaped, since a command may hold any byte and the line goes to a terminal;
- * and cut to a readable length. */
+/* The command is escaped, because it may contain any byte and the line goes to
+ * a terminal; and it is cut to a readable length. */
 static int append_command(struct js_buf *buf, const struct js_job *job)
 {
     const char *text = job->command;

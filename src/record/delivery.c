@@ -73,11 +73,11 @@ size_t js_console_unwritten(const struct js_console *console)
 enum { STREAMS = 2, MANY_JOBS = 64 };
 
 /*
- * One of the two output queues, and how far our bytes in it have come. Others
- * write to the same output queue and it does not say how much, so their bytes
- * are counted only as far as the queue is seen to have grown. Thus `taken` may
- * grow too slowly, but never too fast, and no byte is believed to be written
- * before it is.
+ * One of the two output queues, and how far our bytes in it have come. Other
+ * code writes to the same output queue, which does not report how much, so
+ * these bytes are counted only as far as the queue has visibly grown. Thus
+ * `taken` may grow too slowly, but never too fast, and no byte is believed to
+ * be written before it is.
  */
 struct lane {
     struct js_outq *outq; /* borrowed */
@@ -88,7 +88,7 @@ struct lane {
 };
 
 /* A message for the holder of an output that is no longer needed. Until it is
- * sent, the output takes room on the holder's disk. */
+ * sent, the output occupies the holder's disk. */
 struct release {
     struct release *next;
     unsigned slave;
@@ -127,7 +127,8 @@ struct js_delivery {
     const struct js_log *log;
     js_finished_fn finished;
     void *arg;
-    struct entry_list queue; /* not all is handed over: it is the head's turn */
+    /* not everything has been handed over: it is the head's turn */
+    struct entry_list queue;
     struct entry_list handed; /* all is handed over, not all is written */
     struct release *releases;
     uint64_t waiting;      /* entries in both lists */
@@ -159,8 +160,8 @@ static struct entry *list_pop(struct entry_list *list)
 
 /* ------------------------------------------------------------------ lanes */
 
-/* Returns the place in the lane before which everything is known to be written.
- * In a lane that is gone this no longer changes. */
+/* Returns the position in the lane before which everything is known to be
+ * written. In a lane that is gone, it no longer changes. */
 static uint64_t lane_written(struct lane *lane)
 {
     size_t unwritten = js_outq_pending(lane->outq) + js_outq_lost(lane->outq);
@@ -187,7 +188,7 @@ static int lane_write(struct lane *lane, const void *bytes, size_t len)
 }
 
 /* Both output queues may lead to one file. There the output of a job stays
- * whole only if what went to one queue is written before anything goes to the
+ * whole only if all bytes in one queue are written before any go to the
  * other. */
 static bool lane_may_write(struct js_delivery *delivery, unsigned stream)
 {
@@ -270,7 +271,7 @@ static void lose_output(struct entry *entry, int error)
 
 /* ------------------------------------------------------------- handing over */
 
-/* The next `len` bytes of the stream are dealt with. */
+/* Marks the next `len` bytes of the stream as handled. */
 static void delivery_pass(struct js_delivery *delivery, struct entry *entry,
                           unsigned stream, uint64_t len)
 {
@@ -294,7 +295,7 @@ static bool hand_stream(struct js_delivery *delivery, struct entry *entry,
         if (is_held(entry) || lane_is_gone(lane) ||
             !lane_may_write(delivery, stream))
             return false;
-        /* No memory: tried again at the next step. */
+        /* There is no memory: the next step tries again. */
         if (lane_write(lane, entry->at, left) < 0)
             return false;
     }
@@ -454,8 +455,8 @@ int js_delivery_add(struct js_delivery *delivery,
     delivery->unhanded += outcome->out_bytes + outcome->err_bytes;
     delivery_hand_over(delivery);
     if (!is_held(entry)) {
-        /* The caller's bytes are gone when this returns, so what the output
-         * queues did not take is kept. */
+        /* The caller's bytes are gone when this returns, so bytes that the
+         * output queues did not take are kept. */
         memcpy(entry->bytes, entry->at, entry->left[0] + entry->left[1]);
         entry->at = entry->bytes;
     }

@@ -181,7 +181,7 @@ static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
     return before + joblog->lines.len;
 }
 
-/* A line is added whole or not at all, and lines that are not added are
+/* A line is added completely or not at all, and lines that are not added are
  * counted. If nobody reads the joblog, memory must not grow without limit. */
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion)
@@ -205,7 +205,7 @@ int js_joblog_add(struct js_joblog *joblog,
         rc = job->kind == JS_JOB_SIMULATED
                  ? js_buf_puts(lines, "(simulated)")
                  : js_buf_escape(lines, job->command, job->command_len);
-    /* Up to here the columns are GNU parallel's, from here on our own. */
+    /* The columns so far are GNU parallel's; the following ones are our own. */
     if (rc == 0 && js_buf_append(lines, "\t", 1) == 0 &&
         js_buf_puts(lines, js_job_name(job)) == 0 &&
         PUT(lines, job->attempt, completion->slave, completion->cores) == 0 &&
@@ -222,7 +222,8 @@ int js_joblog_add(struct js_joblog *joblog,
     return -1;
 }
 
-/* Writes until nothing is left. Returns -1 if the file takes no more now. */
+/* Writes until nothing is left. Returns -1 if the file accepts no more data
+ * now. */
 static int write_lines(struct js_joblog *joblog)
 {
     if (joblog->must_empty && ftruncate(joblog->fd, 0) < 0)
@@ -242,7 +243,7 @@ static int write_lines(struct js_joblog *joblog)
 /* Moves the lines to `out`; without memory they stay for the next time. */
 static void joblog_hand_over(struct js_joblog *joblog)
 {
-    /* Gives back the room of what is written, but not for every few bytes. */
+    /* Frees the space of written bytes, but not each time for a few bytes. */
     if (joblog->start > joblog->out.len / 2) {
         js_buf_consume(&joblog->out, joblog->start);
         joblog->start = 0;

@@ -22,9 +22,9 @@ enum {
 enum phase { OPENED = 0, BEGUN, FINISHED };
 
 /*
- * What was found (`old`) is kept as long as the journal is open, because
- * callers ask again and again whether the jobs of earlier runs have ended. The
- * runs in `dead` are those of old.dead that are over once it is quiet.
+ * The contents found (`old`) are kept as long as the journal is open, because
+ * callers ask repeatedly whether the jobs of earlier runs have ended. The runs
+ * in `dead` are those of old.dead that are over once it is quiet.
  */
 struct js_journal {
     const struct js_journal_config *config; /* the file's copy */
@@ -65,8 +65,8 @@ static int journal_refuse_in_use(const char *path,
     return JS_JOURNAL_REFUSED;
 }
 
-/* Whoever starts a run again (a batch system, a launcher) knows that the
- * earlier start is over, or about to be. */
+/* A batch system or launcher that restarts a run knows that the earlier start
+ * is over, or about to end. */
 static bool is_earlier_start(const struct js_journal_config *config,
                              const struct js_journal_holder *holder)
 {
@@ -128,7 +128,7 @@ static void journal_read_holder(struct js_journal_file *file,
     js_registry_free(registry);
 }
 
-/* What is left of an earlier start of this run is about to end, and its lease
+/* The remains of an earlier start of this run are about to end, and its lease
  * includes the grace period of its jobs. Returns 0; 1 if another run has the
  * lock, with that run in *ret; or -1 with errno. */
 static int journal_wait_for_lock(const struct js_journal *journal,
@@ -171,8 +171,8 @@ static int journal_open_locked(const struct js_journal *journal,
     return js_journal_file_cannot(file, "lock", err);
 }
 
-/* Opens the file, if there is one, and reads it into the registry, unless it is
- * to be set aside. Cuts off a torn tail. */
+/* Opens the file, if there is one, and reads it into the registry, unless it
+ * must be set aside. Cuts off a torn tail. */
 static int journal_take_over(struct js_journal *journal,
                              struct js_registry *registry, struct js_err *err)
 {
@@ -183,8 +183,8 @@ static int journal_take_over(struct js_journal *journal,
     if (rc < 0 || !js_journal_file_look(file).is_open)
         return rc;
     if (journal->is_fresh) {
-        /* A run that starts over (--fresh) and is then started again goes on
-         * with what it has begun itself. */
+        /* A run that starts over (--fresh) and is then restarted continues with
+         * its own records. */
         journal_read_holder(file, &holder);
         journal->is_fresh = !is_earlier_start(journal->config, &holder);
     }
@@ -326,7 +326,7 @@ fail:
     return rc;
 }
 
-/* A stream cannot be read a second time, so there is nothing to go on with. */
+/* A stream cannot be read a second time, so the run cannot be continued. */
 int js_journal_name(const char *job_file, char **ret)
 {
     struct stat st;
@@ -354,7 +354,7 @@ static int add_line(struct js_journal *journal,
                                    line);
 }
 
-/* Makes a record of what has been gathered. */
+/* Makes a record of the gathered ids or identities. */
 static int end_gathering(struct js_journal *journal)
 {
     if (journal->line->count == 0)
@@ -406,7 +406,7 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
     return js_journal_format_write(buf, line);
 }
 
-/* The records that come before what was gathered. */
+/* The records that come before the gathered ones. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
     const struct js_journal_config *config = journal->config;
@@ -418,7 +418,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_HEAD,
                                          .id = VERSION};
         rc = js_journal_format_write(buf, line);
-        /* Adds what must still be known about the file that was set aside. */
+        /* Adds the facts about the file that was set aside that later runs
+         * still need. */
         for (size_t i = 0; rc == 0 && i < journal->old.dead_count; i++)
             rc = put_dead_run(journal, buf, &journal->old.dead[i]);
     }
@@ -456,8 +457,8 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
     return rc;
 }
 
-/* What was added before the run began (mostly new jobs) must follow the records
- * of its beginning, so these are put in front. */
+/* Records that were added before the run began (mostly new jobs) must follow
+ * the records of its beginning, so the latter are put in front. */
 int js_journal_begin(struct js_journal *journal, struct js_err *err)
 {
     struct js_buf *waiting = js_journal_file_waiting(journal->file);

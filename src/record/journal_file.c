@@ -48,8 +48,8 @@ js_journal_file_new(const struct js_journal_config *config)
     file->fd = -1;
     file->idle_ns = -1;
     file->sync_due_ns = JS_NEVER_NS;
-    /* It means never: the clock may have started with the machine, a moment
-     * ago. */
+    /* This value means never: the clock may have started with the machine, a
+     * moment ago. */
     file->synced_ns = INT64_MIN / 2;
     file->can_reserve = true;
     if (config->part)
@@ -102,7 +102,7 @@ int js_journal_file_lock(struct js_journal_file *file)
         }
         if (errno != EWOULDBLOCK)
             return errno == EINTR ? -1 : 0;
-        /* Whoever checks whether the journal is locked
+        /* A process that checks whether the journal is locked
          * (js_journal_model_load()) holds the lock for a moment as well. */
         nanosleep(&moment, NULL);
     }
@@ -212,8 +212,8 @@ int js_journal_file_make(struct js_journal_file *file, bool is_fresh,
                          struct js_err *err)
 {
     if (is_fresh && file->fd >= 0) {
-        /* The old file loses its name first; only then is its lock given up, so
-         * that nobody else continues from it under that name. */
+        /* The old file loses its name first; only then is its lock released, so
+         * that no other run continues from it under that name. */
         struct js_buf path = JS_BUF_INIT;
         int rc = -1;
         if (js_buf_printf(&path, "%s.old", file->path) == 0 &&

@@ -10,9 +10,9 @@
 enum { CRC_DIGITS = 8, MARK_DIGITS = 16, IDENTITY_DIGITS = 32, STREAM_MAX = 2 };
 
 /* The first word of each kind of record. Words and their fields never change,
- * because a journal outlives the program that wrote it. Something new gets a
- * new word, which older versions skip; only a change to an existing word needs
- * another version of the format. */
+ * because a journal outlives the program that wrote it. A new kind of record
+ * gets a new word, which older versions skip; only a change to an existing word
+ * needs another version of the format. */
 static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_HEAD] = "jobsched-journal",
     [JS_JOURNAL_LINE_RUN] = "run",
@@ -185,8 +185,8 @@ static bool has_text(enum js_journal_line_kind kind)
 int js_journal_format_write(struct js_buf *buf,
                             const struct js_journal_line *line)
 {
-    /* A record is whole or not there at all: without memory, what was begun is
-     * taken back. */
+    /* A record is added completely or not at all: if memory runs out, an
+     * incomplete record is removed. */
     size_t start = buf->len;
     int rc = js_buf_append(buf, "???????? ", CRC_DIGITS + 1);
     if (rc == 0)
@@ -280,8 +280,8 @@ static int64_t get_us(struct reader *reader)
            JS_NS_PER_US;
 }
 
-/* Reads a blank and the rest of the line. Text with a NUL was not written by
- * us: it would look shorter than it is. */
+/* Reads a blank and the rest of the line. Text with a NUL, which would look
+ * shorter than it is, was not written by us. */
 static void get_text(struct reader *reader, char *to, size_t size)
 {
     size_t len = 0;
@@ -296,8 +296,8 @@ static void get_text(struct reader *reader, char *to, size_t size)
     to[len] = '\0';
 }
 
-/* Numbers of enumerations are checked here, once: whoever gets the record may
- * use them as an index. */
+/* Enumeration values are checked only here, so that callers may use them as an
+ * index. */
 static void get_attempt(struct reader *reader, struct js_journal_line *ret)
 {
     struct js_outcome *outcome = &ret->outcome;

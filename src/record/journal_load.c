@@ -55,8 +55,8 @@ static int journal_load_refuse(const struct loading *loading, const char *what)
         loading->name, loading->contents->valid, what, loading->name);
 }
 
-/* Nothing fails without memory: if not all processes of a run are known, it
- * cannot be known to be gone, and the next run waits for its lease. */
+/* A lack of memory is not a failure: if not all processes of a run are known,
+ * the run cannot be known to be gone, and the next run waits for its lease. */
 static void journal_load_add_process(struct loading *loading, uint64_t pid,
                                      uint64_t started)
 {
@@ -257,7 +257,7 @@ static void journal_load_take_run_line(struct loading *loading)
     case JS_JOURNAL_LINE_END:
         holder->has_ended = true;
         holder->status = line->status;
-        /* The run did not break off: what is started after it is another run.
+        /* The run did not break off, so the next start is another run.
          */
         if (line->status < STOPPED)
             js_registry_unsettle(loading->registry);
@@ -310,8 +310,8 @@ static int journal_load_take_line(struct loading *loading)
         rc = js_registry_set(registry, line->id, JS_JOB_STATE_SUCCEEDED);
         break;
     case JS_JOURNAL_LINE_FAILED:
-        /* In an earlier start of what the reader is part of, it counts as this
-         * run's own.
+        /* If it happened in an earlier start of the reader's own run, it counts
+         * as this run's.
          */
         rc =
             part && js_journal_is_earlier(&loading->contents->holder.part, part)
@@ -342,7 +342,7 @@ static int journal_load_take_line(struct loading *loading)
  * the last record, and there may be many. */
 static bool has_record(struct loading *loading, const char *at, size_t left)
 {
-    /* Most places are quickly seen not to begin a record. */
+    /* At most positions, a quick check shows that no record begins there. */
     if (!at || left < 10 || at[8] != ' ' || !isxdigit((unsigned char)at[0]) ||
         !isxdigit((unsigned char)at[7]))
         return false;
@@ -353,9 +353,9 @@ static bool has_record(struct loading *loading, const char *at, size_t left)
 }
 
 /* Judges bytes that are not a record, up to the end of the file. If a record
- * follows them, something within the file was lost, and nobody knows what: the
- * user has to decide. If none does, a write was cut off, and the records before
- * it are all that was ever promised. */
+ * follows them, an unknown part of the file was lost: the user has to decide.
+ * If none follows, a write was cut off, and only the records before it were
+ * ever promised. */
 static int judge_tail(struct loading *loading, const struct js_buf *tail)
 {
     uint64_t offset = loading->contents->valid;
@@ -375,8 +375,8 @@ static int judge_tail(struct loading *loading, const struct js_buf *tail)
     if (loading->has_head)
         return 0;
     /* Bytes that cannot be the remains of a journal's first record belong to
-     * somebody else, and must not be cut. Zeros are what some file systems
-     * leave where a machine went down before the data was on disk. */
+     * another program, and must not be cut off. Zeros are what some file
+     * systems leave where a machine went down before the data was on disk. */
     struct js_buf head = JS_BUF_INIT;
     struct js_journal_line line = {.kind = JS_JOURNAL_LINE_HEAD, .id = VERSION};
     size_t zeros = 0;
@@ -490,7 +490,7 @@ int js_journal_load(int fd, const char *name,
     if (!piece || !loading.line)
         js_err_errno(err, "cannot read %s", name);
     else
-        /* It ends: each turn has read at least one more record. */
+        /* The loop ends, because each turn reads at least one more record. */
         while ((rc = journal_load_all(&loading, fd, piece)) > 0)
             continue;
     journal_load_end_run(&loading, 0);

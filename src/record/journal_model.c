@@ -72,7 +72,7 @@ struct loss {
     int64_t unix_ns;
 };
 
-/* Kept in a list of their own, since few attempts fail. */
+/* They have a separate list, because few attempts fail. */
 struct tail {
     uint32_t attempt; /* its number */
     uint32_t stream;
@@ -187,8 +187,8 @@ static int add_slave(struct js_journal_model *model, uint64_t rank,
                      uint64_t slots, const char *host)
 {
     struct slave slave = {.rank = rank, .slots = slots};
-    /* No journal says that a job ran before a run began; if one does, that was
-     * a run about which nothing is known. */
+    /* In a valid journal no job runs before a run begins; if one does, it
+     * belongs to a run about which nothing is known. */
     if (!last_run(model) && add_run(model, "", 0, 0) < 0)
         return -1;
     slave.run = (uint32_t)run_count(model) - 1;
@@ -346,7 +346,7 @@ static int journal_model_take_job_line(struct js_journal_model *model,
         job->begun = (uint32_t)begun_count(model);
         return 0;
     case JS_JOURNAL_LINE_LOST:
-        /* It has ended, though not like an attempt. */
+        /* The job no longer runs, but its attempt has no recorded end. */
         drop_begun(model, job);
         loss.unix_ns = js_journal_format_ns(line->unix_us);
         if (get_slave(model, line->slave, &loss.slave) < 0)
@@ -415,8 +415,8 @@ static int journal_model_take_line(void *arg,
 
 /* ---------------------------------------------------------------- life */
 
-/* The checks go from the most certain to the least: the journal's own word, the
- * process, the lock, and finally how long ago the run gave a sign. */
+/* The checks go from the most certain to the least: the journal's own record,
+ * the process, the lock, and finally the time since the last heartbeat. */
 static enum js_journal_model_life
 journal_model_life_of(const struct js_journal_model *model, int fd)
 {
@@ -467,8 +467,8 @@ void js_journal_model_free(struct js_journal_model *model)
     errno = saved;
 }
 
-/* An empty file is an error here: whoever asks for the state of a run should
- * hear that there is none. */
+/* An empty file is an error here: a user who asks for the state of a run should
+ * be told that there is none. */
 static struct js_journal_model *load_once(int fd, const char *name,
                                           struct js_err *err)
 {

@@ -19,8 +19,8 @@ static const char stream_name[] = "standard input";
 
 enum { MARKER_MAX = 64 * 1024 };
 
-/* The lock on the marker shows that a run is running; it goes with the process,
- * however that ends. */
+/* The lock on the marker shows that a run is in progress; the kernel removes it
+ * when the process ends. */
 struct js_outdir {
     int fd; /* of the marker, locked */
 };
@@ -88,7 +88,7 @@ static int put_from(const char *folder, const char *to, struct js_buf *ret)
     return js_buf_escape(ret, to + same, strlen(to + same));
 }
 
-/* Several names are compared, as any of them may change: a project that is
+/* Several names are compared, because any of them may change: a project that is
  * moved with its folder keeps the path from one to the other. */
 static int outdir_describe(const struct js_outdir_config *config,
                            struct owner *ret)
@@ -125,7 +125,7 @@ static void outdir_take_line(const char *line, size_t len, const char *word,
 }
 
 /* Less is known about a marker that cannot be read, or that a later version has
- * written; then the folder may count as nobody's. */
+ * written; then the folder may count as unused. */
 static void read_owner(int fd, struct owner *ret)
 {
     char text[MARKER_MAX];
@@ -196,7 +196,7 @@ static int judge_owner(const struct js_outdir_config *config,
                        const struct owner *self, const struct owner *other,
                        bool is_locked, struct js_err *err)
 {
-    /* Two streams are two lists, whatever they are called. */
+    /* Two streams are two lists, even if they have the same name. */
     bool is_stream = strcmp(config->list, "-") == 0;
     bool is_own = is_same_text(&self->journal, &other->journal) ||
                   is_same_text(&self->from, &other->from) ||

@@ -74,8 +74,8 @@ static int collect_spans(struct gaps *gaps)
     return 0;
 }
 
-/* The journal has the slave, not the slot: it was the one that had been free
- * for the shortest time. */
+/* The journal has the slave, not the slot: the job is assumed to have taken the
+ * slot that had been free for the shortest time. */
 static int place_span(struct gaps *gaps, const struct span *span)
 {
     int64_t *lanes = (int64_t *)(void *)gaps->lanes.data;
@@ -111,7 +111,7 @@ static int measure_gap(struct js_past_runs *past_runs)
     if (rc == 0 && count > 0) {
         double sum_ns = 0;
         qsort(all, count, sizeof(*all), compare_times);
-        /* Those far above the lower quartile are waits for work. */
+        /* Gaps far above the lower quartile are waits for work. */
         int64_t quartile_ns = all[count / 4];
         while (used < count && all[used] / WAIT_QUARTILES <= quartile_ns)
             sum_ns += (double)all[used++];
@@ -300,8 +300,8 @@ int64_t js_past_runs_match_ns(struct js_past_runs *past_runs,
     return past_runs_find(past_runs, js_registry_match(registry, &identity));
 }
 
-/* The job's run time was measured with these cores, whatever the list asks for
- * now. */
+/* The job's run time was measured with this number of cores, even if the list
+ * requests another one now. */
 uint32_t js_past_runs_cores(const struct js_past_runs *past_runs, uint64_t id)
 {
     struct js_journal_model_job known;

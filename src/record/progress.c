@@ -59,7 +59,7 @@ static int print_rate(char *text, double a_second)
                     rate, units[i].name);
 }
 
-/* A guess, no more exact than a person needs it. */
+/* An estimate, which is only as exact as a person needs it. */
 static int print_to_go(const struct js_progress *progress, char *text)
 {
     int64_t seconds = progress_divide_rounded(progress->left_ns, JS_NS_PER_S);
@@ -222,7 +222,8 @@ int js_progress_bar(const struct js_progress *progress, unsigned width,
     bool is_whole = line.shown == BEFORE_BAR;
     bool has_bar = is_whole && is_known &&
                    line.columns + (size_t)cells + BAR_EXTRA <= width;
-    /* If there is no room for the bar, there is none for what matters less. */
+    /* If there is no room for the bar, there is none for less important
+     * fields. */
     if (has_bar)
         line.columns += (size_t)cells + BAR_EXTRA;
     if (is_whole && (has_bar || !is_known))
@@ -266,7 +267,7 @@ enum { JOBS_LEAST = 100, JOBS_PER_SLOT = 100 };
  * that passed between jobs. */
 enum { RUN_TIMES_MOST = 4 };
 
-/* This many ends are enough, however many slots there are. */
+/* This many ends are enough for any number of slots. */
 enum { ENDED_ENOUGH = 3 };
 
 static double eta_seconds(int64_t ns)

@@ -155,7 +155,8 @@ void js_recorder_parted(struct js_recorder *recorder, unsigned slave)
         note_journal(recorder, js_journal_add_left(recorder->journal, slave));
 }
 
-/* Only the trace gets a line: a later run does not need to know about a round.
+/* Only the trace gets a line, because a later run does not need to know about
+ * rounds.
  */
 void js_recorder_dispatched(struct js_recorder *recorder,
                             const struct js_job *job)
@@ -164,8 +165,8 @@ void js_recorder_dispatched(struct js_recorder *recorder,
         return;
     js_console_trace(&recorder->console, "Dispatch job: %" PRIu64 "\n",
                      job->id);
-    /* It is written now, or a slave might report that it runs the job before
-     * this is seen. */
+    /* It must be written now; otherwise a slave's report that it runs the job
+     * might appear first. */
     if (!js_delivery_look(recorder->delivery).is_within_job)
         js_console_flush(&recorder->console);
 }
@@ -189,8 +190,8 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
 
 /* ---------------------------------------------------------------- mishaps */
 
-/* Keeps this for the messages about jobs that come after it; without memory
- * they say less. */
+/* Keeps this for the messages about jobs that depend on it; without memory they
+ * are less detailed. */
 static void keep_mishap(struct js_recorder *recorder,
                         const struct js_completion *completion)
 {
@@ -616,7 +617,7 @@ void js_recorder_hurry(struct js_recorder *recorder)
 }
 
 /* A launcher that is stopped (^Z) stops the run as well: nothing may be written
- * to a terminal that belongs to somebody else now. */
+ * to a terminal that another program uses now. */
 void js_recorder_pause(struct js_recorder *recorder, bool is_paused)
 {
     struct js_console *console = &recorder->console;
@@ -708,8 +709,8 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
 
 /* ---------------------------------------------------------------- outages */
 
-/* Whoever closes standard error needs none of our messages, but what a job
- * writes there must go somewhere. */
+/* A user who closes standard error does not need our messages, but the output
+ * of jobs there must go somewhere. */
 bool js_recorder_find_outage(const struct js_recorder *recorder,
                              struct js_recorder_outage *ret)
 {
@@ -727,8 +728,8 @@ bool js_recorder_find_outage(const struct js_recorder *recorder,
     return true;
 }
 
-/* Says so only while jobs may still start: an outage that is noticed after the
- * last job is judged at the end. */
+/* This is reported only while jobs may still start; an outage that is noticed
+ * after the last job is handled at the end. */
 bool js_recorder_is_cut(struct js_recorder *recorder)
 {
     struct js_recorder_outage outage;

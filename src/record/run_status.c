@@ -59,9 +59,9 @@ int js_run_status_write(const char *path, const struct js_run_status *status)
     return replace_file(path, text);
 }
 
-/* Whatever is wrong with the file, the answer is that nothing is known: the
- * launcher then relies on what it sees of mpirun. The time is the file's, as
- * the clocks of two hosts may differ. */
+/* If anything is wrong with the file, the state is unknown, and the launcher
+ * relies on what it sees of mpirun. The time is that of the file, because the
+ * clocks of two hosts may differ. */
 void js_run_status_read(const char *path, struct js_run_status *ret)
 {
     char text[64];

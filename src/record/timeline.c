@@ -9,7 +9,8 @@
 enum { SLOTS_MAX = 4096 }; /* of a slave; more are not believed */
 
 struct bar {
-    uint32_t attempt; /* its number; from all on: of what has begun */
+    uint32_t attempt; /* its number; from `all` on: its number among jobs that
+                         have begun */
     uint32_t slave;
     uint32_t lane;            /* the slave's slot, from 0 on */
     int64_t start_ns, end_ns; /* from the beginning of the run */
@@ -153,7 +154,7 @@ static int64_t begin_of(const struct js_timeline *timeline, size_t slave)
     return run.begin_unix_ns;
 }
 
-/* Times are from the beginning of the run, by whatever clock the record uses.
+/* Times are from the beginning of the run, by the clock that the record uses.
  */
 static void collect_bars(struct js_timeline *timeline)
 {
@@ -173,8 +174,8 @@ static void collect_bars(struct js_timeline *timeline)
         if (end_ns > slave->last_ns)
             slave->last_ns = end_ns;
     }
-    /* What has begun did so by the master's clock, not by its slave's, and goes
-     * on to the end of the run. */
+    /* The start of an unfinished job is by the master's clock, not by its
+     * slave's, and the bar extends to the end of the run. */
     for (size_t i = timeline->attempts; i < timeline->bar_count; i++) {
         struct js_journal_model_begun begun;
         js_journal_model_begun(timeline->model, i - timeline->attempts, &begun);

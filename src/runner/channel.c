@@ -200,8 +200,8 @@ int js_channel_receive(struct js_channel *channel)
                          .msg_control = control.bytes,
                          .msg_controllen = sizeof(control.bytes)};
     do
-        /* CLOEXEC from the first moment on, because a job that is just being
-         * started must not inherit the output of another. */
+        /* The descriptors are CLOEXEC from the start, because a job that is
+         * being started must not inherit the output of another. */
         n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
@@ -250,7 +250,7 @@ int js_channel_next(struct js_channel *channel, struct js_packet *ret)
         js_buf_consume(&in->files, sizeof(outgoing));
     else
         outgoing = (struct outgoing){.fds = {-1, -1}};
-    /* The mask says which descriptors were sent. The kernel drops those for
+    /* The mask shows which descriptors were sent. The kernel drops those for
      * which this process has no room. */
     size_t count = 0;
     for (int i = 0; i < JS_CHANNEL_FDS; i++) {

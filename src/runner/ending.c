@@ -11,8 +11,7 @@
  * them is given up. */
 static const int64_t kill_again_ns = 50 * JS_NS_PER_MS;
 static const int64_t unkillable_ns = 10 * JS_NS_PER_S;
-/* Shorter than the grace period of a job that is to end in good order: its slot
- * waits. */
+/* This is shorter than a normal grace period, because the slot waits. */
 static const int64_t leftover_grace_most_ns = 500 * JS_NS_PER_MS;
 /* How long to wait until children whose job is unknown are checked again. */
 static const int64_t look_again_ns = 20 * JS_NS_PER_MS;
@@ -186,8 +185,9 @@ static bool is_spared(pid_t pid, void *arg)
            js_pids_has(&endings->abandoned, pid);
 }
 
-/* Signals what the job has left. Returns true if anything is left. *ret_clean
- * is set to whether there is no child whose job is unknown. */
+/* Signals the processes that the job has left behind. Returns true if anything
+ * is left. *ret_clean is set to whether there is no child whose job is
+ * unknown. */
 static bool sweep(struct js_endings *endings, const struct js_ending *ending,
                   const struct js_ending_job *job, struct js_pids *found,
                   bool *ret_clean)

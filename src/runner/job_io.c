@@ -102,7 +102,7 @@ static int open_named(const char *dir, uint64_t id, enum js_stream stream)
 static bool has_no_room(int fd)
 {
     struct statvfs st;
-    /* Something without blocks, such as /dev/full, is not a file system that
+    /* A device without blocks, such as /dev/full, is not a file system that
      * could be full.
      */
     if (fd < 0 || fstatvfs(fd, &st) < 0 || st.f_blocks == 0)
@@ -261,7 +261,8 @@ void js_job_output_finish(struct js_job_output *output,
             is_known = true;
         }
         ret->may_be_cut[i] = !is_sure && output->was_full;
-        /* The next job must find the file as this job found it. */
+        /* The next job must find the file in the state in which this job found
+         * it. */
         bool is_pristine = spooled && reuse && file->fd >= 0 &&
                            st.st_size == 0 && st.st_nlink == 0 &&
                            !file->is_in_memory &&

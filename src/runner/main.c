@@ -40,7 +40,7 @@ enum { FIRST_FD = STDERR_FILENO + 1 };
 
 /* Jobs that came ahead of time, as messages; first in, first out. */
 struct runner_queue {
-    struct js_buf *items; /* a ring; owned, and kept for what comes next */
+    struct js_buf *items; /* a ring; owned, and kept for later messages */
     size_t capacity, head, count;
 };
 
@@ -64,8 +64,8 @@ struct runner {
     struct js_runner_config config;
     struct js_slots *slots;    /* NULL: not configured, or that failed */
     struct runner_queue queue; /* jobs for the next free slot */
-    int64_t report_ns; /* when to send what waits; JS_NEVER_NS: nothing waits,
-                          or it is on its way */
+    int64_t report_ns; /* when to send waiting reports; JS_NEVER_NS: none wait,
+                          or they are being sent */
     int64_t lease_ns;  /* jobs may run until then */
     bool has_extra;    /* ... and a little more, if we were stopped */
     bool has_expired;  /* the lease has ended, and was not renewed since */
@@ -275,7 +275,7 @@ static int runner_main_recall(struct runner *runner)
 
 /* The loop should notice the end of the lease at once: if it does so much
  * later, this process was stopped (most likely with its jobs), and the rank may
- * need a moment to find out that all is well. */
+ * need a moment to find out that everything is in order. */
 static int check_lease(struct runner *runner)
 {
     int64_t late_ns = js_clock_ns() - runner->lease_ns;

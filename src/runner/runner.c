@@ -31,7 +31,8 @@ enum { STOPPED_MOST = 25 };
 struct js_runner {
     pid_t pid;
     bool lost;
-    int64_t stopped_ns;  /* when first seen so; JS_NEVER_NS: it is not */
+    int64_t stopped_ns;  /* when it was first found stopped; JS_NEVER_NS: it is
+                            not */
     struct rlimit files; /* from before the rank raised it for itself */
     struct js_channel channel;
     struct js_buf scratch;
@@ -92,7 +93,8 @@ int js_runner_restart(struct js_runner *runner, struct js_err *err)
 bool js_runner_wake(struct js_runner *runner, int64_t now_ns)
 {
     siginfo_t info = {.si_pid = 0};
-    /* WNOWAIT keeps the state for whoever waits for the process to end. */
+    /* WNOWAIT keeps the state for the code that waits for the process to
+     * end. */
     if (runner->lost ||
         waitid(P_PID, (id_t)runner->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) <
             0 ||
@@ -257,8 +259,8 @@ static int decode(struct js_packet *message, struct js_runner_event *ret)
             return -1;
         if (!message->has_lost_fds)
             return 0;
-        /* If output did not arrive, the job must not pass for one that wrote
-         * nothing. */
+        /* If output did not arrive, the job must not look like one without
+         * output. */
         outcome->step = JS_STEP_COLLECT;
         outcome->step_errno = EMFILE;
         outcome->exit_code = 126;

@@ -43,7 +43,7 @@ teardown() {
     farm_teardown
 }
 
-# grep, where it is no failure that nothing matches. A bad pattern is one.
+# grep, but without a failure if nothing matches. A bad pattern is still a failure.
 grep_any() {
     grep "$@" || (($? == 1))
 }
@@ -58,8 +58,8 @@ farm_teardown() {
         show_file out
         show_file err
     fi
-    # What follows may have ended by itself, and the rest is to be cleaned up
-    # whatever becomes of it.
+    # The following processes may have ended by themselves; the rest must be cleaned
+    # up in any case.
     if [[ -n $FARM ]]; then
         kill "$FARM" 2>/dev/null || true
         wait_until "$PATIENCE" is_gone "$FARM" || true

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Instructions of the master, counted.
 
-# What is counted is the master at work, less the reading of the list and the
-# link that answers in the place of slaves.
+# The count is of the master at work; it excludes reading the list, and the link
+# that answers in place of the slaves.
 dispatching() { # FILE
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         --toggle-collect=js_master_run --toggle-collect=js_source_next \

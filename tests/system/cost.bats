@@ -21,7 +21,7 @@ WRAPPED
         "${LAUNCH[@]}" -np 2 ./wrapped jobs.txt --no-journal "$@")
     farm_run
     status_is 0
-    # The runner has a thread for the calls that may hang.
+    # The runner has a thread for calls that may hang.
     local starter runner
     starter=$(awk '/clone\(.*CLONE_VFORK/ { print $1; exit }' trace)
     runner=$(awk -v starter="$starter" '$1 == starter && /getpid\(\)/ { print $NF; exit }' trace)
@@ -84,9 +84,9 @@ WRAPPED
     between "$(awk '$1 > 60000 && $1 < 490000' sleeps | wc -l)" 0 $((short / 4))
 }
 
-# Of the master, its graph, plan, pool and messages: a job, at sizes that grow.
-# The limits leave 5 % of room. The link that answers is part of them: 542 of the
-# 3,527 of a job for 64 slaves.
+# The cost of a job for the master, its graph, plan, pool and messages, at growing
+# sizes. The limits leave a margin of 5 %. They include the link that answers: 542
+# of the 3,527 instructions of a job with 64 slaves.
 @test "cost: the master's instructions a job do not grow with their number" {
     need_programs valgrind
     local a b c small large crowd
@@ -103,7 +103,7 @@ WRAPPED
     between "$crowd" 1000 3700
 }
 
-# A line of the joblog is a tenth of what printf() would need for it.
+# A line of the joblog costs a tenth of what printf() would need for it.
 @test "cost: what a line of the joblog adds to a job" {
     need_programs valgrind
     local a b c d
@@ -114,7 +114,7 @@ WRAPPED
     between $(((d - c - b + a) / 10000)) 300 1500
 }
 
-# One slave of each node describes it, for all others.
+# One slave of each node describes the node for all others.
 @test "cost: a slave starts in a few thousand of the master's instructions, also on a node of 128 cores" {
     need_programs valgrind
     local a b

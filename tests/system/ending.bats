@@ -323,7 +323,7 @@ EOF
     echo true >other/jobs.txt
     (cd other && "$JOBSCHED" -n 1 jobs.txt >out 2>err)
     claim test -d "$folder"
-    # The end of one may end others.
+    # The end of one process may end others.
     for pid in "$FARM" $(marked); do kill -KILL "$pid" 2>/dev/null || true; done
     wait_until "$PATIENCE" none_marked
     FARM=

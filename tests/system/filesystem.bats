@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
-# A file system that answers no call for a while: beats and running jobs go on,
-# nothing is lost and nothing runs twice, and a run can be ended meanwhile.
+# A file system that answers no call for a while: heartbeats and running jobs go on,
+# no job is lost or runs twice, and a run can be ended meanwhile.
 
 load common
 
-# ./away is that file system, for everything that the farm starts: it answers
-# while ./shut does not exist; each call that is held is a line of ./hung.
+# ./away is that file system, for everything that the farm starts. It answers while
+# ./shut does not exist; each call that hangs adds a line to ./hung.
 LEASE=$((3 * JS_PATIENCE))
 
 away() {
     mkdir -p away
-    # A sanitizer wants to be before every other library.
+    # A sanitizer must come before every other library.
     AWAY=(env "ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS-}"
         "LD_PRELOAD=$JS_HELPERS/hang_preload" "HANG_BELOW=$PWD/away"
         "HANG_GATE=$PWD/shut" "HANG_LOG=$PWD/hung")
@@ -24,7 +24,7 @@ start() { # N ARGUMENT...
     farm_run_in_background
 }
 
-# The same, started by the launcher, whose process is $FARM.
+# Does the same with the launcher, whose process is $FARM.
 launch() { # ARGUMENT...
     away
     mkdir -p tmp
@@ -33,7 +33,7 @@ launch() { # ARGUMENT...
     farm_run_in_background
 }
 
-# Held calls of the process, or of any.
+# True if this call hangs in the process, or in any process.
 is_held() { # CALL [PID]
     has_lines hung 1 "^($1) ${2:-}"
 }
@@ -121,8 +121,8 @@ all_ran_once() {
     nothing_left
 }
 
-# The slaves go on without their master, for the lease; what a later start reads
-# from the journal's time would be that nobody can be left.
+# The slaves go on without their master until the lease ends; the time of the
+# journal alone would tell a later start that no slave can be left.
 @test "filesystem: killed while its journal hangs, a run keeps the next start from running its jobs twice" {
     recovering
     away
@@ -145,8 +145,8 @@ all_ran_once() {
     nothing_left
 }
 
-# Of two slots one is left to job 1 and, from ./go on, to jobs 4 and 5: the first
-# of these is ended by its time limit. The other hangs with job 3.
+# One of two slots runs job 1 and, once ./go exists, jobs 4 and 5; the first of
+# these is ended by its time limit. The other slot hangs with job 3.
 @test "filesystem: a start that hangs costs its own slot only" {
     local case hanging
     for case in chdir open execve; do
@@ -179,8 +179,8 @@ all_ran_once() {
     done
 }
 
-# Job 5 needs another thread than the one that hangs with job 4, and has started
-# job 1.
+# Job 5 needs a thread other than the one that has started job 1 and hangs with job
+# 4.
 @test "filesystem: no job ends with the thread that has started it" {
     away
     mkdir away/dir
@@ -203,8 +203,8 @@ all_ran_once() {
     equal "$(sort ran | tr '\n' ' ')" '1 4 5 '
 }
 
-# What job 2 leaves is ended and reaped while the start of job 1 hangs; then job 1
-# gets its pid.
+# A process that job 2 leaves behind is ended and reaped while the start of job 1
+# hangs; then job 1 gets its pid.
 @test "filesystem: a job that gets the pid of a child reaped while its start hung goes on" {
     need_root "choose the pid of a process"
     away
@@ -225,10 +225,10 @@ all_ran_once() {
     equal "$(cat pid)" "$(cat left)"
 }
 
-# Its output is on the file system that hangs, and so is its end.
+# The job's output is on the file system that hangs, so its end hangs too.
 @test "filesystem: a job is ended by its time limit although its output hangs" {
     away
-    # Nothing of the job itself writes there any more.
+    # The job itself no longer writes there.
     echo "[timeout=2] trap 'echo >ran; exit 1' TERM; echo so >&2; exec >/dev/null 2>&1; echo >began; sleep 1000 & wait" >jobs.txt
     start 1 --output away/out jobs.txt
     wait_until "$PATIENCE" exists began
@@ -247,7 +247,7 @@ all_ran_once() {
     {
         printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
             "echo 2 >>began; $HOLD; echo 2 >>ran"
-        # Far more than is read ahead.
+        # This is far more than is read ahead.
         seq 200 | sed "s/.*/: $(printf 'x%.0s' {1..4000})/"
         echo 'echo 3 >>ran'
     } >away/jobs.txt

@@ -174,7 +174,7 @@ launch_start() {
     launch_run --show-mpirun --hostfile hosts jobs.txt
     contains out 'n1:2,n2:1,.*,n64:1 .*-np 65 [^ ]*jobsched --slots=4 jobs.txt$'
     contains err '64 slaves of 4 slots take the place of 256 slaves'
-    # All slaves have as many.
+    # All slaves have the same number of slots.
     echo 'n65 slots=6' >>hosts
     launch_run --show-mpirun --hostfile hosts jobs.txt
     contains out 'n1:3,n2:2,.*,n65:3 .*-np 132 [^ ]*jobsched --slots=2 jobs.txt$'
@@ -182,7 +182,7 @@ launch_start() {
     seq 64 | sed 's/.*/n& slots=10000/' >huge
     launch_run --show-mpirun --hostfile huge jobs.txt
     contains out 'n1:5,n2:4,.* -np 257 [^ ]*jobsched --slots=2500 jobs.txt$'
-    # What is asked for counts.
+    # An explicit request takes precedence.
     launch_run --show-mpirun --hostfile hosts --slots 4 jobs.txt
     contains out '-np 263 [^ ]*jobsched --slots=4 jobs.txt$'
     launch_run --show-mpirun --hostfile hosts -n 70 jobs.txt
@@ -197,17 +197,17 @@ launch_start() {
     export 'SLURM_TASKS_PER_NODE=128(x64),64,64,128'
     launch_run --show-mpirun jobs.txt
     contains out "^env 'SLURM_TASKS_PER_NODE=2\\(x64\\),1\\(x2\\),2' [^ ]*mpirun.* -np 133 [^ ]*jobsched --slots=64 jobs.txt\$"
-    # Each of the tasks has several CPUs.
+    # Each task has several CPUs.
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt
     contains out '-np 133 [^ ]*jobsched --slots=192 jobs.txt$'
     SLURM_CPUS_PER_TASK=100 launch_run --show-mpirun jobs.txt
     contains out "^env 'SLURM_TASKS_PER_NODE=4\\(x64\\),2\\(x2\\),4' [^ ]*mpirun.* -np 265 [^ ]*jobsched --slots=3200 jobs.txt\$"
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt --slots 2
     contains out '^[^ ]*mpirun.* -np 8449 [^ ]*jobsched --slots=2 jobs.txt$'
-    # Slurm grants whole cores, more than were asked for.
+    # Slurm grants whole cores, which are more than requested.
     SLURM_NTASKS=8000 launch_run --show-mpirun jobs.txt
     contains out '^[^ ]*mpirun.* -np 8001 [^ ]*jobsched jobs.txt$'
-    # In a step the counts are not those of its tasks.
+    # In a step, the counts are not those of the step's tasks.
     export SLURM_STEP_ID=0 'SLURM_JOB_CPUS_PER_NODE=128(x64)'
     launch_run --show-mpirun jobs.txt
     contains out '^[^ ]*mpirun.* -np 8193 [^ ]*jobsched jobs.txt$'

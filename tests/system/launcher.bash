@@ -73,8 +73,8 @@ says_that_one_was_lost() {
     [[ $MPI == MPICH* ]] || claim test "$status" -ne 0
 }
 
-# A rank that is stopped when all others have left: Open MPI 5 leaves it behind,
-# and it leaves when it goes on. The others end it, perhaps before this.
+# A rank that is stopped when all others have left: Open MPI 5 leaves it behind, and
+# it ends when it is continued. The other launchers end it, perhaps before this.
 wake_if_left() { # PID
     [[ -z $1 || $MPI != 'Open MPI 5.'* ]] || kill -CONT "$1" 2>/dev/null || true
 }

@@ -167,8 +167,8 @@ write_runs() { # NAME...
     done
 }
 
-# The job of run a takes all cores. It has a thread of its own to start it, for its
-# folder might hang.
+# The job of run a takes all cores. A separate thread starts it, because its folder
+# might hang.
 @test "pinning: what a job of another run holds besides its slot counts as well" {
     need_two_cores
     echo "[dir=$PWD] $ALLOWED >at.a; taskset --cpu-list --pid $(allowed_here) \$\$ && touch all; until test -e at.b; do sleep 0.02; done" >a.txt

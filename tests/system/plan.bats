@@ -244,7 +244,7 @@ JOBS
     equal "$(planned 2 makespan)" 9
     plan jobs.txt --joblog log --json --longest-first log
     equal "$(planned 2 makespan)" 7
-    # There is no journal yet, so nothing is known, and all jobs count the same.
+    # There is no journal yet, so no run time is known, and all jobs count the same.
     plan jobs.txt --joblog log --json --longest-first auto
     status_is 0
     equal "$(planned 2 makespan)" 8

@@ -146,7 +146,7 @@ JOBS
     farm 1 jobs.txt --longest-first jobs.txt
     status_is 2
     contains err 'jobs.txt'
-    # A chain goes by all its jobs.
+    # The length of a chain includes all its jobs.
     printf '%s\n' 'echo a' 'echo b' '[name=c] echo c' '[after=c] echo d' '[after=c] echo e' >jobs.txt
     { head -n 1 log; printf '%d\t:\t1\t%d\t0\t0\t0\t0\techo %s\t\t1\t1\t1\t0\t0\t0\t0\n' \
         1 4 a 2 3 b 3 1 c 4 1 d 5 5 e; } >times
@@ -158,10 +158,10 @@ JOBS
     equal "$(xargs <out | tr -d ' ' | cut -c 1-2)" 'ab'
 }
 
-# Short jobs stand before long ones, so that order is not that of the list.
+# Short jobs come before long ones, so the order differs from that of the list.
 @test "resources: --longest-first auto takes run times from the journal" {
     printf '%s\n' ': one' '[name=a] : two' 'sleep 0.3' '[after=a] sleep 0.6' >jobs.txt
-    # Nothing is known at first: chains go by the number of their jobs.
+    # No run time is known at first, so the length of a chain is its number of jobs.
     "$JOBSCHED" --dry-run --longest-first auto jobs.txt >out
     equal "$(awk '{ print $2 }' out | head -n 1)" '2:'
     claim test ! -e jobs.txt.journal
@@ -169,14 +169,14 @@ JOBS
     status_is 0
     "$JOBSCHED" --dry-run --fresh --longest-first log jobs.txt >known
     "$JOBSCHED" --dry-run --fresh --longest-first auto jobs.txt >out
-    # Which CPUs is a matter of what else runs on this machine.
+    # Which CPUs the job gets depends on what else runs on this machine.
     equal "$(sed 's/, CPUs [^:]*//' out)" "$(sed 's/, CPUs [^:]*//' known)"
     farm 1 jobs.txt --dry-run --fresh --longest-first log
     cp out known
     claim test "$(awk '{ print $2; exit }' known)" != 1:
     farm 1 jobs.txt --dry-run --fresh --longest-first auto
     equal "$(sed 's/, CPUs [^:]*//' out)" "$(sed 's/, CPUs [^:]*//' known)"
-    # What a run does is what the dry run has shown.
+    # A run does what the dry run has shown.
     farm 1 jobs.txt --fresh --longest-first auto -v
     status_is 0
     equal "$(awk '/^Run job/ { print $3 ":" }' out)" "$(awk '{ print $2 }' known)"
@@ -187,7 +187,7 @@ JOBS
     contains err 'jobs.txt.journal'
     farm 1 jobs.txt --fresh --longest-first auto
     status_is 0
-    # Without a journal there is nothing to go by.
+    # Without a journal there are no run times to use.
     farm 1 jobs.txt --no-journal --longest-first auto
     status_is 2
     contains err '--longest-first auto .*--no-journal'

@@ -56,7 +56,7 @@ teardown() {
         slurm scontrol show jobs |
             grep_any -E 'JobId|JobState|ExitCode'
     fi
-    # Whatever becomes of this, the folder is removed.
+    # The folder is removed in any case.
     slurm scancel --user=root || true
     slurm scancel --user=tester || true
     nothing_left 60 || true

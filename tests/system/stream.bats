@@ -97,9 +97,8 @@ load common
     farm_end
 }
 
-# What its rank has not taken at once, the mpirun of Open MPI 5 repeats and shifts;
-# that of MPICH ends the run.
-# bats test_tags=mpis
+# If its rank does not take all data at once, the mpirun of Open MPI 5 repeats and
+# shifts data; that of MPICH ends the run. bats test_tags=mpis
 @test "stream: a long one arrives whole, or is refused before anything of it is wrong" {
     seq 4000 | sed 's/.*/echo & # some more bytes, so that it fills a pipe/' >list
     farm 2 - --no-journal < <(dd if=list bs=5000 2>dd.err)
@@ -111,7 +110,8 @@ load common
         status_is 0
         sort -n out | cmp - <(seq 4000)
     fi
-    # What ran, if not all, is of the list, each once.
+    # Perhaps not all jobs ran, but those that did are from the list, and ran once
+    # each.
     equal "$(sort out | comm -23 - <(seq 4000 | sort))" ''
     # Not through mpirun.
     "$JOBSCHED" -n 2 - --no-journal < <(dd if=list bs=5000 2>dd.err) >out 2>err

@@ -360,7 +360,7 @@ JOBS
     COMMAND=(prlimit --nofile=777:999 --core=0 "${COMMAND[@]}")
     farm_run_in_background
     wait_until "$PATIENCE" exists started
-    # Master and slave have raised their own.
+    # Master and slave have raised their own limits.
     local rank
     for rank in 0 1; do
         contains "/proc/$(rank_pid $rank)/limits" '^Max open files +999 +999 '

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A run on as many hosts as have one slave each.
+# A run on enough hosts that each of them has a single slave.
 
 load ../common
 load ../hosts
@@ -12,7 +12,7 @@ teardown() {
 @test "hosts: 64 of them have one slave each, with all of their slots" {
     hosts_up 64
     printf '%s slots=2\n' "${HOSTS[@]}" >hostlist
-    # Each job waits until there are as many as slots.
+    # Each job waits until as many jobs run as there are slots.
     yes "echo \$JOBSCHED_NODE; : >\$JOBSCHED_JOB_ID; $HOLD" | head -n 128 >jobs.txt
     LIMIT=600 launch_on_hosts --hostfile hostlist --start-timeout 10m --slave-timeout 10m jobs.txt
     farm_run_in_background

@@ -30,7 +30,7 @@ load ../common
     "${COMMAND[@]}" >pipe 2>err 3>&- &
     FARM=$!
     until is_gone "$FARM"; do
-        # The most that it ever had. It may just have ended.
+        # The peak of its memory. The process may just have ended.
         now=$(proc_status "$(rank_pid 0)" VmHWM 2>/dev/null) || true
         peak=${now:-$peak}
         sleep 0.2
