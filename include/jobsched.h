@@ -18,8 +18,8 @@
  * their trace lines to their own stdout. If the launcher merges these streams,
  * the relative order of lines from different ranks is unspecified.
  *
- * Apart from that, nothing here prints, exits or aborts; a call that fails says
- * so in its result. This header includes no MPI header and needs none.
+ * Apart from that, nothing here prints, exits or aborts; a call reports a
+ * failure in its result. This header includes no MPI header and needs none.
  */
 #ifndef JOBSCHED_H
 #define JOBSCHED_H
@@ -147,14 +147,14 @@ struct jobsched_config {
                         caller knows that it is dead */
 
     /* A caller that restarts a broken run gives that run a number of its own,
-     * the same at each start (0: nobody restarts it), and the number of earlier
-     * starts. A restart then continues where the run broke off: it neither
-     * starts over nor repeats jobs that have already failed. */
+     * the same at each start (0: the run is not restarted), and the number of
+     * earlier starts. A restart then continues where the run broke off: it
+     * neither starts over nor repeats jobs that have already failed. */
     uint64_t command;
     uint32_t command_restarts;
 
     const char *status_file; /* file in which the master reports the state of
-                                the run to whoever started it; NULL: none */
+                                the run to its launcher; NULL: none */
     const char *launcher;    /* folder of the launcher that started this
                                 process; NULL: none */
 

@@ -289,7 +289,7 @@ int js_watchdog_start(struct js_watchdog *dog, int64_t ns,
     memset(dog, 0, sizeof(*dog));
     dog->bark = bark;
     dog->arg = arg;
-    /* A time limit too long to be added never ends. */
+    /* A time limit that is too long to be added never ends. */
     if (__builtin_add_overflow(js_clock_ns(), ns, &dog->deadline_ns))
         dog->deadline_ns = JS_NEVER_NS;
     pthread_mutex_init(&dog->mutex, NULL);

@@ -193,8 +193,8 @@ int js_file_open_unlinked(const char *dir)
 int js_file_reserve_stdio(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        /* Opened the wrong way round, so that reading or writing fails as if it
-         * were closed. */
+        /* It is opened in the wrong mode, so that reading or writing fails as
+         * if it were closed. */
         int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
@@ -222,8 +222,8 @@ enum { HOPS_MAX = 40 }; /* the kernel's own limit */
 /* The users, besides this one and root, who can create names in a folder. */
 enum others { NOBODY, A_GROUP, ANYBODY };
 
-/* The owner of a folder can replace any name in it, whatever the permissions
- * say. */
+/* The owner of a folder can replace any name in it, regardless of the
+ * permissions. */
 static enum others file_others_in(const char *folder)
 {
     struct stat st;
@@ -296,8 +296,8 @@ int js_file_open_trusted(const char *path, int flags, mode_t mode)
      * or none. */
     for (int hops = 0; hops < HOPS_MAX && file_split(at, folder); hops++) {
         struct statfs fs;
-        /* Links of /proc lead to what a process has open, whatever their text
-         * says. Only the kernel can follow them. */
+        /* Links of /proc lead to what a process has open, regardless of their
+         * text. Only the kernel can follow them. */
         if (statfs(folder, &fs) == 0 && fs.f_type == PROC_MAGIC)
             return open(at, flags, mode);
         if (!file_step(at, folder, flags, mode, &fd) || fd >= 0)

@@ -66,8 +66,8 @@ int js_fields_pack(struct js_buf *buf, const struct js_field *fields,
             rc = js_pack_bytes(buf, text, strlen(text));
             break;
         case JS_FIELD_CPUS:
-            /* A list is short even for large machines, where the set itself is
-             * not. */
+            /* A list is short even on large machines, where the set itself is
+             * large. */
             rc = js_cpuset_format((const struct js_cpuset *)at, &list);
             if (rc == 0)
                 rc = js_pack_bytes(buf, list.data, list.len);

@@ -137,8 +137,8 @@ int js_format_duration(struct js_buf *buf, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
-    /* Rounded before the unit is chosen: 59.97 s becomes a minute, not "60.0
-     * s". */
+    /* The value is rounded before the unit is chosen: 59.97 s becomes a minute,
+     * not "60.0 s". */
     int64_t tenths = units_divide_rounded(ns, JS_NS_PER_S / 10);
     if (tenths < 600)
         return js_buf_printf(buf, "%d.%d s", (int)tenths / 10,

@@ -211,7 +211,7 @@ static int read_percent(const char *value, uint32_t *ret)
     return 0;
 }
 
-/* The last one given counts, whichever of its two forms it has. */
+/* The last one given counts, in either of its two forms. */
 static int set_timeout(const struct js_options_row *row,
                        struct js_options *options, const char *value,
                        struct js_err *err)

@@ -22,7 +22,7 @@ struct js_report_config { /* all borrowed */
 struct js_report_data;
 
 /* Returns NULL with *err on failure, as js_journal_model_load() does. A list
- * that cannot be read is not a failure: the report says so. */
+ * that cannot be read is not a failure: the report mentions it. */
 struct js_report_data *js_report_data_new(const struct js_report_config *config,
                                           struct js_err *err);
 void js_report_data_free(struct js_report_data *data); /* NULL is allowed */

@@ -67,7 +67,7 @@ static void json_put_counts(struct js_json *json,
     const struct js_status_model_counts *counts = &status->counts;
     /* `left` includes `running`. `running_briefly` is an estimate: these jobs
      * are part of `left`, but not of `running`, which contains only jobs of a
-     * second or more. `added` and `gone` are part of no other number. */
+     * second or more. `added` and `gone` are not part of any other number. */
     js_json_open_object(json, "jobs");
     js_json_count(json, "total", counts->jobs);
     js_json_count(json, "done", counts->done);

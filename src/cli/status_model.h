@@ -56,7 +56,7 @@ struct js_status_model_job {
  *  - kept holds jobs by increasing id. */
 struct js_status_model {
     struct js_status_model_config config;
-    struct js_journal_model *model; /* owned, as are the next two */
+    struct js_journal_model *model; /* owned, like the next two */
     struct js_list *list;
     struct js_list_state *list_state; /* NULL: the list is not known */
     struct js_err list_error; /* the reason; "" if no list was asked for */
@@ -83,7 +83,7 @@ int js_status_model_load(struct js_status_model *ret,
 void js_status_model_release(struct js_status_model *status);
 
 /* Returns the job with that id if it is one of those that need a command and
- * the list is known; else NULL. */
+ * the list is known; otherwise NULL. */
 const struct js_job *js_status_model_find(const struct js_status_model *status,
                                           uint64_t id);
 

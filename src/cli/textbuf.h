@@ -17,8 +17,8 @@
 
 struct js_textbuf {
     struct js_buf *buf;     /* borrowed */
-    bool keeps_backslashes; /* they are not doubled, because nobody reads the
-                               text back */
+    bool keeps_backslashes; /* they are not doubled, because no program reads
+                               the text back */
     bool has_failed;
 };
 

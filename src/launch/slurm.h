@@ -105,8 +105,8 @@ struct js_stop {
 };
 
 /* Requeues the Slurm job if the run stopped for one of the two reasons above,
- * and reports that, or why not. Slurm may end this process before the call
- * returns. */
+ * and reports this, or the reason why not. Slurm may end this process before
+ * the call returns. */
 void js_requeue(const struct js_requeue *requeue, const struct js_stop *stop);
 
 #endif

@@ -46,8 +46,8 @@ enum {
  * default actions. The child gets a SIGTERM when this process dies. `in` and
  * `out` become its standard input and output (-1: as `flags` say). The
  * descriptor `kept` stays open in it (-1: none). Returns the child's pid, or -1
- * with errno. If the program cannot be started, the child says so and exits
- * with 127.
+ * with errno. If the program cannot be started, the child reports this and
+ * exits with 127.
  */
 pid_t js_subprocess_start(const struct js_argv *argv, int flags, int in,
                           int out, int kept);
@@ -63,12 +63,12 @@ int js_subprocess_run(const struct js_argv *argv, int flags,
 /* ------------------------------------------------------------ what is left */
 
 /*
- * The launcher adopts what an mpirun leaves behind (js_procs_adopt() in
- * node/procs.h): ranks, the processes that start their jobs, an ssh that hangs.
- * These processes are recognised by the variable that names the launcher's
- * folder, which no job has. A session leader does not count unless it runs this
- * program: ssh leaves one behind for further connections. The descendants of
- * ranks are the ranks' own responsibility.
+ * The launcher adopts the processes that an mpirun leaves behind
+ * (js_procs_adopt() in node/procs.h): ranks, the processes that start their
+ * jobs, an ssh that hangs. These processes are recognised by the variable that
+ * names the launcher's folder, which no job has. A session leader does not
+ * count unless it runs this program: ssh leaves one behind for further
+ * connections. The descendants of ranks are the ranks' own responsibility.
  */
 
 /* Calls `visit` (unless it is NULL) for each of these processes that exists

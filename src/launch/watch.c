@@ -130,7 +130,8 @@ static bool watch_pass(const struct js_watch *watch, int number)
 
 /* ---------------------------------------------------------------- signals */
 
-/* The master may have drawn a bar where other text will appear now. */
+/* The master may have drawn a bar at the place where other text will appear
+ * now. */
 static void watch_erase_bar(const struct js_watch *watch)
 {
     const struct jobsched_config *config = watch->config;

@@ -39,8 +39,7 @@ struct js_watch {
     const char *status_path; /* the status file of a master on another host */
     struct js_relay *relay;  /* ... and the relay for its data; NULL: there
                                 is none */
-    bool is_batch;           /* whoever sends SIGTERM will send SIGKILL within
-                                seconds */
+    bool is_batch; /* the sender of SIGTERM will send SIGKILL within seconds */
 
     /* Observations. */
     int wait_status;     /* of the mpirun that has ended */
@@ -50,7 +49,7 @@ struct js_watch {
     bool is_master_lost; /* the master on this host has stopped answering */
     bool is_start_late;  /* no master had reported within the time for a
                             start */
-    size_t arrived;      /* the highest number of ranks on this host that have
+    size_t arrived;      /* the largest number of ranks on this host that have
                             reported */
     int64_t arrived_ns;  /* when the last of them did; before any, begun_ns */
     struct js_run_status run;

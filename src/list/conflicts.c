@@ -349,7 +349,7 @@ static size_t find_keys(struct targets *targets, const char *dir,
     bool is_plain = fold_path(folded);
     if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
         return 0;
-    /* Jobs in a row mostly write to the same folder, so the last answer is
+    /* Jobs in a row mostly write to the same folder, so the last result is
      * kept. */
     size_t len = folder_len(whole);
     if (strncmp(targets->folder, whole, len) != 0 || targets->folder[len]) {

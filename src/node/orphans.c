@@ -57,10 +57,10 @@ struct js_orphans {
 /* ---------------------------------------------------------------- choosing */
 
 /* True if a living jobsched is above the process. One that is above this
- * process as well does not count, because all of us are below it. Whatever else
- * is below the mpirun of this process, or its daemon, is part of this run: if
- * we were started from what a dead run has left, it carries the mark of that
- * run. */
+ * process as well does not count, because all of us are below it. All other
+ * processes below the mpirun of this process, or its daemon, are part of this
+ * run: if a process that a dead run has left behind started us, they carry the
+ * mark of that run. */
 static bool orphans_has_keeper(uint64_t pid)
 {
     char name[JS_PROCESS_NAME_SIZE];

@@ -232,7 +232,7 @@ int js_leftovers_run(struct js_leftovers *leftovers)
 
 static const char lock_path[] = "/sys/devices/system/cpu/online";
 
-/* Longer than it takes until slaves that have started are bound. */
+/* This is longer than it takes to bind slaves that have started. */
 static const int64_t lock_most_ns = 2 * JS_NS_PER_S;
 static const struct timespec lock_pause = {.tv_nsec = 5 * JS_NS_PER_MS};
 

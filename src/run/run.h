@@ -7,7 +7,7 @@
  *     run_config.c    the rest of include/jobsched.h; turns the configuration
  *                     into the settings of master and slaves
  *     run_master.c    rank 0: puts the parts together, runs, takes them apart,
- *                     and says how the run ended
+ *                     and reports how the run ended
  *     run_files.c     list, journal, joblog, output folder
  *     run_launcher.c  signals, and the exchange with the launcher
  *     run_check.c     --check and --dry-run
@@ -87,7 +87,7 @@ struct js_run_ending {
 
 /*
  * A run, in rank 0, or the parts of it that --check and --dry-run need. It is
- * filled in from top to bottom. What has not been opened is NULL, and
+ * filled in from top to bottom. Parts that have not been opened are NULL, and
  * js_run_master_close() accepts any of these states.
  *
  * recorder.journal is equal to `journal` from the first record of this run to
@@ -105,8 +105,7 @@ struct js_run {
 
     /* Inputs. */
     struct js_journal *journal;   /* NULL: there is none */
-    struct js_registry *registry; /* what the journal said; NULL: there is
-                                     none */
+    struct js_registry *registry; /* from the journal; NULL: there is none */
     struct js_resume resume;      /* valid while there is a registry */
     struct js_source *source;
     /* NULL: none are known, or `paths` has everything needed */

@@ -102,8 +102,8 @@ enum jobsched_status js_run_check_show(struct js_run *run,
                                               .arg = &dry_run};
     int rc = 0;
     if (run->config->action == JOBSCHED_CHECK) {
-        /* Reported besides the errors, so that the user sees whether "after"
-         * means what was intended. */
+        /* This is reported in addition to the errors, so that the user sees
+         * whether "after" has the intended effect. */
         js_source_survey(run->source, &survey);
         js_console_trace(&run->recorder.console,
                          "%s: %llu job%s; longest chain %llu, widest level "
@@ -153,7 +153,8 @@ static int check_equip_here(struct js_run *run, struct js_allocator *allocator,
     return rc;
 }
 
-/* Runs without MPI: --check must work on a login node, and at once. */
+/* It runs without MPI, because --check must work on a login node, and at
+ * once. */
 enum jobsched_status js_run_check_here(const struct jobsched_config *config,
                                        struct jobsched_result *result)
 {

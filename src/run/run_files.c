@@ -156,7 +156,8 @@ enum jobsched_status js_run_files_begin_journal(struct js_run *run,
     int rc = js_journal_begin(run->journal, err);
     if (rc < 0)
         return rc == JS_JOURNAL_REFUSED ? JOBSCHED_BAD_INPUT : JOBSCHED_BROKEN;
-    /* Not earlier: the recorder writes to any journal that it has. */
+    /* This must not happen earlier, because the recorder writes to any journal
+     * that it has. */
     run->recorder.journal = run->journal;
     return JOBSCHED_SUCCEEDED;
 }
@@ -175,10 +176,10 @@ enum jobsched_status js_run_files_end_journal(struct js_run *run,
     bool is_well = js_journal_end(run->journal, (int)status, &why) == 0;
     if (!is_well)
         status = JOBSCHED_BROKEN;
-    /* Writing the end to disk may also have written what could not be written
-     * before. Those jobs are on record, so they are reported now. */
+    /* Writing the end to disk may also have written records that could not be
+     * written before. Those jobs are on record, so they are reported now. */
     js_recorder_report(&run->recorder);
-    /* What the next run will know depends on what is in the journal now. */
+    /* The next run will know only what is in the journal now. */
     uint64_t lost = js_recorder_look(&run->recorder).lacking;
     if (why.text[0] && js_journal_look(run->journal).is_gone)
         js_err_set(err,
@@ -217,7 +218,7 @@ static const int64_t settle_feeder_ns = 200 * JS_NS_PER_MS;
 static const int64_t settle_mpirun_ns = 500 * JS_NS_PER_MS;
 static const int64_t settle_daemon_ns = 3 * JS_NS_PER_S;
 
-/* False when a process between us and the feeder has ended. */
+/* Returns false when a process between us and the feeder has ended. */
 static bool run_is_input_intact(void *arg)
 {
     const struct js_run *run = arg;

@@ -1,5 +1,5 @@
-/* The exchange between the master and whoever started it: signals, and the
- * state of the run, through the lifeline or the status file. */
+/* The exchange between the master and its launcher: signals, and the state of
+ * the run, through the lifeline or the status file. */
 #include "run/run.h"
 
 #include "base/background.h"
@@ -18,7 +18,7 @@
 enum { PRESENT_PART = 4 };
 
 /* How long the end of a run waits for a launcher that passes its output on to
- * write it. A slower reader is not waited for. */
+ * write it. It does not wait for a slower reader. */
 static const int64_t relay_most_ns = 20 * JS_NS_PER_S;
 
 enum { RELAY_LOOK_MS = 20 };
@@ -219,8 +219,8 @@ enum js_stop_request js_run_launcher_stop_request(void *arg, int64_t now_ns)
     launcher->is_hurried = is_hurried;
     if (is_warned)
         js_recorder_hurry(&run->recorder);
-    /* A launcher on this host sees the socket, so the report of being alive
-     * need not be repeated. */
+    /* A launcher on this host sees the socket, so the master need not repeat
+     * that it is alive. */
     struct js_run_status said = {
         .phase = JS_RUN_BEGUN, .lease_ns = js_run_config_lease_ns(run->config)};
     if (said.lease_ns > 0 &&
@@ -290,8 +290,8 @@ void js_run_launcher_await_relay(struct js_run *run)
         return;
     launcher_report(run, &said, true);
     for (;;) {
-        /* The request may have no effect, because the launcher or what lies
-         * between is ending. Then the end is recorded without an answer. An
+        /* The request may have no effect, because the launcher, or a process in
+         * between, is ending. Then the end is recorded without an answer. An
          * outage is written before the signal that it causes, so it is read
          * after that. */
         bool is_ending = js_signals_request() >= JS_STOP_REQUEST_END ||

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The intervals of progress lines: if nobody may be looking, and if the user
- * asked for them. */
+/* The intervals of progress lines: by default, and if the user asked for
+ * them. */
 static const int64_t line_first_ns = 30 * JS_NS_PER_S;
 static const int64_t line_most_ns = 600 * JS_NS_PER_S;
 static const int64_t line_wanted_ns = 10 * JS_NS_PER_S;
@@ -204,7 +204,7 @@ static void run_count_result(const struct js_run *run,
     js_buf_release(&text);
 }
 
-/* Says what the user can do about a run that did not complete. This is the last
+/* Tells the user what to do about a run that did not complete. This is the last
  * message. */
 static const char *run_next_step(const struct js_run *run)
 {
@@ -218,9 +218,9 @@ static const char *run_next_step(const struct js_run *run)
 }
 
 /* If the launcher is on another host, an outage asks the run to stop by a
- * signal; so the reason is what the launcher says about the outage, and not
- * that signal. An outage of our own is the reason only if nobody has asked for
- * anything. */
+ * signal; so the reason is the outage that the launcher reports, and not that
+ * signal. An outage that this process has found is the reason only if there was
+ * no request. */
 static void run_describe_interruption(struct js_run *run,
                                       const struct js_master_result *ran,
                                       struct js_err *err)
@@ -285,7 +285,7 @@ static enum jobsched_status run_status_of(struct js_run *run,
     uint64_t kept = survey.resume.kept + survey.resume.held +
                     run->resume.counts.kept + run->resume.counts.held;
     uint64_t ended = result->done + result->failed + result->skipped;
-    /* Nor does the list count as empty if an earlier run had jobs. */
+    /* The list does not count as empty if an earlier run had jobs. */
     if (survey.shape.jobs == 0 && result->left == 0 && ended + kept == 0 &&
         counts->done + counts->failed + counts->left + counts->again +
                 counts->changed + counts->added ==
@@ -296,8 +296,8 @@ static enum jobsched_status run_status_of(struct js_run *run,
                                                        : JOBSCHED_SUCCEEDED;
 }
 
-/* Covers everything that may still go wrong, except the journal's last record,
- * which must report it. */
+/* This covers everything that may still go wrong, except the journal's last
+ * record, which must report it. */
 static enum jobsched_status run_settle_result(struct js_run *run,
                                               enum jobsched_status status,
                                               struct js_err *err)
@@ -317,7 +317,7 @@ static enum jobsched_status run_settle_result(struct js_run *run,
         status = JOBSCHED_STOPPED;
     }
     /* A reader that has read enough (head) has merely stopped the run. But if
-     * output was lost without anybody's decision, the run counts as broken. */
+     * output was lost for any other reason, the run counts as broken. */
     bool is_worse = status != JOBSCHED_BROKEN && status != JOBSCHED_BAD_INPUT &&
                     js_run_launcher_find_outage(run, &outage);
     if (is_worse && js_run_launcher_is_mpirun_gone(run)) {
@@ -362,8 +362,9 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
         return js_run_check_show(run, js_master_scheduler(run->master),
                                  js_master_allocator(run->master),
                                  (unsigned)link->size, result);
-    /* Whoever is about to kill us does not wait for MPI_Finalize, and a lost
-     * slave does not call it. Then this process leaves without it. */
+    /* A batch system that is about to kill us does not wait for MPI_Finalize,
+     * and a lost slave does not call it. In both cases this process leaves
+     * without it. */
     bool is_hurried = js_signals_request() >= JS_STOP_REQUEST_HURRY ||
                       run->launcher.passed.is_hurried;
     /* The master gives up waiting for a file only when the run must end. */
@@ -373,7 +374,7 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
                             ran.lost > 0 || run->is_stuck;
     run->ending.lost = ran.lost;
     run->ending.has_run = ran.wall_ns > 0;
-    /* The slaves need not wait for what is slow from here on. But a launcher
+    /* The slaves need not wait for the slow steps from here on. But a launcher
      * that sees one of them leave at once would not wait for us. */
     if (!run->ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_TOGETHER);
@@ -392,8 +393,8 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
 }
 
 /* The journal is opened first, because reading the list needs its contents. It
- * is begun last, when nothing in the user's input can be wrong any more, so
- * that a run that was refused leaves no trace in it. */
+ * is begun last, when all of the user's input has been accepted, so that a
+ * refused run leaves no trace in it. */
 static enum jobsched_status
 run_prepare(struct js_run *run, struct js_link *link, struct js_err *err)
 {
@@ -404,8 +405,8 @@ run_prepare(struct js_run *run, struct js_link *link, struct js_err *err)
         return JOBSCHED_BAD_INPUT;
     if (js_run_master_open_recorder(run, err) < 0)
         return JOBSCHED_BROKEN;
-    /* After the console exists, and before this run changes what the journal
-     * says. */
+    /* This comes after the console exists, and before this run changes the
+     * journal. */
     js_run_files_report_resume(run);
     if (run->config->action == JOBSCHED_RUN && run->journal)
         status = js_run_files_begin_journal(run, err);
@@ -441,7 +442,7 @@ enum jobsched_status js_run_master_work(const struct js_run_rank *rank,
         js_run_fail(result, status, &err);
     result->is_abrupt = run.ending.is_abrupt;
     result->lost = run.ending.lost;
-    /* Slaves wait for a message in any case, whatever has gone wrong here. */
+    /* Slaves wait for a message even if something has gone wrong here. */
     if (run.ending.is_abrupt)
         js_master_dismiss(link, JS_LEAVE_AT_ONCE);
     else if (!is_prepared || config->action != JOBSCHED_RUN)

@@ -51,9 +51,9 @@ static int rank_take_stdio(const struct js_lifeline *lifeline,
     return 0;
 }
 
-/* The environment for the jobs is the launcher's own, from the time when the
- * launcher was started: mpirun changes what its processes get. If rank 0 is on
- * another host, it finds this environment beside the status file. */
+/* The environment for the jobs is the one in which the launcher was started:
+ * mpirun changes what its processes get. If rank 0 is on another host, it finds
+ * this environment beside the status file. */
 static int rank_take_environ(struct js_run_rank *rank, struct js_err *err)
 {
     char path[PATH_MAX];
@@ -305,7 +305,7 @@ static int rank_serve(const struct js_run_rank *rank, struct js_link *link,
 }
 
 /* A slave that cannot continue leaves without MPI_Finalize, which would wait
- * for the others. So its launcher notices it. */
+ * for the others. In this way its launcher notices it. */
 static enum jobsched_status rank_work_as_slave(const struct js_run_rank *rank,
                                                struct js_link *link,
                                                struct jobsched_result *result)
@@ -347,7 +347,7 @@ struct rank_start {
 };
 
 /* Open MPI uses every address that another host claims to have. A user who has
- * chosen the interfaces knows about that. */
+ * chosen the interfaces is aware of this. */
 static void rank_hint_at_bridges(struct rank_start *start)
 {
     char names[256];
@@ -420,8 +420,8 @@ static enum jobsched_status rank_under_mpi(struct js_run_rank *rank,
         status = js_run_master_work(rank, &link, result);
     else
         status = rank_work_as_slave(rank, &link, result);
-    /* Called before MPI_Finalize, which may take long: no job may outlive the
-     * work. */
+    /* This is called before MPI_Finalize, which may take a long time: no job
+     * may outlive the work. */
     js_runner_free(rank->runner);
     rank->runner = NULL;
     if (result->is_abrupt)

@@ -478,7 +478,7 @@ void js_backlog_let_go(struct js_backlog *backlog,
         js_allocator_release(backlog->allocator, &taken->allocation);
 }
 
-/* The slave hands the slot on without asking. So the first job ahead gets the
+/* The slave passes the slot on without asking. So the first job ahead gets the
  * slot here too: both sides know the same order. */
 void js_backlog_hand_on(struct js_backlog *backlog,
                         struct js_backlog_slave *slave,
@@ -515,8 +515,8 @@ void js_backlog_acknowledged(struct js_backlog *backlog, unsigned number,
     js_backlog_place(backlog, slave);
 }
 
-/* Half of the jobs are left to the slave. It will work on while its answer is
- * on its way, and the next recall can take half of the rest. */
+/* Half of the jobs stay with the slave. It continues to work while its answer
+ * is on its way, and the next recall can take half of the rest. */
 struct js_backlog_slave *js_backlog_recall(struct js_backlog *backlog,
                                            uint32_t *ret_count)
 {

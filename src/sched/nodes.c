@@ -381,7 +381,7 @@ void js_allocation_free(struct js_allocation *allocation)
 
 /* ---------------------------------------------------------------- fitting */
 
-/* A job that needs nothing of what is kept is not affected by the
+/* A job that needs none of the kept resources is not affected by the
  * reservation. */
 bool js_node_has_unkept(const struct js_node_state *node,
                         const struct js_request *request)

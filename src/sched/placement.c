@@ -135,7 +135,7 @@ static struct js_place placement_find_free(const struct js_placement *placement,
     return place;
 }
 
-/* Takes `count` free cores, from `from` to before `end`. */
+/* Takes `count` free cores, from `from` to `end` - 1. */
 static void placement_gather(const struct js_placement *placement,
                              uint32_t from, uint32_t end, uint32_t count,
                              uint32_t *to)
@@ -165,8 +165,8 @@ static uint32_t placement_find_run(const struct js_placement *placement,
     return in->end;
 }
 
-/* Chooses the cores of the place: neighbours if possible, else the first free
- * ones. One of them must be a home. */
+/* Chooses the cores of the place: neighbours if possible, otherwise the first
+ * free ones. One of them must be a home. */
 static void placement_pick_cores(const struct js_placement *placement,
                                  const struct js_node_state *node,
                                  const struct js_place *in, uint32_t *to)
@@ -202,7 +202,8 @@ void js_placement_choose(const struct js_placement *placement,
                                 &ret->slot))
             break;
     }
-    /* GPUs near the cores first: the transfer between them is faster. */
+    /* GPUs near the cores come first, because transfers between them are
+     * faster. */
     uint16_t numa = node->resources.cores[ret->core].numa;
     uint32_t picked = 0;
     for (int pass = 0; pass < 2; pass++) {

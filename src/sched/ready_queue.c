@@ -94,8 +94,8 @@ void js_ready_queue_assert_invariants(const struct js_ready_queue *ready)
 
 /* ------------------------------------------------- for room */
 
-/* Whatever decides whether a job has room must be compared here. Otherwise a
- * job with room would wait behind one without. */
+/* Everything that decides whether a job has room must be compared here.
+ * Otherwise a job with room would wait behind one without. */
 bool js_job_is_alike(const struct js_job *a, const struct js_job *b)
 {
     return a->request.cores == b->request.cores &&

@@ -255,7 +255,7 @@ static bool scheduler_is_reserved_for(const struct js_scheduler *scheduler,
            js_job_is_alike(scheduler->reserved_for, job);
 }
 
-/* The job waits at the head: some running job must end before it has room. */
+/* The job waits at the head: a running job must end before it has room. */
 static void scheduler_reserve(struct js_scheduler *scheduler,
                               const struct js_job *job)
 {
@@ -283,7 +283,8 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
     if (empty &&
         js_allocator_take_slot(scheduler->allocator, empty->number, ret))
         return 1;
-    /* Only one at a time: two would each wait for what the other keeps free. */
+    /* Not beside reserved cores: each would wait for what the other keeps
+     * free. */
     if (!js_allocator_has_cores_reserved(scheduler->allocator))
         js_backlog_clear_one(backlog);
     return 0;
@@ -707,7 +708,7 @@ void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,
     js_backlog_drop(backlog, slave);
 }
 
-/* Nobody is to blame for a host that is down. */
+/* No job is to blame for a host that is down. */
 void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number)
 {
     js_scheduler_died(scheduler, number, NULL, NULL);

@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Half of the range, because the scheduler adds to the time as well. */
+/* This is half of the range, because the scheduler adds to the time as well. */
 static const int64_t end_of_time_ns = INT64_MAX / 2;
 
-/* Only these two things happen by themselves; everything else follows from
+/* Only these two events happen by themselves; everything else follows from
  * them. */
 enum kind {
     JOB_ENDS,
