@@ -37,7 +37,7 @@ static inline void js_argv_add(struct js_argv *argv, const char *string)
     js_argv_addf(argv, "%s", string);
 }
 
-/* Returns 0 if everything was added, else -1 with errno ENOMEM. */
+/* Returns 0 if everything was added, otherwise -1 with errno ENOMEM. */
 static inline int js_argv_check(const struct js_argv *argv)
 {
     if (!argv->has_failed)

@@ -67,7 +67,7 @@ struct js_worker;
 struct js_worker *js_worker_new(bool (*must_leave)(void *arg, int64_t ns),
                                 void *arg);
 
-/* Gives the worker a task, which must not be in its hands already. */
+/* Gives the worker a task that it does not already have. */
 void js_worker_give(struct js_worker *worker, struct js_task *task);
 
 /* True from js_worker_give() until the task is done. */

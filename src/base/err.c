@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Returns the length of the sentence. The parts of it that come from users and
- * jobs must not control a terminal. */
+/* Returns the length of the sentence. Parts that come from users and jobs must
+ * not control a terminal. */
 static size_t err_write(struct js_err *err, const char *format, va_list args)
 {
     int n = vsnprintf(err->text, sizeof(err->text), format, args);

@@ -51,11 +51,12 @@ void js_log(const struct js_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * An invariant is a condition that a struct must meet, whatever happens
- * outside. A broken one is a bug in jobsched, and there is no sensible way to
- * go on. JS_INVARIANT() reports which one is broken and aborts. Unlike assert()
- * it is always compiled in. Functions that recount whole structs are called by
- * tests; the program itself calls them only in debug builds (make DEBUG=1).
+ * An invariant is a condition that a struct must always meet, independent of
+ * outside events. A broken one is a bug in jobsched, and there is no sensible
+ * way to go on. JS_INVARIANT() reports which one is broken and aborts. Unlike
+ * assert() it is always compiled in. Functions that recount whole structs are
+ * called by tests; the program itself calls them only in debug builds (make
+ * DEBUG=1).
  */
 
 #define JS_INVARIANT(condition)                                                \

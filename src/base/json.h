@@ -130,7 +130,7 @@ static inline void js_json_real(struct js_json *json, const char *key,
 /* Writes nanoseconds as seconds, to the microsecond. */
 void js_json_seconds(struct js_json *json, const char *key, int64_t ns);
 
-/* Returns 0 if everything was written, else -1 with errno ENOMEM. */
+/* Returns 0 if everything was written, otherwise -1 with errno ENOMEM. */
 static inline int js_json_check(const struct js_json *json)
 {
     if (!json->has_failed)

@@ -20,8 +20,8 @@
  * writes the state of the run (record/run_status.h). */
 #define JS_LAUNCHENV_STATUS_NAME "JOBSCHED_STATUS_FILE"
 
-/* This variable says that the list comes on standard input, whatever the name
- * of the list. */
+/* This variable says that the list comes on standard input, regardless of its
+ * name. */
 #define JS_LAUNCHENV_STREAM_NAME "JOBSCHED_STREAM"
 
 /* This variable holds the soft limit on a job's open files, if the launcher has
@@ -105,9 +105,9 @@ bool js_launchenv_is_launcher(pid_t pid);
 bool js_launchenv_has_lost_first(void);
 
 /* True if a launcher is the parent of this process. Then its standard input is
- * what the launcher passes on, whatever the user gave. In a Slurm step of one
- * process, a shell passes on the launcher's variables, but then the launcher is
- * not the parent. */
+ * what the launcher passes on, and not what the user gave. In a Slurm step of
+ * one process, a shell passes on the launcher's variables, but then the
+ * launcher is not the parent. */
 bool js_launchenv_is_direct(void);
 
 enum js_launchenv_habit {

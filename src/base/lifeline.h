@@ -124,7 +124,7 @@ static inline int js_lifeline_fd(const struct js_lifeline *lifeline)
 
 /* ---------------------------------------------------------------- launcher */
 
-/* Everything that a rank gets as a welcome; all of it is borrowed. Each rank
+/* Everything that a rank gets as a welcome; all fields are borrowed. Each rank
  * gets the first two, and rank 0 also gets the others. */
 struct js_lifeline_gift {
     int lock;             /* descriptor; -1: none */

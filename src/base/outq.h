@@ -41,7 +41,7 @@ enum js_outq_way {
  * set, only the text shown is waiting; reopened is -1 or equal to fd. */
 struct js_outq {
     int fd;       /* the descriptor written to */
-    int reopened; /* the same descriptor if the queue owns it, else -1 */
+    int reopened; /* the same descriptor if the queue owns it, otherwise -1 */
     enum js_outq_way way;
     size_t at_once; /* the most bytes of one write */
     bool is_closed; /* the descriptor was never open for writing */

@@ -143,7 +143,7 @@ const char *js_unpack_bytes(struct js_cursor *cursor, size_t *ret_len);
  * more, or with a NUL inside, is bad. */
 void js_unpack_string(struct js_cursor *cursor, char *to, size_t size);
 
-/* Returns 0 if every read was whole and nothing is left over, else -1 with
+/* Returns 0 if every read was whole and nothing is left over, otherwise -1 with
  * errno EBADMSG. */
 static inline int js_cursor_end(const struct js_cursor *cursor)
 {

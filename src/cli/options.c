@@ -143,7 +143,7 @@ static int set_forever(const struct js_options_row *row,
     return 0;
 }
 
-/* 0 stands for "all" in the configuration, so nobody may type it. */
+/* 0 stands for "all" in the configuration, so users may not type it. */
 static int set_slots(const struct js_options_row *row,
                      struct js_options *options, const char *value,
                      struct js_err *err)

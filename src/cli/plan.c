@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    PATH_SHOWN = 6,     /* the most jobs of the critical path that are shown, */
+    PATH_SHOWN = 6,     /* the most jobs of the critical path to show, */
     PATH_SHOWN_END = 2, /* ... and how many of these from its end */
     COMMAND_SHOWN = 60, /* bytes */
 };

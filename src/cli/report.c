@@ -45,8 +45,8 @@ enum { NONCE_BYTES = 16 };
 
 /* ---------------------------------------------------------------- the page */
 
-/* Style and script carry a random number, which nobody could know when the jobs
- * were written. So a script that came in with a job's text does not run. */
+/* Style and script carry a random number, which was unknown when the jobs were
+ * written. So a script within the text of a job does not run. */
 static int report_make_nonce(struct js_buf *ret)
 {
     unsigned char bytes[NONCE_BYTES];

@@ -43,7 +43,7 @@ static void json_put_run(struct js_json *json,
     const struct js_journal_model_run *run = &status->run;
     js_json_open_object(json, "run");
     js_json_string(json, "state", json_life_of(status));
-    /* Without its own record of the end, nobody knows the status of a run. */
+    /* Without a record of its end, the status of a run is unknown. */
     if (run->has_ended)
         js_json_int(json, "status", run->status);
     else
@@ -139,7 +139,7 @@ static void json_put_place(struct js_json *json,
 }
 
 /* The start is by the master's clock, and the time so far by the clock of this
- * host, which may be another one. */
+ * host, which may be a different one. */
 static void json_put_begun(struct js_json *json,
                            const struct js_status_model *status, size_t index)
 {

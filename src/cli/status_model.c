@@ -128,7 +128,7 @@ static int follow_run(const struct js_status_model *status, struct js_eta *eta)
         running += is_end ? -1 : 1;
         run_ns += is_end ? moment->run_ns : 0;
         ended += moment->is_counted;
-        /* Other hosts may have other clocks. */
+        /* Clocks of other hosts may differ. */
         int64_t at_ns = moment->at_unix_ns < status->now_unix_ns
                             ? moment->at_unix_ns
                             : status->now_unix_ns;
@@ -171,8 +171,8 @@ static void count_brief(struct js_status_model *status)
     most -= counts->running < most ? counts->running : most;
     if (waiting < most)
         most = waiting;
-    /* There are no more of them than free slots, nor than waiting jobs,
-     * whatever the clocks of other hosts say. */
+    /* Their number is at most that of the free slots, and of the waiting jobs,
+     * even if the clocks of other hosts suggest more. */
     counts->brief = (uint64_t)(mean + 0.5);
     if (counts->brief > most)
         counts->brief = most;

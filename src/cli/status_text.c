@@ -13,8 +13,8 @@ enum {
 };
 
 /* The text is collected in memory and written at once, so that a reader never
- * sees half a page. Whatever a user or a job has supplied goes through SAY(),
- * which escapes it. */
+ * sees half a page. All text that a user or a job has supplied goes through
+ * SAY(), which escapes it. */
 struct status_page {
     const struct js_status_model *status;
     struct js_textbuf textbuf;
@@ -529,7 +529,7 @@ int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
         page_put_reasons(&page);
     if (job.state == JS_JOB_STATE_SKIPPED)
         page_put_parent(&page, job.parent);
-    if (job.losses > 0) /* the job may be what brought down its slaves */
+    if (job.losses > 0) /* the job may have brought down its slaves */
         SAY(&page,
             "  its slave or runner was lost % while it ran: it runs again, "
             "alone on a slave, and fails after % such losses\n",

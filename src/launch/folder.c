@@ -114,7 +114,7 @@ static void folder_clean_place(const char *path)
 /* ---------------------------------------------------------------- making */
 
 /* The lock comes first, the mark second, and the name by which others find the
- * folder last: a folder without a mark is left alone, so nobody removes a
+ * folder last: a folder without a mark is left alone, so no launcher removes a
  * folder that is still being made. */
 static int folder_make_in(struct js_folder *folder, const char *place)
 {

@@ -50,11 +50,11 @@ struct launch {
     char status_path[PATH_MAX];   /* path in the folder */
     char hostfile_path[PATH_MAX]; /* path in the folder: the remaining hosts */
     struct js_lifeline_host *lifeline;
-    int list;               /* descriptor of a stream; -1: rank 0 opens the
-                               list */
-    int joblog;             /* descriptor of the joblog, if its name is that
-                               of an open file; else -1 */
-    bool is_relayed;        /* rank 0 cannot use our own files */
+    int list;        /* descriptor of a stream; -1: rank 0 opens the
+                        list */
+    int joblog;      /* descriptor of the joblog, if its name is that of an open
+                        file; otherwise -1 */
+    bool is_relayed; /* rank 0 cannot use our own files */
     struct js_relay *relay; /* ... but this relay passes their data on */
     const char *names[3];   /* environment variables for rank 0 */
     bool is_out_of_time;
@@ -396,7 +396,7 @@ static bool launch_has_journal(const struct launch *launch)
 /*
  * Two kinds of runs are started again. One that broke off in the middle, or
  * with slaves lost, continues from its journal; but not in the middle of a
- * stream, or if nobody ends its jobs, which may then still run. And if a
+ * stream, or if no process ends its jobs, which may then still run. And if a
  * process was lost before the master had begun, no job has run and nothing was
  * read of a stream. That is tried only once more, because it may fail in the
  * same way.

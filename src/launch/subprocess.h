@@ -55,7 +55,7 @@ pid_t js_subprocess_start(const struct js_argv *argv, int flags, int in,
 /*
  * Runs the program to its end, with an empty standard input, and appends its
  * standard output to *ret. A program that has not ended after half a minute is
- * killed. Returns 0 if it ended with status 0, else -1.
+ * killed. Returns 0 if it ended with status 0, otherwise -1.
  */
 int js_subprocess_run(const struct js_argv *argv, int flags,
                       struct js_buf *ret);
@@ -77,7 +77,7 @@ int js_subprocess_run(const struct js_argv *argv, int flags,
 size_t js_descendants_each(const char *folder,
                            void (*visit)(pid_t pid, void *arg), void *arg);
 
-/* True if rank 0 is among the processes of this host, whatever its parent. */
+/* True if rank 0 is among the processes of this host, with any parent. */
 bool js_descendants_has_rank_0(const char *folder);
 
 /* Kills these processes until none is left, for a few seconds at most. Must be

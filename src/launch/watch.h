@@ -81,8 +81,8 @@ struct js_watch {
 int js_watch_open(struct js_watch *watch, struct js_err *err);
 void js_watch_close(struct js_watch *watch);
 
-/* Watches until mpirun and everything that it started here have ended, whatever
- * happens. */
+/* Watches in any case until mpirun and everything that it started here have
+ * ended. */
 void js_watch_run(struct js_watch *watch, pid_t child);
 
 /* Checks for signals between two runs. Returns true if the launcher must

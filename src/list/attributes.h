@@ -61,7 +61,7 @@ struct js_strings {
 
 struct js_attributes {
     uint32_t nodes;
-    uint32_t cores; /* on each node, as are gpus and mem_bytes */
+    uint32_t cores; /* on each node, like gpus and mem_bytes */
     uint32_t gpus;
     uint32_t retries;
     bool is_retries_set; /* retries= was given */

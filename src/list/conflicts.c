@@ -349,7 +349,7 @@ static size_t find_keys(struct targets *targets, const char *dir,
     bool is_plain = fold_path(folded);
     if ((is_there && !S_ISREG(st.st_mode)) || is_of_system(folded))
         return 0;
-    /* Jobs in a row mostly write to the same folder, so the last result is
+    /* Jobs in a row usually write to the same folder, so the last result is
      * kept. */
     size_t len = folder_len(whole);
     if (strncmp(targets->folder, whole, len) != 0 || targets->folder[len]) {
@@ -498,7 +498,8 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
         return JS_CONFLICT_ERROR;
     }
     enum js_lineage_answer answer =
-        /* A `wait` line between the two orders them, whatever their names. */
+        /* A `wait` line between the two orders them, regardless of their
+         * names. */
         other.barriers < conflicts->barriers
             ? JS_LINEAGE_YES
             : js_lineage_follows(&conflicts->lineage,

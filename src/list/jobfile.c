@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The limit and the most that is dropped from the end of a line: a backslash
- * and a CR. A longer text is too long, whatever comes next. */
+/* The limit, plus the longest part that is dropped from the end of a line: a
+ * backslash and a CR. A longer text is too long in any case. */
 enum { TEXT_MAX = JS_JOBFILE_COMMAND_MAX + 2 };
 
 /* The shell is asked about at most this many lines. */
@@ -367,13 +367,13 @@ static int jobfile_decide(struct js_jobfile *file, struct js_job *job,
     if (js_resume_decide(file->resume, job, (enum js_resume_decision)after,
                          ret) < 0)
         return jobfile_fail_errno(file);
-    /* The job has ended, whatever happened to the jobs it comes after. */
+    /* The job has ended, regardless of the jobs it comes after. */
     if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
         file->edge_count = 0;
     return 0;
 }
 
-/* Returns 1 if the job is to be run, 0 if not, or -1. */
+/* Returns 1 if the job must run, 0 if not, or -1. */
 static int admit(struct js_jobfile *file, struct js_job *job,
                  const struct js_attributes *attributes)
 {

@@ -27,7 +27,7 @@ static int resources_grow(void **array, size_t count, size_t size)
     return 0;
 }
 
-/* Adds a core with room for so many CPUs, which the caller fills in. Returns
+/* Adds a core with room for this many CPUs, which the caller fills in. Returns
  * NULL with errno ENOMEM if there is no memory. */
 static struct js_core *resources_add_empty_core(struct js_resources *resources,
                                                 uint32_t cpu_count)

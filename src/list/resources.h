@@ -26,8 +26,7 @@ struct js_core {
     uint16_t cpu_count;
     uint16_t cache; /* cores with the same number share their largest cache */
     uint16_t numa;  /* cores with the same number share their NUMA node */
-    bool is_others; /* a slave of another run holds it, so it is to be used last
-                     */
+    bool is_others; /* a slave of another run holds it: used last */
 };
 
 struct js_gpu {

@@ -29,7 +29,7 @@ enum js_resume_what {
     JS_RESUME_NOT_FAILED,  /* all but those that failed */
     JS_RESUME_LOOK,  /* read-only: determine each job's state, and change, skip
                         or release nothing; the id of an unknown job is 0 */
-    JS_RESUME_MATCH, /* like LOOK, but all jobs run, whatever their state */
+    JS_RESUME_MATCH, /* like LOOK, but jobs in any state run */
 };
 
 /* The decision on a job when its list is read. The values are in order of

@@ -196,7 +196,7 @@ enum progress { UNDER_WAY = 0, DONE, PEER_FAILED };
 static int link_test_transfer(struct transfer *transfer, struct js_err *err)
 {
     int done = 0;
-    /* Not every MPI says so itself (SimGrid's SMPI does not). */
+    /* Not every MPI reports this itself (SimGrid's SMPI does not). */
     if (transfer->request == MPI_REQUEST_NULL)
         return DONE;
     int rc = MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
@@ -232,8 +232,8 @@ static int link_send_out(struct mpi_link *link, int peer, enum js_tag tag,
     return done < 0 ? -1 : 0;
 }
 
-/* Through the shared memory of this host MPI_Send returns at once, whatever has
- * happened to the peer. It never returns once Open MPI has seen a peer's TCP
+/* Through the shared memory of this host MPI_Send returns at once, even if the
+ * peer is stopped or dead. It never returns once Open MPI has seen a peer's TCP
  * connection close. This happens with a slave that was killed and is not yet
  * known to be lost, either on another host or on this one if there was no
  * memory to share. A message posted there remains in transit, and does no

@@ -615,7 +615,7 @@ static int64_t master_deadline_ns(const struct js_master *master)
     const struct js_master_config *config = &master->config;
     int64_t until_ns = earlier_ns(
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
-    /* There is more to do at once. */
+    /* There is more work to do right away. */
     if (master->queue.first || master->must_assign ||
         (master_can_read(master) &&
          js_scheduler_wants_jobs(master->scheduler) &&

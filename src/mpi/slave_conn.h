@@ -102,7 +102,7 @@ struct js_slave_conn {
                             empty unless the map is shown */
     int64_t answered_ns; /* when a heartbeat was last answered, in the master's
                             listening time */
-    uint64_t beat_owed;  /* a heartbeat that is to be answered; 0: none */
+    uint64_t beat_owed;  /* a heartbeat that must be answered; 0: none */
     uint32_t *homes;     /* owned: those of its READY, until its node has been
                             described; otherwise NULL */
 

@@ -346,11 +346,11 @@ static int slave_keep_output(struct js_slave_output *output,
 }
 
 /*
- * True if whoever asks this process to end may have asked the job as well: then
- * the job was stopped, and has not failed. Slurm sends SIGTERM to all processes
- * of an allocation, one after another. So if one has ended a job, this process
- * waits a moment for its own; but only once a second, because a user may end a
- * hundred jobs in this way.
+ * True if the signal that asks this process to end may have been sent to the
+ * job as well: then the job was stopped, and has not failed. Slurm sends
+ * SIGTERM to all processes of an allocation, one after another. So if one has
+ * ended a job, this process waits a moment for its own; but only once a second,
+ * because a user may end a hundred jobs in this way.
  */
 static bool slave_is_asked_like_its_job(struct js_slave *slave,
                                         const struct js_outcome *outcome)

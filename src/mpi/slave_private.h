@@ -214,7 +214,7 @@ int js_slave_jobs_kill(struct js_slave *slave, uint64_t ticket,
 int js_slave_jobs_take_events(struct js_slave *slave, struct js_err *err);
 
 /* Continues the runner if it was stopped. If that was not yet known, a note
- * says so and names the running jobs. */
+ * reports it and names the running jobs. */
 int js_slave_jobs_wake(struct js_slave *slave, struct js_err *err);
 
 /* Returns when js_slave_jobs_wake() must check again; JS_NEVER_NS if no time is

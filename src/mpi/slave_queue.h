@@ -141,7 +141,7 @@ int js_slave_queue_set_text(struct js_slave_order *order, const char *text);
  * with errno EBUSY if its slot is in use or does not exist. */
 int js_slave_queue_add(struct js_slave_queue *queue, int64_t now_ns);
 
-/* Returns the first order if it has a slot and can begin; else NULL. */
+/* Returns the first order if it has a slot and can begin; otherwise NULL. */
 static inline struct js_slave_order *
 js_slave_queue_startable(const struct js_slave_queue *queue)
 {
@@ -229,7 +229,8 @@ static inline void js_slave_queue_ask_back(struct js_slave_queue *queue,
 }
 
 enum js_slave_recall {
-    JS_SLAVE_RECALL_NONE, /* nobody asks, or the runner has not answered yet */
+    JS_SLAVE_RECALL_NONE, /* there is no RECALL, or the runner has not answered
+                             yet */
     JS_SLAVE_RECALL_RUNNER, /* the runner must be asked first */
     JS_SLAVE_RECALL_ANSWER, /* the answer is the last *ret_count orders; this
                                call marks the RECALL as answered */

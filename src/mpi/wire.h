@@ -2,7 +2,7 @@
  * wire - the messages between master and slaves: tags, layouts, limits.
  *
  * Knows nothing about MPI except the datatype of a job. All other messages are
- * packed bytes (base/pack.h). The length and the values of whatever arrives are
+ * packed bytes (base/pack.h). The length and the values of each message are
  * checked before they are used.
  *
  *     slave                      master

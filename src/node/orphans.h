@@ -2,10 +2,10 @@
  * orphans - ends processes that jobs of killed runs have left on this host.
  *
  * The environment of a job carries a mark of the run that the job is part of
- * (base/process.h). If a slave and its runner were killed together, nobody has
- * ended the processes of their jobs. This module finds these processes by their
- * mark, and processes of a run within such a job by the mark of the outer run.
- * The runs must be over. It ends only processes
+ * (base/process.h). If a slave and its runner were killed together, the
+ * processes of their jobs have not been ended. This module finds these
+ * processes by their mark, and processes of a run within such a job by the mark
+ * of the outer run. The runs must be over. It ends only processes
  *  - that began during their run,
  *  - that are in the same pid namespace and the same Slurm job as this process
  *    (or in no Slurm job, if it is in none),

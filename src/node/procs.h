@@ -87,7 +87,7 @@ int js_leftovers_run(struct js_leftovers *leftovers);
 /*
  * Takes the lock. Waits for other runs that hold it, but not for long: no
  * holder may keep other runs from starting. The lock is on a file of the
- * kernel, which nobody can create or remove. Returns a descriptor for the
+ * kernel, which no process can create or remove. Returns a descriptor for the
  * caller to close, or -1 without the lock.
  */
 int js_others_lock(void);

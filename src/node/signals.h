@@ -69,7 +69,7 @@ struct js_signals_passed {
     enum js_stop_request stop_request; /* the strongest */
     int signal;                        /* the first that made this request */
     unsigned interrupts;
-    bool is_hurried; /* whoever has asked will kill soon */
+    bool is_hurried; /* the sender will soon kill the run */
     bool is_paused;
 };
 

@@ -26,7 +26,7 @@ struct js_spawn_spec {
     const char *const *programs;
     const char *const *argv;       /* for these programs */
     const char *const *shell_argv; /* for /bin/sh, when none of them could be
-                                      executed, whatever the reason */
+                                      executed for any reason */
     const char *const *envp;
     const char *dir; /* NULL: stay */
     int stdin_fd;    /* become 0, 1 and 2; none of them may be 0 to 2 */
@@ -61,9 +61,9 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
 /* ------------------------------------------------- without a shell */
 
 /*
- * A command runs without the shell only if nobody can see a difference: it has
- * only plain characters, and its first word is not an assignment, or a builtin
- * or keyword of any common /bin/sh. Everything else goes to the shell.
+ * A command runs without the shell only if this makes no visible difference: it
+ * has only plain characters, and its first word is not an assignment, or a
+ * builtin or keyword of any common /bin/sh. Everything else goes to the shell.
  */
 
 /* A command ready for js_spawn(). It can be reused from job to job, which saves

@@ -100,7 +100,7 @@ struct entry {
     struct js_completion completion; /* owns its job */
     uint64_t ticket;
     uint64_t left[STREAMS];  /* bytes not yet handed to the output queues */
-    uint64_t mark[STREAMS];  /* of the lanes, when all was handed over */
+    uint64_t mark[STREAMS];  /* of the lanes, when everything was handed over */
     struct release *release; /* allocated beforehand, so that it cannot fail */
     struct js_output_tail *tail; /* of a failed job, for its record; or NULL */
     const char *at;              /* inlined: the next byte; held: NULL */
@@ -509,7 +509,7 @@ int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
     struct lane *lane = &delivery->lane[stream];
     delivery->is_asked = false;
     if (!lane_is_gone(lane)) {
-        /* The piece is not counted, so it will be asked for again. */
+        /* The piece is not counted, so it will be fetched again. */
         if (len > 0 && lane_write(lane, bytes, len) < 0)
             return -1;
         delivery_pass(delivery, head, stream, len);

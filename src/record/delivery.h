@@ -123,7 +123,7 @@ bool js_delivery_next_fetch(struct js_delivery *delivery, struct js_fetch *ret);
 /* Takes the answer to the fetch under way: `len` bytes (fewer than asked for
  * will do), or none, with the errno that kept the slave from reading them. The
  * log reports what cannot be read, and the rest of that stream is dropped.
- * Returns 0, or -1 with errno EPROTO for an answer that nobody asked for, or
+ * Returns 0, or -1 with errno EPROTO for an answer without a request, or
  * ENOMEM; after ENOMEM the piece will be asked for again. */
 int js_delivery_fetched(struct js_delivery *delivery, unsigned slave,
                         uint64_t ticket, uint32_t stream, uint64_t offset,

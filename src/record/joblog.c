@@ -182,7 +182,8 @@ static size_t joblog_waiting_bytes(const struct js_joblog *joblog)
 }
 
 /* A line is added completely or not at all, and lines that are not added are
- * counted. If nobody reads the joblog, memory must not grow without limit. */
+ * counted. If the joblog has no active reader, memory must not grow without
+ * limit. */
 int js_joblog_add(struct js_joblog *joblog,
                   const struct js_completion *completion)
 {
@@ -303,7 +304,7 @@ static int write_last_lines(struct js_joblog *joblog)
     return 0;
 }
 
-/* Nobody waits for a line of the joblog. */
+/* The loop does not wait for lines of the joblog. */
 static bool joblog_work(void *arg)
 {
     struct js_joblog *joblog = arg;

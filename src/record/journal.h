@@ -220,9 +220,9 @@ struct js_journal_state {
     const struct js_dead_run *dead;
     size_t dead_count;
     /* How many of the added finishes, in their order, are on record: a later
-     * run knows of them whatever happens to this process or, with sync_ns 0 and
-     * before the end, to this host. Check it after each commit, even after one
-     * that failed. */
+     * run knows them, even after a failure of this process or, with sync_ns 0
+     * and before the end, of this host. Check it after each commit, even after
+     * one that failed. */
     uint64_t recorded;
     uint64_t unwritten;   /* ... are not in the file */
     size_t waiting_bytes; /* of records that are not in the file */

@@ -282,8 +282,7 @@ int js_journal_disk_error(const struct js_journal_file *file,
                                       : js_errno_text(errno));
 }
 
-/* If the file is gone, nobody can know what has been written to it since
- * then. */
+/* If the file is gone, it is unknown what has been written to it since then. */
 static void note_recorded(struct js_journal_file *file)
 {
     bool is_each = file->config.sync_ns == 0 && !file->has_ended;

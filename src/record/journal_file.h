@@ -119,8 +119,8 @@ void js_journal_file_sync_soon(struct js_journal_file *file);
 int js_journal_file_settle(struct js_journal_file *file, struct js_err *err);
 
 /* Works like js_journal_file_settle(), and frees the space reserved after the
- * end of the file. From then on nobody waits for a sync, whether this succeeds
- * or not.
+ * end of the file. From then on no caller waits for a sync, whether this
+ * succeeds or not.
  */
 int js_journal_file_end(struct js_journal_file *file, struct js_err *err);
 

@@ -85,7 +85,7 @@ struct js_journal_file {
     bool is_anew; /* the file was written anew, which has not been reported yet
                    */
     bool is_sync_asked; /* is_sync_wanted, as of this task */
-    bool has_ended;     /* nobody waits for a sync any more */
+    bool has_ended;     /* no caller waits for a sync any more */
     int rc;             /* the result of the last task, and why it failed */
     struct js_err why;
     enum js_journal_work work;

@@ -76,8 +76,7 @@ struct js_recorder {
     struct js_delivery *delivery;
     struct js_summary summary;
     /* Called for each finished job when it is on record, or at once if there is
-     * no journal. Set by the owner; NULL: nobody needs it. The job is
-     * borrowed. */
+     * no journal. Set by the owner; NULL: not needed. The job is borrowed. */
     js_finished_fn recorded_fn;
     void *recorded_arg;
     struct js_err journal_error; /* "" unless the journal cannot be written */
@@ -202,7 +201,7 @@ struct js_recorder_state {
     uint64_t lacking; /* finished jobs that the journal lacks: they run again */
     size_t unwritten; /* bytes of stdout and stderr that still wait for their
                          readers; lines that are still to come count as well,
-                         unless nobody knows whether they will come */
+                         unless it is unknown whether they will come */
     int64_t deadline_ns; /* when js_recorder_commit() or _is_show_due() must be
                             called even if nothing happens; or JS_NEVER_NS */
 };

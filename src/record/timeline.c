@@ -338,8 +338,8 @@ static int compare_places(const void *a, const void *b)
     return (one->number > other->number) - (one->number < other->number);
 }
 
-/* By rank, so that slaves of one rank are together, whatever host they were
- * on. */
+/* By rank, so that slaves of one rank are together, even if they were on
+ * different hosts. */
 static int lay_rows(struct js_timeline *timeline)
 {
     size_t count = place_count(timeline);

@@ -47,7 +47,7 @@ uint64_t js_run_rank_files(int size, int local_size);
 /* The state of a process before MPI is initialised. */
 struct js_run_rank {
     const struct jobsched_config *config;
-    struct js_runner *runner;        /* in a slave; else NULL */
+    struct js_runner *runner;        /* in a slave; otherwise NULL */
     struct js_lifeline *lifeline;    /* NULL: jobsched's launcher does not run
                                         on this host */
     uint64_t parent, parent_started; /* mpirun, or the process that acts for

@@ -64,8 +64,8 @@ int64_t js_run_config_lease_ns(const struct jobsched_config *config)
 }
 
 /* A job that is itself an mpirun would bind its ranks to the node's first
- * cores, whatever cores the job has. With these variables the ranks stay on the
- * cores of the job. They are for Open MPI 4 and 5; MPICH does not bind. */
+ * cores, regardless of the job's cores. With these variables the ranks stay on
+ * the cores of the job. They are for Open MPI 4 and 5; MPICH does not bind. */
 static const char *const nested_binding[] = {
     "OMPI_MCA_hwloc_base_binding_policy",
     "PRTE_MCA_hwloc_default_binding_policy",

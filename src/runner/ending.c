@@ -232,8 +232,9 @@ enum js_ending_state js_endings_look(struct js_endings *endings,
         ending->limit_ns = ending->wake_ns + unkillable_ns;
     }
     bool is_left = sweep(endings, ending, job, &ending->found, &clean);
-    /* Only now, as those of it that are our children are counted. Its leader
-     * was reaped a moment ago, so the number is not used again. */
+    /* The group is signalled only now, after those of its processes that are
+     * our children were counted. Its leader was reaped a moment ago, so the
+     * number is not used again. */
     if (is_first && job->pid > 0)
         ask_group(job->pid);
     if (is_left)
@@ -295,8 +296,8 @@ enum js_ending_state js_endings_look_at_strangers(struct js_endings *endings,
     if (endings->is_sweeping || endings->is_single || !endings->has_children ||
         endings->means.config->settings.allow_leftovers)
         return state;
-    /* If no job is left, nobody can own the strangers, so they are looked for
-     * here. Without a descriptor for /proc this is done the next time. */
+    /* If no job is left, no job can own the strangers, so this searches for
+     * them. Without a descriptor for /proc this is done the next time. */
     if (is_idle)
         js_leftovers_run(&(struct js_leftovers){
             .run = endings->means.config->settings.run_id,

@@ -34,7 +34,8 @@ static int format_cpus(struct js_job_env *env,
     return 0;
 }
 
-/* Appends the job that this whole run is part of, and the jobs around that. */
+/* Appends the job that this whole run is part of, and the jobs that contain
+ * it. */
 static int find_outer(struct js_job_env *env, const char *const *outer)
 {
     struct js_mark mark;
@@ -147,11 +148,11 @@ static int format_resources(struct js_buf *to, const struct js_job_env *env,
                             const char *hostfile)
 {
     /*
-     * An mpirun that detects Slurm takes the whole allocation, whatever part of
-     * it the job has, and waits forever for Slurm to start something where the
-     * run itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one
+     * An mpirun that detects Slurm takes the whole allocation, and not only the
+     * job's part of it, and waits forever for Slurm to start something where
+     * the run itself is (measured with Open MPI 4.1.4 and Slurm 22.05). For one
      * host it needs no Slurm; for several a hostfile names them, and Slurm must
-     * not mind the run. (Open MPI 4, and 5.)
+     * let steps overlap with the run. (This is for Open MPI 4 and 5.)
      */
     static const char *const of_one_host[] = {"OMPI_MCA_ras", "PRTE_MCA_ras",
                                               NULL};
@@ -247,7 +248,8 @@ static const char **merge(struct js_job_env *env, const char *const *first,
     memcpy(list, first, count * sizeof(*list));
     size_t at = count;
     for (const char *entry = NULL; (entry = js_job_spec_env(details, entry));) {
-        /* What jobsched says about a job must be true, whatever env= says. */
+        /* The variables that jobsched sets about a job must be right, even if
+         * env= sets them. */
         if (begins(entry, "JOBSCHED_"))
             continue;
         /* The list contains each name once, with its last value. */

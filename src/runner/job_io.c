@@ -56,7 +56,7 @@ js_job_folder_restore(const struct js_job_folder *folder)
         return errno == EEXIST && folder_look(folder) == 0 ? JS_JOB_FOLDER_FINE
                                                            : JS_JOB_FOLDER_GONE;
     /* On another file system it is not the same folder: its file system is not
-     * mounted at the moment, and nobody would find what is written there. */
+     * mounted at the moment, and files written there would not be found. */
     struct stat st;
     if (stat(folder->path, &st) == 0 && st.st_dev != folder->device &&
         rmdir(folder->path) == 0) {

@@ -51,8 +51,8 @@ static const struct js_cpuset *get_set(struct js_cursor *cursor,
     return to;
 }
 
-/* The environment and the sets of CPUs are not in the table, as they are arrays
- * whose length is in another field. */
+/* The environment and the sets of CPUs are not in the table, because they are
+ * arrays whose length is in another field. */
 static const struct js_field config_fields[] = {
     JS_FIELD(struct js_runner_config, host),
     JS_FIELD(struct js_runner_config, slave),

@@ -49,13 +49,14 @@
  *  - If a job was killed by a SIGKILL that is not ours (also exit 137) while
  *    the count of out-of-memory kills of its cgroup grew, it is reported with
  *    JS_STOP_REASON_MEMORY.
- *  - When the job's process has ended, whatever it left behind (in its group or
- *    daemonised under it) gets SIGTERM and, grace_ns later, SIGKILL. The job is
- *    reported as ended only when nothing is left. With one slot, every adopted
- *    child is a leftover of the job in that slot. With several, JOBSCHED_RUN,
- *    _JOB_ID and _ATTEMPT in the child's environment decide, or JOBSCHED_WITHIN
- *    if a job has run a jobsched. A child whose job is unknown is ended once
- *    all jobs have ended that were running when the child was first seen.
+ *  - When the job's process has ended, all processes that it left behind (in
+ *    its group or daemonised under it) get SIGTERM and, grace_ns later,
+ *    SIGKILL. The job is reported as ended only when nothing is left. With one
+ *    slot, every adopted child is a leftover of the job in that slot. With
+ *    several, JOBSCHED_RUN, _JOB_ID and _ATTEMPT in the child's environment
+ *    decide, or JOBSCHED_WITHIN if a job has run a jobsched. A child whose job
+ *    is unknown is ended once all jobs have ended that were running when the
+ *    child was first seen.
  *  - The job's usage is that of wait4(2): the job's process and all that it
  *    waited for.
  */

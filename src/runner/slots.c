@@ -665,7 +665,7 @@ int js_slots_reap(struct js_slots *slots)
     bool has_children = pid == 0;
     js_endings_set_children(slots->endings, has_children);
     /* This is done only now that all ended processes are known, because a job
-     * is over when nothing of it is left. */
+     * is over when none of its processes is left. */
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
         struct js_ending_job job = ending_job_of(slot);

@@ -29,7 +29,7 @@ struct answers {
  * GPUs and memory are kept, on the nodes of the places. */
 struct reservation {
     bool is_made;
-    bool has_cores; /* cores are set aside, as the job lacks nothing else */
+    bool has_cores; /* cores are set aside: the job lacks nothing else */
     struct js_request request;
     unsigned avoid;
     struct js_place *places; /* owned; the cores set aside, or planned at the

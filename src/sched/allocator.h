@@ -192,8 +192,9 @@ uint32_t js_allocator_count_nodes(const struct js_allocator *allocator,
 bool js_allocator_reserve(struct js_allocator *allocator,
                           const struct js_request *request, unsigned avoid);
 
-/* Sets aside whatever else the job of the reservation lacks by now, because it
- * still does not fit. Returns true if this call has set cores aside. */
+/* Sets aside the other resources that the job of the reservation lacks by now,
+ * because it still does not fit. Returns true if this call has set cores
+ * aside. */
 bool js_allocator_reserve_more(struct js_allocator *allocator);
 
 /* Ends the reservation, if there is one. */

@@ -227,7 +227,7 @@ void js_backlog_place(struct js_backlog *backlog,
 void js_backlog_settle(struct js_backlog *backlog);
 
 /* Returns the slave that should get the next plain job: one with a free slot,
- * else the one with the fewest jobs ahead, else NULL. Never returns slave
+ * otherwise the one with the fewest jobs ahead, or NULL. Never returns slave
  * `avoid` (0: none). */
 struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
                                               unsigned avoid);

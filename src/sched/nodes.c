@@ -250,8 +250,8 @@ int js_nodes_fit(struct js_nodes *nodes, struct js_node_member *slave,
     nodes->fittings++;
     slave_changed(nodes, slave);
     js_nodes_touch(nodes, node);
-    /* The last slot first, because the first of several on one core comes
-     * before the others. */
+    /* The last slot is added first, because the first of several on one core
+     * comes before the others. */
     for (uint32_t i = slots; i-- > 0;) {
         struct js_node_slot *slot = &slave->slots[i];
         struct js_node_core *core = &node->cores[homes[i]];

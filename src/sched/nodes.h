@@ -1,8 +1,8 @@
 /*
- * nodes - what the nodes of a run have, and how much of it is held.
+ * nodes - the resources of the nodes of a run, and how much of them is held.
  *
- * Keeps track of what the processes report about their machines. Chooses
- * nothing: sched/placement.h finds cores for a job, and sched/allocator.h,
+ * Keeps track of what the processes report about their machines. It makes no
+ * choices: sched/placement.h finds cores for a job, and sched/allocator.h,
  * which explains how cores are counted, decides.
  *
  * The allocator and the placement read these structs. The allocator writes what

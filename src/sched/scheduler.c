@@ -283,8 +283,7 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
     if (empty &&
         js_allocator_take_slot(scheduler->allocator, empty->number, ret))
         return 1;
-    /* Not beside reserved cores: each would wait for what the other keeps
-     * free. */
+    /* Not while cores are reserved: each would wait for the other. */
     if (!js_allocator_has_cores_reserved(scheduler->allocator))
         js_backlog_clear_one(backlog);
     return 0;

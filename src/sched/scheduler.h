@@ -288,8 +288,8 @@ void js_scheduler_recalled(struct js_scheduler *scheduler, unsigned number);
 void js_scheduler_lost(struct js_scheduler *scheduler, unsigned number);
 
 /* Works like js_scheduler_lost(), for a slave that was lost although its host
- * is up and nobody asked it to leave. Calls `blamed` for each job that may have
- * been running there; the job's losses include this one. */
+ * is up and it was not asked to leave. Calls `blamed` for each job that may
+ * have been running there; the job's losses include this one. */
 typedef void (*js_scheduler_blamed_fn)(void *arg, const struct js_job *job,
                                        unsigned slave);
 void js_scheduler_died(struct js_scheduler *scheduler, unsigned number,

@@ -67,8 +67,8 @@ struct js_whatif {
                         take */
     double work_ns;  /* core time of all jobs */
     bool is_mem_needed;
-    struct js_whatif_row *rows; /* owned, as are `path` and its jobs; at
-                                   least one */
+    /* owned, like `path` and its jobs; at least one */
+    struct js_whatif_row *rows;
     size_t row_count;
     int64_t path_ns;       /* length of the critical path (list/paths.h) */
     struct js_job **path;  /* its jobs */
