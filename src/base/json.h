@@ -25,7 +25,7 @@
 
 struct js_json {
     struct js_buf buf;
-    bool is_behind; /* a value precedes: the next one needs a comma */
+    bool is_behind; /* a value came before: the next one needs a comma */
     bool has_failed;
 };
 

@@ -1,12 +1,12 @@
 /*
  * terminal - the terminal on which the user sees this process's stderr.
  *
- * Under mpirun a process's own stdout and stderr are a pty and a pipe, whatever
- * mpirun's are. If the parent of rank 0 is an mpirun on this host, this module
- * finds mpirun's own terminal through /proc (observed with Open MPI 4.1.4).
- * This requires that mpirun has the other end of the pipe and passes the output
- * on unchanged. In all other cases (another host, srun) nothing can be known,
- * and there is no terminal.
+ * Under mpirun a process's own stdout and stderr are a pty and a pipe,
+ * regardless of mpirun's. If the parent of rank 0 is an mpirun on this host,
+ * this module finds mpirun's own terminal through /proc (observed with Open MPI
+ * 4.1.4). This requires that mpirun has the other end of the pipe and passes
+ * the output on unchanged. In all other cases (another host, srun) nothing can
+ * be known, and there is no terminal.
  *
  * Owns a descriptor that is only queried, never written to. SIGWINCH does not
  * reach a rank, so the width is queried each time.
@@ -36,7 +36,7 @@ struct js_terminal {
     enum js_stdout out;
     bool can_draw;   /* the cursor can be moved: TERM is not "dumb" */
     bool has_colour; /* and NO_COLOR is not set */
-    int fd;          /* private, as are the fields below */
+    int fd;          /* private, like the fields below */
     pid_t owner;     /* the process whose stderr it is */
     pid_t launcher;  /* the process that the shell knows; 0: the owner */
 };

@@ -107,7 +107,7 @@ static int status_look(const struct js_options *options, const char *journal,
     return rc < 0 ? js_textbuf_fail("out of memory", JOBSCHED_BROKEN) : 0;
 }
 
-/* Shows the state, again and again if it is watched. Returns an exit status. */
+/* Shows the state, repeatedly if it is watched. Returns an exit status. */
 static int status_show(const struct js_options *options, const char *journal)
 {
     struct screen screen = {.is_terminal =

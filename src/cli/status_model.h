@@ -37,7 +37,7 @@ struct js_status_model_counts {
     uint64_t waiting[JS_WAIT_COUNT]; /* ... wait for each of these reasons,
                                         if the list is known */
     uint64_t added; /* jobs of the list that no run has accepted */
-    uint64_t gone;  /* jobs that are not in the list any more */
+    uint64_t gone;  /* jobs that are no longer in the list */
 };
 
 /* The job to be explained. */

@@ -90,7 +90,7 @@ struct js_master {
     int64_t leave_ns; /* when the run ends even if jobs are still running */
     int64_t quit_ns; /* when the run ends if it waits only for files that do not
                         answer */
-    int64_t listened_ns; /* total time in which a slave could have been heard */
+    int64_t listened_ns; /* total time in which the master listened to slaves */
     bool has_unread_beats; /* ... not in this turn */
     int64_t turn_ns;       /* when the last turn began */
     int64_t watch_ns;      /* when to check for missed heartbeats again */

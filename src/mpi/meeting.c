@@ -261,9 +261,9 @@ static bool meeting_is_host_covered(const struct js_master *master, int slave)
 }
 
 /* Asks one slave on each host to clear it, or another one there if that slave
- * is lost in the meantime. Returns 1 while some host is being cleared, 0 if
- * none is, or -1. No job starts on any node before all are cleared, because a
- * job may use several nodes, or files that an orphan still writes. */
+ * is lost in the meantime. Returns 1 while a host is being cleared, 0 if none
+ * is, or -1. No job starts on any node before all are cleared, because a job
+ * may use several nodes, or files that an orphan still writes. */
 static int meeting_clear_hosts(struct js_master *master, struct js_err *err)
 {
     bool is_clearing = false, is_asked = false;

@@ -16,9 +16,8 @@ enum {
     TRACE_MAX = 1024 * 1024, /* bytes of trace that wait for a reader; more
                                 is dropped */
     RUN_TIME_WEIGHT = 8,     /* the average covers about the last eight jobs */
-    BARREN_MAX = 3,          /* runners that may be lost in a row without a
-                                job */
-    NAMED_MAX = 5,           /* the most jobs named in a note */
+    BARREN_MAX = 3, /* how many runners without a job may be lost in a row */
+    NAMED_MAX = 5,  /* the most jobs named in a note */
 };
 
 /* How long a temporary lack of processes, descriptors or disk space may

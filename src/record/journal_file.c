@@ -275,7 +275,7 @@ int js_journal_file_begin(struct js_journal_file *file, struct js_err *err)
         return js_journal_file_cannot(file, "write to", err);
     file->sync = JS_JOURNAL_CLEAN;
     /* Both times are by the clock of the file system, so that their difference
-     * holds wherever that clock is. */
+     * is right even if that clock is on another host. */
     if (fstat(file->fd, &st) == 0)
         file->idle_ns = (st.st_mtim.tv_sec - old->tv_sec) * JS_NS_PER_S +
                         (st.st_mtim.tv_nsec - old->tv_nsec);

@@ -245,8 +245,8 @@ void js_past_runs_free(struct js_past_runs *past_runs)
 
 /* ---------------------------------------------------------------- results */
 
-/* The last attempt that came to its own end, and those before it in the same
- * run that were failures. */
+/* The last attempt that ended by itself, and the failures before it in the same
+ * run. */
 static int64_t sum_attempts(const struct js_journal_model *model, size_t number)
 {
     struct js_journal_model_attempt attempt;

@@ -154,7 +154,7 @@ void js_display_show(struct js_display *display, int64_t now_ns,
                      struct js_progress progress, int64_t run_ns,
                      bool is_within_job);
 
-/* Returns when to ask even if nothing happens, or JS_NEVER_NS. */
+/* Returns when to check even if nothing happens, or JS_NEVER_NS. */
 int64_t js_display_deadline_ns(const struct js_display *display);
 
 /* Removes the bar; from then on the display is off. */

@@ -578,8 +578,8 @@ bool js_recorder_commit(struct js_recorder *recorder, int64_t now_ns)
     recorder_report_until(recorder, state.recorded);
     if (recorder->joblog) {
         /* A full disk must not stop the jobs, which have their journal: the
-         * lines wait until there is room, and the end of the run says what is
-         * still lacking. */
+         * lines wait until there is room, and a message at the end of the run
+         * reports missing lines. */
         bool is_behind = js_joblog_flush(recorder->joblog, &err) < 0;
         if (is_behind && !recorder->is_joblog_behind)
             js_log(log,

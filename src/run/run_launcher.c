@@ -178,7 +178,7 @@ bool js_run_launcher_must_leave(void *arg, int64_t ns)
 
 /* If the launcher is on another host, its signal arrives through mpirun, as a
  * different signal. The launcher has written down which signal it was, also for
- * the user's sake. Returns false until that has been read. */
+ * the user's information. Returns false until that has been read. */
 static bool launcher_find_reason(struct js_run *run)
 {
     struct js_run_launcher *launcher = &run->launcher;

@@ -22,9 +22,9 @@ static const int64_t line_first_ns = 30 * JS_NS_PER_S;
 static const int64_t line_most_ns = 600 * JS_NS_PER_S;
 static const int64_t line_wanted_ns = 10 * JS_NS_PER_S;
 
-/* Nothing is shown in a trace unless the user asks for it, and even then no
- * bar: slaves write trace lines past it. A bar would also collide with what a
- * reader of stdout writes to the same terminal. */
+/* With a trace, no progress is shown unless the user asks for it, and even then
+ * no bar, because slaves write trace lines that bypass it. A bar would also
+ * collide with what a reader of stdout writes to the same terminal. */
 static enum js_display_kind run_display_kind(const struct js_run *run)
 {
     const struct jobsched_config *config = run->config;

@@ -68,7 +68,7 @@ struct runner {
                           or they are being sent */
     int64_t lease_ns;  /* jobs may run until then */
     bool has_extra;    /* ... and a little more, if we were stopped */
-    bool has_expired;  /* the lease has ended, and was not renewed since */
+    bool has_expired;  /* the lease has ended, and has not been renewed */
 };
 
 /* ---------------------------------------------------------------- the queue */
