@@ -122,12 +122,13 @@ static void launch_merge_slaves(struct launch *launch, uint64_t *slaves)
     if (config->slaves > 0 || config->has_slots)
         return;
     uint32_t each = *slots > 0 ? *slots : 1;
+    uint32_t most =
+        each < JS_LAUNCH_MERGED_MOST ? JS_LAUNCH_MERGED_MOST / each : 1;
     if (!config->hostfile)
-        merged = js_slurm_divide_tasks(JS_LAUNCH_MANY_NODES,
-                                       JS_LAUNCH_SLOTS_MOST / each,
+        merged = js_slurm_divide_tasks(JS_LAUNCH_MANY_NODES, most,
                                        &launch->tasks_per_node);
     else if (launch->hosts.count >= JS_LAUNCH_MANY_NODES)
-        merged = js_hosts_divide(&launch->hosts, JS_LAUNCH_SLOTS_MOST / each);
+        merged = js_hosts_divide(&launch->hosts, most);
     launch->is_merged = merged > 1;
     if (!launch->is_merged)
         return;

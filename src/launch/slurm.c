@@ -170,6 +170,8 @@ uint32_t js_slurm_divide_tasks(uint32_t nodes_least, uint32_t most,
         division.nodes < nodes_least || division.tasks != tasks)
         return 1;
     division.divisor = js_hosts_divisor(division.divisor, most);
+    if (division.divisor == 1)
+        return 1;
     slurm_each_node(slurm_write_share, &division, &err);
     slurm_write_share(&division, 0);
     return js_buf_string(ret) ? division.divisor : 1;

@@ -178,10 +178,10 @@ launch_start() {
     echo 'n65 slots=6' >>hosts
     launch_run --show-mpirun --hostfile hosts jobs.txt
     contains out 'n1:3,n2:2,.*,n65:3 .*-np 132 [^ ]*jobsched --slots=2 jobs.txt$'
-    # No slave can have more than 4096 slots.
+    # A slave starts its jobs one after another, so it gets 16 slots at most.
     seq 64 | sed 's/.*/n& slots=10000/' >huge
     launch_run --show-mpirun --hostfile huge jobs.txt
-    contains out 'n1:5,n2:4,.* -np 257 [^ ]*jobsched --slots=2500 jobs.txt$'
+    contains out 'n1:626,n2:625,.* -np 40001 [^ ]*jobsched --slots=16 jobs.txt$'
     # An explicit request takes precedence.
     launch_run --show-mpirun --hostfile hosts --slots 4 jobs.txt
     contains out '-np 263 [^ ]*jobsched --slots=4 jobs.txt$'
@@ -196,12 +196,12 @@ launch_start() {
     contains out '^[^ ]*mpirun.* -np 8065 [^ ]*jobsched jobs.txt$'
     export 'SLURM_TASKS_PER_NODE=128(x64),64,64,128'
     launch_run --show-mpirun jobs.txt
-    contains out "^env 'SLURM_TASKS_PER_NODE=2\\(x64\\),1\\(x2\\),2' [^ ]*mpirun.* -np 133 [^ ]*jobsched --slots=64 jobs.txt\$"
+    contains out "^env 'SLURM_TASKS_PER_NODE=8\\(x64\\),4\\(x2\\),8' [^ ]*mpirun.* -np 529 [^ ]*jobsched --slots=16 jobs.txt\$"
     # Each task has several CPUs.
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt
-    contains out '-np 133 [^ ]*jobsched --slots=192 jobs.txt$'
+    contains out '-np 2113 [^ ]*jobsched --slots=12 jobs.txt$'
     SLURM_CPUS_PER_TASK=100 launch_run --show-mpirun jobs.txt
-    contains out "^env 'SLURM_TASKS_PER_NODE=4\\(x64\\),2\\(x2\\),4' [^ ]*mpirun.* -np 265 [^ ]*jobsched --slots=3200 jobs.txt\$"
+    contains out '^[^ ]*mpirun.* -np 8449 [^ ]*jobsched --slots=100 jobs.txt$'
     SLURM_CPUS_PER_TASK=3 launch_run --show-mpirun jobs.txt --slots 2
     contains out '^[^ ]*mpirun.* -np 8449 [^ ]*jobsched --slots=2 jobs.txt$'
     # Slurm grants whole cores, which are more than requested.
