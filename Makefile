@@ -490,7 +490,7 @@ scale-full: $(SCALE)
 	$(Q)$(SCALE) --full
 
 ## scale-smpi: the same calls of MPI on 1,025 ranks, which SimGrid simulates
-# SMPI_SLAVES=16384 takes an hour and 10 GB.
+# SMPI_SLAVES=16384 needs 8 GB or more; it has never been run to its end.
 SMPICC ?= smpicc
 SMPI_SLAVES ?= 1024
 SMPI_OBJECTS := $(patsubst %.c,build/smpi/%.o,$(call found,src/base/*.c \
