@@ -17,6 +17,7 @@
     _(warnings)                                                                \
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
+    _(columns)                                                                 \
     _(attributes)                                                              \
     _(attributes_random)                                                       \
     _(job)                                                                     \
