@@ -64,8 +64,10 @@ say = $(if $(filter-out 0,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # $(call found,PATTERNS): the files; one that is moved must not be left out.
 found = $(foreach pattern,$(1),$(or $(wildcard $(pattern)),\
 	$(error nothing matches $(pattern))))
+# The readers of other tools' lists.
+FROM_SOURCES := $(wildcard src/list/from/*.c)
 PLAIN_SOURCES := $(foreach room,base list sched node record runner,\
-	$(call found,src/$(room)/*.c))
+	$(call found,src/$(room)/*.c)) $(FROM_SOURCES)
 MPI_SOURCES := $(call found,src/mpi/*.c src/run/*.c)
 CLI_SOURCES := $(call found,src/launch/*.c src/cli/*.c)
 UNIT_SOURCES := $(call found,tests/unit/*.c)
@@ -458,7 +460,7 @@ FUZZ_SANITIZE := address,undefined
 FUZZ_CFLAGS := $(LANGUAGE) -include src/base/banned.h -O1 -g \
 	-fno-sanitize-recover=all
 FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(call found,src/base/*.c \
-	src/list/*.c src/sched/*.c src/record/*.c) src/mpi/wire.c)
+	src/list/*.c src/sched/*.c src/record/*.c) $(FROM_SOURCES) src/mpi/wire.c)
 build/fuzz/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 	$(call say,FUZZ_CC,$<)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_CFLAGS) \
@@ -495,7 +497,7 @@ SMPICC ?= smpicc
 SMPI_SLAVES ?= 1024
 SMPI_OBJECTS := $(patsubst %.c,build/smpi/%.o,$(call found,src/base/*.c \
 	src/list/*.c src/sched/*.c src/node/*.c src/record/*.c src/mpi/*.c \
-	tests/unit/fake_runner.c tests/bench/smpi/smpi_run.c))
+	tests/unit/fake_runner.c tests/bench/smpi/smpi_run.c) $(FROM_SOURCES))
 build/smpi/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 	$(call say,SMPICC,$<)
 	$(Q)mkdir -p $(@D) && $(SMPICC) $(LANGUAGE) -Itests \

@@ -100,7 +100,7 @@ static int refuse_value(struct reader *reader, const struct row *row,
 
 /* ------------------------------------------------- strings in a row */
 
-static int strings_add(struct js_strings *strings, const char *text, size_t len)
+int js_strings_add(struct js_strings *strings, const char *text, size_t len)
 {
     if (js_buf_reserve(&strings->bytes, len + 1) < 0 ||
         js_buf_append(&strings->bytes, text, len) < 0 ||
@@ -218,7 +218,7 @@ static int take_job_names(struct reader *reader, const struct row *row)
                                 "must be names of jobs, separated by commas");
         if (name_length(name) < len)
             return refuse_value(reader, row, bad_job_name);
-        if (strings_add(attributes_field_of(reader, row), name, len) < 0)
+        if (js_strings_add(attributes_field_of(reader, row), name, len) < 0)
             return fail_memory(reader, reader->value_at);
         if (!name[len])
             return 0;
@@ -233,8 +233,8 @@ static int take_env(struct reader *reader, const struct row *row)
         return refuse_value(reader, row, "must be NAME=VALUE");
     if (equals == reader->value)
         return refuse_value(reader, row, "needs a name before the \"=\"");
-    if (strings_add(attributes_field_of(reader, row), reader->value,
-                    strlen(reader->value)) < 0)
+    if (js_strings_add(attributes_field_of(reader, row), reader->value,
+                       strlen(reader->value)) < 0)
         return fail_memory(reader, reader->value_at);
     return 0;
 }

@@ -93,6 +93,9 @@ void js_attributes_release(struct js_attributes *attributes);
 int js_attributes_copy(struct js_attributes *to,
                        const struct js_attributes *from);
 
+/* Appends a copy of the `len` bytes. Returns 0, or -1 with errno ENOMEM. */
+int js_strings_add(struct js_strings *strings, const char *text, size_t len);
+
 /* Returns the string after `previous`, or the first one if `previous` is NULL.
  * Returns NULL if there are no more strings. */
 const char *js_strings_next(const struct js_strings *strings,

@@ -1,5 +1,5 @@
 /*
- * jobfile - turns the bytes of a job file into jobs.
+ * jobfile - the reader of our own format, one command on each line.
  *
  * The caller pushes bytes in as they arrive, in pieces of any size, and takes
  * jobs out. Owns the bytes that it has not yet turned into jobs. It knows
@@ -31,84 +31,10 @@
 #ifndef JS_LIST_JOBFILE_H
 #define JS_LIST_JOBFILE_H
 
-#include "base/err.h"
-#include "list/conflicts.h"
-#include "list/graph.h"
-#include "list/job.h"
-#include "list/resume.h"
+#include "list/reader.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/* A command longer than this many bytes is an error. The limit keeps a stream
- * that never ends its line from filling the memory. */
-enum { JS_JOBFILE_COMMAND_MAX = 16 * 1024 * 1024 };
-
-struct js_jobfile;
-
-/* `name` is the input's name in error messages ("jobs.txt", "standard input");
- * it is copied. Jobs are added to the graph as they are read. `resume` decides
- * each job's id and whether the job runs; NULL: all jobs run. Both are
- * borrowed. Returns NULL with errno ENOMEM on failure. */
-struct js_jobfile *js_jobfile_new(const char *name, struct js_graph *graph,
-                                  struct js_resume *resume);
-
-/* Kinds of input that are valid but probably not intended. */
-enum js_warning {
-    JS_WARNING_SCRIPT,     /* the first line names a shell */
-    JS_WARNING_BACKGROUND, /* a command is left running in the background */
-    JS_WARNING_BROKEN,     /* the shell refuses the line on its own */
-    JS_WARNING_FILE, /* a job writes to the file of a job that it comes after */
-    JS_WARNING_COUNT,
-};
-
-struct js_jobfile_checks {
-    /* Receives "NAME:LINE:COLUMN: warning: what". */
-    void (*warn)(void *arg, enum js_warning kind, const char *text);
-    /* Asks a shell about a command: true if the shell accepts it. Called only
-     * for the few lines that look as if it would not. NULL: no shell is
-     * asked. */
-    bool (*takes)(const char *command);
-    void *arg;
-    bool is_stream; /* the memory must stay bounded */
-    /* The files of the run; the last entry has no `what`. NULL: none. */
-    const struct js_target_own *own;
-};
-
-/*
- * Sets further checks. Must be called before the first job. Besides the errors
- * that are always found, each job is checked for other things that a person
- * should know. It is an error if two jobs write to one file (list/conflicts.h)
- * and neither comes after the other, or if a job writes to a file of the run.
- * Returns 0, or -1 with errno ENOMEM.
- */
-int js_jobfile_set_checks(struct js_jobfile *file,
-                          const struct js_jobfile_checks *checks);
-
-/* NULL is allowed. Keeps errno. */
-void js_jobfile_free(struct js_jobfile *file);
-
-/* Takes a copy of the next `len` bytes of the input. If `len` is 0, the input
- * ends: the rest forms a line, with or without a newline. Returns 0, or -1 with
- * errno ENOMEM. */
-int js_jobfile_feed(struct js_jobfile *file, const char *bytes, size_t len);
-
-/*
- * Gets the next job that runs. Its seq is its number among all jobs, counted
- * from 1. If its is_waiting is true, the graph will report when it is READY.
- * For jobs that do not run, the graph learns how they ended in an earlier run.
- * Returns 1 with a job that the caller owns; 0 if the bytes so far contain no
- * further job (after their end: if the list has no further job); -1 with *err
- * "NAME:LINE:COLUMN: what" if the input is bad.
- *
- * An error in the attributes of a line (a line of defaults included) has errno
- * EINVAL. To find more such errors the caller may go on with the next line. A
- * job with a bad `after` is in the graph without that edge, so that no further
- * errors follow from it. After any other error (EBADMSG; ENOMEM) every further
- * call fails in the same way. The time taken is linear in the size of the
- * input, however the input is cut into pieces.
- */
-int js_jobfile_next(struct js_jobfile *file, struct js_job **ret,
-                    struct js_err *err);
+/* `name` is the input's name in messages. Returns NULL with errno ENOMEM on
+ * failure. js_reader_free() frees it. */
+struct js_reader *js_jobfile_new(const char *name);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "list/intake.h"
+#include "list/jobfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,28 +80,28 @@ struct check {
     struct js_resume *resume; /* NULL: all run */
     struct js_warnings warnings;
     struct js_graph *graph;
-    struct js_jobfile *jobs;
-    size_t at; /* the position up to which the parser has received the text */
+    struct js_intake *jobs;
+    size_t at; /* the position up to which the intake has received the text */
     bool has_ended;
     unsigned errors;
     struct js_err first_error;
 };
 
 /* Returns 1 with the next job that runs, 0 at the end of the list, or -1 like
- * js_jobfile_next(). */
+ * js_intake_next(). */
 static int check_next(struct check *check, struct js_job **ret,
                       struct js_err *err)
 {
     for (;;) {
         const char *bytes;
-        int rc = js_jobfile_next(check->jobs, ret, err);
+        int rc = js_intake_next(check->jobs, ret, err);
         if (rc != 0 || check->has_ended)
             return rc;
         size_t len = js_list_piece(check->list, check->at, &bytes);
         check->at += len;
         check->has_ended = len == 0;
         js_warnings_look(&check->warnings, bytes, len);
-        if (js_jobfile_feed(check->jobs, bytes, len) < 0)
+        if (js_intake_feed(check->jobs, bytes, len) < 0)
             return list_fail_errno(check->list, err);
     }
 }
@@ -179,7 +181,7 @@ static int check_text(struct check *check, struct js_err *err)
         if (rc == 0)
             break;
         if (rc < 0) {
-            /* After any other error the parser cannot go on. */
+            /* After any other error the intake cannot go on. */
             bool is_final = errno != EINVAL;
             check_add_error(check, &why);
             if (is_final)
@@ -203,13 +205,14 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
     int rc = -1;
     check.graph = js_graph_new();
     if (check.graph)
-        check.jobs = js_jobfile_new(list->name, check.graph, config->resume);
+        check.jobs = js_intake_new(list->name, js_jobfile_new(list->name),
+                                   check.graph, config->resume);
     if (check.jobs && js_warnings_begin(&check.warnings, list->name,
                                         config->sink, check.jobs, false) == 0)
         rc = check_text(&check, err);
     else
         list_fail_errno(list, err);
-    js_jobfile_free(check.jobs);
+    js_intake_free(check.jobs);
     js_graph_free(check.graph);
     return rc;
 }

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* The text goes to a parser in pieces of this size, so that the parser never
+/* The text goes to a intake in pieces of this size, so that the intake never
  * holds a second copy of a large file. */
 enum { JS_LIST_PIECE_BYTES = 64 * 1024 };
 
@@ -119,7 +119,7 @@ void js_list_each_need(const struct js_list *list,
                        void *arg);
 
 /* Sets *ret to the text from offset `at` on, and returns its length in bytes,
- * at most what a parser takes at a time. Returns 0 at the end. */
+ * at most what a intake takes at a time. Returns 0 at the end. */
 static inline size_t js_list_piece(const struct js_list *list, size_t at,
                                    const char **ret)
 {

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/input.h"
+#include "list/intake.h"
 #include "list/jobfile.h"
 
 #include <errno.h>
@@ -41,13 +42,13 @@ struct js_source {
 
     int64_t duration_ns; /* of the demonstration's jobs */
 
-    struct js_jobfile *jobs; /* NULL: a demonstration */
-    struct js_graph *graph;  /* of the jobs given out */
-    bool ended;              /* the parser has all input */
+    struct js_intake *jobs; /* NULL: a demonstration */
+    struct js_graph *graph; /* of the jobs given out */
+    bool ended;             /* the intake has all input */
 
     const struct js_list *list; /* NULL: no regular file */
     struct js_list *own_list;   /* the same list, if the source owns it */
-    size_t text_at; /* the position up to which the parser has received the
+    size_t text_at; /* the position up to which the intake has received the
                        text */
 
     /* For a stream only. */
@@ -101,7 +102,7 @@ void js_source_free(struct js_source *source)
     if (source->owns_fd)
         js_fd_close(&source->fd);
     js_input_free(source->input);
-    js_jobfile_free(source->jobs);
+    js_intake_free(source->jobs);
     js_graph_free(source->graph);
     js_list_free(source->own_list);
     free(source->name);
@@ -117,7 +118,7 @@ void js_source_distrust(struct js_source *source)
         source->pipe_bytes = fcntl(source->fd, F_GETPIPE_SZ);
 }
 
-/* Gives the parser the next piece of a stream. Returns 1; 0 if there is nothing
+/* Gives the intake the next piece of a stream. Returns 1; 0 if there is nothing
  * to read now; or -1 with errno. */
 static int feed_stream(struct js_source *source)
 {
@@ -156,7 +157,7 @@ static int feed_stream(struct js_source *source)
         sink->report(sink->arg, text.text);
     }
     js_warnings_look(&source->warnings, piece, (size_t)n);
-    return js_jobfile_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
+    return js_intake_feed(source->jobs, piece, (size_t)n) < 0 ? -1 : 1;
 }
 
 /* A broken stream is not an error in the list, so it has a state of its own. */
@@ -183,7 +184,7 @@ static enum js_source_state end_badly(const struct js_source *source,
     return JS_SOURCE_ERROR;
 }
 
-/* Gives the parser one more piece, or reports the end to it. Returns the same
+/* Gives the intake one more piece, or reports the end to it. Returns the same
  * as feed_stream(). */
 static int feed(struct js_source *source)
 {
@@ -193,14 +194,14 @@ static int feed(struct js_source *source)
     size_t len = js_list_piece(source->list, source->text_at, &bytes);
     source->text_at += len;
     source->ended = len == 0;
-    return js_jobfile_feed(source->jobs, bytes, len) < 0 ? -1 : 1;
+    return js_intake_feed(source->jobs, bytes, len) < 0 ? -1 : 1;
 }
 
 static enum js_source_state next_parsed(struct js_source *source,
                                         struct js_job **ret, struct js_err *err)
 {
     for (int pieces = 0;; pieces++) {
-        int rc = js_jobfile_next(source->jobs, ret, err);
+        int rc = js_intake_next(source->jobs, ret, err);
         if (rc != 0)
             return rc > 0 ? JS_SOURCE_JOB : JS_SOURCE_ERROR;
         if (source->ended)
@@ -287,7 +288,9 @@ struct js_source *js_source_new_list(const struct js_list *list,
         resume->is_stream = false;
         js_resume_rewind(resume);
     }
-    source->jobs = js_jobfile_new(js_list_name(list), source->graph, resume);
+    source->jobs =
+        js_intake_new(js_list_name(list), js_jobfile_new(js_list_name(list)),
+                      source->graph, resume);
     if (source->jobs)
         return source;
     js_source_free(source);
@@ -314,7 +317,8 @@ struct js_source *js_source_new_stream(const char *path,
         resume->is_stream = true;
     source->name = js_list_show_path(path);
     if (source->name)
-        source->jobs = js_jobfile_new(source->name, source->graph, resume);
+        source->jobs = js_intake_new(source->name, js_jobfile_new(source->name),
+                                     source->graph, resume);
     if (source->jobs && js_warnings_begin(&source->warnings, source->name, sink,
                                           source->jobs, true) == 0)
         source->input = js_input_new(input);

@@ -51,7 +51,7 @@ struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
  * that error. If there are several, each is reported to `sink`, and *err is
  * "NAME: 3 errors" (or "NAME: 20 errors or more").
  *
- * Input that is probably not intended (list/jobfile.h) is reported to `sink` as
+ * Input that is probably not intended (list/intake.h) is reported to `sink` as
  * a warning; for a stream this happens while it is read. Five warnings of each
  * kind are reported, then the number of the others. If `sink` is NULL, such
  * input is not looked for, nor are files to which two jobs write at once.

@@ -24,22 +24,22 @@ static void warned(void *arg, enum js_warning kind, const char *text)
 
 int js_warnings_begin(struct js_warnings *warnings, const char *name,
                       const struct js_warnings_sink *sink,
-                      struct js_jobfile *jobs, bool is_stream)
+                      struct js_intake *jobs, bool is_stream)
 {
     *warnings = (struct js_warnings){.name = name};
     if (!sink || !sink->report)
         return 0;
     warnings->sink = *sink;
-    const struct js_jobfile_checks checks = {
+    const struct js_intake_checks checks = {
         .warn = warned,
         .takes = is_stream ? NULL : js_shline_sh_accepts,
         .arg = warnings,
         .is_stream = is_stream,
         .own = sink->own};
-    return js_jobfile_set_checks(jobs, &checks);
+    return js_intake_set_checks(jobs, &checks);
 }
 
-/* A script is not a job list. Its first line is a comment, which the parser
+/* A script is not a job list. Its first line is a comment, which the reader
  * drops. */
 void js_warnings_look(struct js_warnings *warnings, const char *bytes,
                       size_t len)

@@ -1,14 +1,14 @@
 /*
  * warnings - reports input in a job list that is probably not intended.
  *
- * The first five warnings of each kind (list/jobfile.h) are reported one by
+ * The first five warnings of each kind (list/intake.h) are reported one by
  * one. At the end, the number of the others is reported. It knows nothing of
  * files.
  */
 #ifndef JS_LIST_WARNINGS_H
 #define JS_LIST_WARNINGS_H
 
-#include "list/jobfile.h"
+#include "list/intake.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ typedef void (*js_warnings_fn)(void *arg, const char *text);
 struct js_warnings_sink {
     js_warnings_fn report; /* NULL: nothing is checked for or reported */
     void *arg;
-    /* The run's files, which no job may write to (list/jobfile.h). NULL: none.
+    /* The run's files, which no job may write to (list/intake.h). NULL: none.
      * Borrowed until the list, or the source of a stream, has been created. */
     const struct js_target_own *own;
 };
@@ -33,15 +33,15 @@ struct js_warnings {
     bool is_begun; /* the first bytes have been examined */
 };
 
-/* Makes the parser report to the sink (NULL: nowhere); must be called before
+/* Makes the intake report to the sink (NULL: nowhere); must be called before
  * its first job. A shell is asked about commands only if the input is not a
  * stream, because nothing may delay a stream. Returns 0, or -1 with errno
  * ENOMEM. */
 int js_warnings_begin(struct js_warnings *warnings, const char *name,
                       const struct js_warnings_sink *sink,
-                      struct js_jobfile *jobs, bool is_stream);
+                      struct js_intake *jobs, bool is_stream);
 
-/* Examines the bytes that the parser will get next. The first bytes of the
+/* Examines the bytes that the intake will get next. The first bytes of the
  * input may name a shell. */
 void js_warnings_look(struct js_warnings *warnings, const char *bytes,
                       size_t len);

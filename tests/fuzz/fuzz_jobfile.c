@@ -2,6 +2,7 @@
  * Any bytes as a job list: no crash, no leak, and the same jobs and warnings
  * however the input is cut into pieces.
  */
+#include "list/intake.h"
 #include "list/jobfile.h"
 
 #include <errno.h>
@@ -19,12 +20,12 @@ static void count_warning(void *arg, enum js_warning kind, const char *text)
     sum->warnings += (uint64_t)kind + strlen(text);
 }
 
-static void take(struct sum *sum, struct js_jobfile *file)
+static void take(struct sum *sum, struct js_intake *intake)
 {
     struct js_job *job;
     struct js_err err;
     int rc;
-    while ((rc = js_jobfile_next(file, &job, &err)) != 0) {
+    while ((rc = js_intake_next(intake, &job, &err)) != 0) {
         if (rc < 0) {
             sum->errors++;
             if (errno != EINVAL)
@@ -42,20 +43,21 @@ static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
 {
     struct sum sum = {0};
     struct js_graph *graph = js_graph_new();
-    struct js_jobfile *file = graph ? js_jobfile_new("f", graph, NULL) : NULL;
-    const struct js_jobfile_checks checks = {
+    struct js_intake *intake =
+        graph ? js_intake_new("f", js_jobfile_new("f"), graph, NULL) : NULL;
+    const struct js_intake_checks checks = {
         .warn = count_warning, .arg = &sum, .is_stream = true};
-    if (!file || js_jobfile_set_checks(file, &checks) < 0)
+    if (!intake || js_intake_set_checks(intake, &checks) < 0)
         abort();
     for (size_t at = 0; at < size; at += piece) {
         size_t len = size - at < piece ? size - at : piece;
-        if (js_jobfile_feed(file, (const char *)data + at, len) < 0)
+        if (js_intake_feed(intake, (const char *)data + at, len) < 0)
             abort();
-        take(&sum, file);
+        take(&sum, intake);
     }
-    js_jobfile_feed(file, NULL, 0);
-    take(&sum, file);
-    js_jobfile_free(file);
+    js_intake_feed(intake, NULL, 0);
+    take(&sum, intake);
+    js_intake_free(intake);
     js_graph_free(graph);
     return sum;
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # symbols.sh ARCHIVE - a static library hides nothing, so all that it exports
 # carries one of our prefixes: jobsched_ what is public, js_ the rest. And behind
-# js_ stands the name of the file, or another noun that the file is known for.
+# js_ stands the name of the file, or another noun that the file is known for; what
+# reads another tool's list (src/list/from) may say js_from_.
 set -eu
 nm=$(nm -A -g --defined-only "$1")
 [ -n "$nm" ] || { echo "symbols.sh: $1 exports nothing" >&2; exit 1; }
@@ -46,7 +47,7 @@ printf '%s\n' "$nm" | awk '
         sub(/[.]o$/, "", file)
         if ($3 ~ /^jobsched_/)
             next
-        nouns = split(file " " also[file], noun, " ")
+        nouns = split(file " from_" file " " also[file], noun, " ")
         for (i = 1; i <= nouns; i++)
             if (index($3, "js_" noun[i]) == 1)
                 next

@@ -18,6 +18,7 @@
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
     _(columns)                                                                 \
+    _(intake)                                                                  \
     _(attributes)                                                              \
     _(attributes_random)                                                       \
     _(job)                                                                     \

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
+#include "entries.h"
 #include "list/jobfile.h"
 
 #include <inttypes.h>
@@ -12,78 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One parse as text, a line a job ("ID@LINE=COMMAND;"), escaped, with the
- * error behind it. */
-/* The graph of the file that is being read. */
-static struct js_graph *graph;
-
-static struct js_jobfile *new_file(const char *name)
+static struct js_reader *new_file(void)
 {
-    graph = js_graph_new();
-    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
-    return js_jobfile_new(name, graph, NULL);
+    return not_null(js_jobfile_new("f"));
 }
 
-static void free_file(struct js_jobfile *file)
+/* The next entry, or the error, as js_reader_next() returns it. */
+static int next(struct js_reader *file, struct js_entry *ret)
 {
-    js_jobfile_free(file);
-    js_graph_free(graph);
-    graph = NULL;
-}
-
-static int take_jobs(struct js_jobfile *file, struct js_buf *log,
-                     struct js_err *err)
-{
-    struct js_job *job;
-    int rc;
-    while ((rc = js_jobfile_next(file, &job, err)) > 0) {
-        CU_ASSERT_EQUAL(job->kind, JS_JOB_COMMAND);
-        CU_ASSERT_EQUAL(job->attempt, 1);
-        CU_ASSERT_EQUAL(job->command[job->command_len], '\0');
-        js_buf_printf(log, "%" PRIu64 "@%" PRIu64 "=", job->id, job->line);
-        js_buf_escape(log, job->command, job->command_len);
-        js_buf_puts(log, ";");
-        js_job_free(job);
-    }
-    return rc;
-}
-
-static void log_error(struct js_jobfile *file, const struct js_err *err,
-                      struct js_buf *log)
-{
-    struct js_err again;
-    struct js_job *job;
-    js_buf_printf(log, "!%s", err->text);
-    for (int i = 0; i < 2; i++) {
-        memset(&again, 0, sizeof(again));
-        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, &again), -1);
-        CU_ASSERT_STRING_EQUAL(again.text, err->text);
-    }
-    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), -1);
-}
-
-/* Where to cut: the length of the next piece, given how much is left. */
-struct cutter {
-    size_t (*next)(struct cutter *cutter, size_t left);
-    size_t arg;
-};
-
-static size_t cut_nowhere(struct cutter *cutter, size_t left)
-{
-    (void)cutter;
-    return left;
-}
-
-static size_t cut_every(struct cutter *cutter, size_t left)
-{
-    return cutter->arg < left ? cutter->arg : left;
-}
-
-static size_t cut_once(struct cutter *cutter, size_t left)
-{
-    size_t piece = cutter->arg < left ? cutter->arg : left;
-    cutter->arg = left;
-    return piece;
+    *ret = (struct js_entry){.kind = JS_ENTRY_JOB};
+    return js_reader_next(file, ret, NULL);
 }
 
 static unsigned next_random(unsigned *seed)
@@ -92,7 +31,7 @@ static unsigned next_random(unsigned *seed)
     return *seed >> 16 & 0x7fff;
 }
 
-static size_t cut_anywhere(struct cutter *cutter, size_t left)
+static size_t cut_anywhere(struct entries_cutter *cutter, size_t left)
 {
     unsigned seed = (unsigned)cutter->arg;
     size_t piece = 1 + next_random(&seed) % 7;
@@ -100,79 +39,21 @@ static size_t cut_anywhere(struct cutter *cutter, size_t left)
     return piece < left ? piece : left;
 }
 
-/* Feeds `input` in pieces; takes jobs after each, or only in the end. */
-static void parse(const char *input, size_t len, struct cutter cutter,
-                  bool eager, struct js_buf *log)
+static bool parses_to(const char *input, size_t len,
+                      struct entries_cutter cutter, bool eager,
+                      const char *expected)
 {
-    struct js_err err = {""};
-    int rc = 0;
-    struct js_jobfile *file = new_file("f");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    for (size_t at = 0; at < len && rc == 0;) {
-        size_t piece = cutter.next(&cutter, len - at);
-        /* A copy of its own: reading past it shows under a sanitizer. */
-        char *copy = malloc(piece + 1);
-        memcpy(copy, input + at, piece);
-        CU_ASSERT_EQUAL(js_jobfile_feed(file, copy, piece), 0);
-        free(copy);
-        at += piece;
-        if (eager)
-            rc = take_jobs(file, log, &err);
-    }
-    if (rc == 0) {
-        js_jobfile_feed(file, NULL, 0);
-        rc = take_jobs(file, log, &err);
-    }
-    if (rc < 0)
-        log_error(file, &err, log);
-    else
-        CU_ASSERT_EQUAL(take_jobs(file, log, &err), 0);
-    free_file(file);
+    return entries_are(js_jobfile_new, input, len, cutter, eager, expected);
 }
 
-static bool parses_to(const char *input, size_t len, struct cutter cutter,
-                      bool eager, const char *expected)
+static void check_cases(const struct entries_case *cases)
 {
-    struct js_buf log = JS_BUF_INIT;
-    parse(input, len, cutter, eager, &log);
-    bool same = strcmp(js_buf_string(&log), expected) == 0;
-    if (!same)
-        fprintf(stderr, "\n    is  %s\n    not %s\n", log.data, expected);
-    js_buf_release(&log);
-    return same;
-}
-
-/* The same for the whole, byte by byte, and every cut into two. */
-static bool always_parses_to(const char *input, size_t len,
-                             const char *expected)
-{
-    struct cutter whole = {cut_nowhere, 0};
-    struct cutter bytes = {cut_every, 1};
-    bool same = parses_to(input, len, whole, true, expected) &&
-                parses_to(input, len, bytes, true, expected) &&
-                parses_to(input, len, bytes, false, expected);
-    for (size_t at = 0; at <= len && same; at++) {
-        struct cutter two = {cut_once, at};
-        same = parses_to(input, len, two, true, expected);
-    }
-    return same;
-}
-
-struct line_case {
-    const char *input;
-    const char *expected;
-};
-
-static void check_cases(const struct line_case *cases)
-{
-    for (; cases->input; cases++)
-        CU_ASSERT_TRUE(always_parses_to(cases->input, strlen(cases->input),
-                                        cases->expected));
+    entries_check(js_jobfile_new, cases);
 }
 
 static void test_lines(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"", ""},
         {"\n", ""},
         {"a\n", "1@1=a;"},
@@ -183,7 +64,7 @@ static void test_lines(void)
         {"\t  a  b \t\n", "1@1=\\t  a  b \\t;"},
         {"  ", ""},
         {"a\xff\xfe\x80\n\xc3\xa4\x01", "1@1=a\xff\xfe\x80;2@2=\xc3\xa4\\x01;"},
-        {"[name=x] cmd\nwait\n", "1@1=cmd;"},
+        {"[name=x] cmd\nwait\n", "1@1=[name=x]cmd;wait;"},
         {NULL, NULL},
     };
     check_cases(cases);
@@ -191,7 +72,7 @@ static void test_lines(void)
 
 static void test_comments(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"#", ""},
         {"# a\nb\n", "1@2=b;"},
         {" \t# a\n#b\nc", "1@3=c;"},
@@ -207,7 +88,7 @@ static void test_comments(void)
 
 static void test_carriage_returns(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"a\r\nb\r\n", "1@1=a;2@2=b;"},
         {"\r\n \r\na", "1@3=a;"},
         {"a\r", "1@1=a;"},
@@ -223,7 +104,7 @@ static void test_carriage_returns(void)
 
 static void test_continuations(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"a\\\nb\nc\n", "1@1=ab;2@3=c;"},
         {"a \\\r\n  b\r\nc\r\n", "1@1=a   b;2@3=c;"},
         {"a\\\\\nb\n", "1@1=a\\\\\\\\;2@2=b;"}, /* even: as it is */
@@ -247,7 +128,7 @@ static void test_continuations(void)
 
 static void test_byte_order_mark(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"\xef\xbb\xbf"
          "a\nb\n",
          "1@1=a;2@2=b;"},
@@ -269,7 +150,7 @@ static void test_byte_order_mark(void)
 
 static void test_backslash_at_the_end_of_the_input(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"a\\", "1@1=a\\\\;"}, {"a\\\r", "1@1=a\\\\;"},   {"\\", "1@1=\\\\;"},
         {"a\\\n", "1@1=a;"},   {"a\\\n\\", "1@1=a\\\\;"}, {"\\\n", ""},
         {NULL, NULL},
@@ -288,34 +169,32 @@ static void test_nul_bytes_are_refused_with_their_place(void)
         size_t len;
         const char *expected;
     } cases[] = {
-        {"\0", 1, "!f:1:1: " NUL_IN("command")},
-        {"a\n\n  b\0c\nd", 10, "1@1=a;!f:3:4: " NUL_IN("command")},
-        {"a\\\r\nbcd\\\nef\0", 12, "!f:3:3: " NUL_IN("command")},
-        {"\n # a\0", 7, "!f:2:5: " NUL_IN("comment")},
-        {"a\n\0\n\0", 5, "1@1=a;!f:2:1: " NUL_IN("command")},
+        {"\0", 1, "!f:1:1: " NUL_IN("command") ";"},
+        {"a\n\n  b\0c\nd", 10, "1@1=a;!f:3:4: " NUL_IN("command") ";"},
+        {"a\\\r\nbcd\\\nef\0", 12, "!f:3:3: " NUL_IN("command") ";"},
+        {"\n # a\0", 7, "!f:2:5: " NUL_IN("comment") ";"},
+        {"a\n\0\n\0", 5, "1@1=a;!f:2:1: " NUL_IN("command") ";"},
         {"\xff\xfe"
          "a\0\n\0",
-         6, "!f:1:4: " NUL_IN("command")}, /* UTF-16 */
+         6, "!f:1:4: " NUL_IN("command") ";"}, /* UTF-16 */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        CU_ASSERT_TRUE(
-            always_parses_to(cases[i].input, cases[i].len, cases[i].expected));
+        CU_ASSERT_TRUE(entries_are_always(js_jobfile_new, cases[i].input,
+                                          cases[i].len, cases[i].expected));
 }
 
 static void test_errors_carry_the_name(void)
 {
     struct js_err err;
-    struct js_job *job = NULL;
-    struct js_jobfile *file = new_file("jobs.txt");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    struct js_entry entry;
+    struct js_reader *file = not_null(js_jobfile_new("jobs.txt"));
     for (int i = 1; i < 57; i++)
-        js_jobfile_feed(file, "# a\n", 4);
-    js_jobfile_feed(file, "12345678\0", 9);
-    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, &err), -1);
+        js_reader_feed(file, "# a\n", 4);
+    js_reader_feed(file, "12345678\0", 9);
+    CU_ASSERT_EQUAL(js_reader_next(file, &entry, &err), -1);
     CU_ASSERT_STRING_EQUAL(err.text, "jobs.txt:57:9: " NUL_IN("command"));
-    CU_ASSERT_PTR_NULL(job);
-    free_file(file);
-    js_jobfile_free(NULL);
+    js_reader_free(file);
+    js_reader_free(NULL);
 }
 
 /*
@@ -375,9 +254,9 @@ static void test_random_inputs_against_the_plain_rules(void)
         struct js_buf expected = JS_BUF_INIT;
         expect_jobs(input, len, &expected);
         const char *text = js_buf_string(&expected);
-        struct cutter whole = {cut_nowhere, 0};
-        struct cutter bytes = {cut_every, 1};
-        struct cutter any = {cut_anywhere, seed};
+        struct entries_cutter whole = {entries_cut_nowhere, 0};
+        struct entries_cutter bytes = {entries_cut_every, 1};
+        struct entries_cutter any = {cut_anywhere, seed};
         wrong += !parses_to(input, len, whole, true, text) ||
                  !parses_to(input, len, bytes, true, text) ||
                  !parses_to(input, len, any, round % 2, text);
@@ -399,10 +278,10 @@ static void test_random_cuts_change_nothing(void)
         if (round % 3 == 0 && len > 0)
             input[next_random(&seed) % len] = '\0';
         struct js_buf expected = JS_BUF_INIT;
-        struct cutter whole = {cut_nowhere, 0};
-        struct cutter bytes = {cut_every, 1};
-        struct cutter any = {cut_anywhere, seed};
-        parse(input, len, whole, false, &expected);
+        struct entries_cutter whole = {entries_cut_nowhere, 0};
+        struct entries_cutter bytes = {entries_cut_every, 1};
+        struct entries_cutter any = {cut_anywhere, seed};
+        entries_read(js_jobfile_new, input, len, whole, false, &expected);
         const char *text = js_buf_string(&expected);
         wrong += !parses_to(input, len, bytes, true, text) ||
                  !parses_to(input, len, any, round % 2, text);
@@ -414,86 +293,89 @@ static void test_random_cuts_change_nothing(void)
 /* ---- long lines: "x" times `len`, then `tail`, cut every `piece` bytes; a
  * '@' stands for NUL */
 
-static struct js_job *parse_long(size_t len, const char *tail, size_t piece,
-                                 struct js_err *err)
+static void parse_long(size_t len, const char *tail, size_t piece,
+                       size_t expected_len)
 {
-    struct js_job *job = NULL;
-    struct js_job *none = NULL;
+    struct js_entry entry, none;
+    struct js_err err = {""};
     size_t total = len + strlen(tail);
-    char *input = malloc(total + 1);
+    char *input = not_null(malloc(total + 1));
     memset(input, 'x', len);
     for (size_t i = len; i < total; i++)
         input[i] = tail[i - len] == '@' ? '\0' : tail[i - len];
-    struct js_jobfile *file = new_file("f");
+    struct js_reader *file = new_file();
     int rc = 0;
     for (size_t at = 0; at < total && rc == 0; at += piece) {
         size_t part = piece < total - at ? piece : total - at;
-        js_jobfile_feed(file, input + at, part);
-        rc = js_jobfile_next(file, &job, err);
+        js_reader_feed(file, input + at, part);
+        rc = js_reader_next(file, &entry, &err);
     }
-    js_jobfile_feed(file, NULL, 0);
+    js_reader_feed(file, NULL, 0);
     if (rc == 0)
-        rc = js_jobfile_next(file, &job, err);
-    CU_ASSERT_EQUAL(js_jobfile_next(file, &none, err), rc > 0 ? 0 : -1);
-    free_file(file);
+        rc = js_reader_next(file, &entry, &err);
+    CU_ASSERT_EQUAL(rc, expected_len > 0 ? 1 : -1);
+    if (rc > 0) {
+        size_t like = 0;
+        while (like < entry.command_len &&
+               (entry.command[like] == 'x' || entry.command[like] == '\\'))
+            like++;
+        CU_ASSERT_EQUAL(entry.command_len, expected_len);
+        CU_ASSERT_EQUAL(like, expected_len);
+        CU_ASSERT_EQUAL(next(file, &none), 0);
+    } else {
+        CU_ASSERT_EQUAL(errno, EBADMSG);
+        CU_ASSERT_NSTRING_EQUAL(err.text, "f:1:1: ", 7);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.text, " 16 MiB "));
+    }
+    js_reader_free(file);
     free(input);
-    return job;
 }
 
 static void check_long(size_t len, const char *tail, size_t expected_len)
 {
     static const size_t pieces[] = {SIZE_MAX / 2, 1000003, 4096};
-    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-        struct js_err err = {""};
-        struct js_job *job = parse_long(len, tail, pieces[i], &err);
-        CU_ASSERT_EQUAL(job ? job->command_len : 0, expected_len);
-        if (job)
-            CU_ASSERT_EQUAL(strspn(job->command, "x\\"), expected_len);
-        CU_ASSERT_EQUAL(strncmp(err.text, "f:1:1: ", 7) == 0, !job);
-        CU_ASSERT_EQUAL(strstr(err.text, " 16 MiB ") != NULL, !job);
-        js_job_free(job);
-    }
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+        parse_long(len, tail, pieces[i], expected_len);
 }
 
 static void test_long_lines_up_to_the_limit(void)
 {
     check_long(100000, "\n", 100000);
-    check_long(JS_JOBFILE_COMMAND_MAX, "", JS_JOBFILE_COMMAND_MAX);
-    check_long(JS_JOBFILE_COMMAND_MAX, "\r\n", JS_JOBFILE_COMMAND_MAX);
-    check_long(JS_JOBFILE_COMMAND_MAX, "\\\r\n\r\n", JS_JOBFILE_COMMAND_MAX);
-    check_long(JS_JOBFILE_COMMAND_MAX - 1, "\\\nx\n", JS_JOBFILE_COMMAND_MAX);
+    check_long(JS_READER_COMMAND_MAX, "", JS_READER_COMMAND_MAX);
+    check_long(JS_READER_COMMAND_MAX, "\r\n", JS_READER_COMMAND_MAX);
+    check_long(JS_READER_COMMAND_MAX, "\\\r\n\r\n", JS_READER_COMMAND_MAX);
+    check_long(JS_READER_COMMAND_MAX - 1, "\\\nx\n", JS_READER_COMMAND_MAX);
 }
 
 static void test_too_long_lines_are_refused(void)
 {
-    check_long(JS_JOBFILE_COMMAND_MAX + 1, "", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX + 1, "\r\n", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX, "\\\nx\n", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX, "\\", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX + 2, "\\\n", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX * 2, "\n", 0);
-    check_long(JS_JOBFILE_COMMAND_MAX + 3, "@",
-               0); /* what comes first counts */
+    check_long(JS_READER_COMMAND_MAX + 1, "", 0);
+    check_long(JS_READER_COMMAND_MAX + 1, "\r\n", 0);
+    check_long(JS_READER_COMMAND_MAX, "\\\nx\n", 0);
+    check_long(JS_READER_COMMAND_MAX, "\\", 0);
+    check_long(JS_READER_COMMAND_MAX + 2, "\\\n", 0);
+    check_long(JS_READER_COMMAND_MAX * 2, "\n", 0);
+    check_long(JS_READER_COMMAND_MAX + 3, "@", 0); /* what comes first counts */
 }
 
 /* 64 MiB of a line that has no end and the little that came before it. */
 static bool feed_without_end(const char *start, char fill, struct js_err *err)
 {
     char piece[4096];
-    struct js_job *job;
+    struct js_entry entry;
     int rc = 0;
-    struct js_jobfile *file = new_file("f");
+    struct js_reader *file = new_file();
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     if (start[0])
-        js_jobfile_feed(file, start, strlen(start));
+        js_reader_feed(file, start, strlen(start));
     memset(piece, fill, sizeof(piece));
     for (int i = 0; i < 16384 && rc == 0; i++) {
-        js_jobfile_feed(file, piece, sizeof(piece));
-        rc = js_jobfile_next(file, &job, err);
+        js_reader_feed(file, piece, sizeof(piece));
+        rc = js_reader_next(file, &entry, err);
     }
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     CU_ASSERT_TRUE(after <= before + (rc ? 40 : 1) * (1 << 20));
-    free_file(file);
+    js_reader_free(file);
     return rc == 0;
 }
 
@@ -514,30 +396,29 @@ static void test_lines_without_end_do_not_fill_the_memory(void)
 static void test_jobs_taken_more_slowly_than_fed(void)
 {
     struct js_buf all = JS_BUF_INIT;
-    struct js_jobfile *file = new_file("f");
+    struct js_reader *file = new_file();
     uint64_t taken = 0;
-    struct js_job *job;
+    struct js_entry entry;
     for (unsigned i = 1; i <= 3000; i++)
         js_buf_printf(&all, "command %u of many\n", i);
     for (size_t at = 0; at < all.len || taken < 3000;) {
         size_t piece = all.len - at < 31 ? all.len - at : 31;
-        js_jobfile_feed(file, all.data + at, piece);
+        js_reader_feed(file, all.data + at, piece);
         at += piece;
         if (at == all.len)
-            js_jobfile_feed(file, NULL, 0);
-        if (js_jobfile_next(file, &job, NULL) == 0)
+            js_reader_feed(file, NULL, 0);
+        if (next(file, &entry) == 0)
             continue;
         char expected[40];
         taken++;
         snprintf(expected, sizeof(expected), "command %u of many",
                  (unsigned)taken);
-        CU_ASSERT_STRING_EQUAL(job->command, expected);
-        CU_ASSERT_EQUAL(job->id, taken);
-        CU_ASSERT_EQUAL(job->line, taken);
-        js_job_free(job);
+        CU_ASSERT_EQUAL(entry.command_len, strlen(expected));
+        CU_ASSERT_NSTRING_EQUAL(entry.command, expected, entry.command_len);
+        CU_ASSERT_EQUAL(entry.line, taken);
     }
-    CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
-    free_file(file);
+    CU_ASSERT_EQUAL(next(file, &entry), 0);
+    js_reader_free(file);
     js_buf_release(&all);
 }
 
@@ -550,21 +431,19 @@ static void test_time_does_not_grow_with_what_waits(void)
     if (unit_is_traced())
         return;
     struct js_buf all = JS_BUF_INIT;
-    struct js_jobfile *file = new_file("f");
-    struct js_job *job;
+    struct js_reader *file = new_file();
+    struct js_entry entry;
     int rc;
     uint64_t jobs = 0;
     unit_limit_cpu(60);
     for (int i = 0; i < 2000000; i++)
         js_buf_puts(&all, "ab\n");
-    js_jobfile_feed(file, all.data, all.len);
-    for (; (rc = js_jobfile_next(file, &job, NULL)) > 0; jobs++) {
-        js_job_free(job);
-        js_jobfile_feed(file, "\n", 1);
-    }
+    js_reader_feed(file, all.data, all.len);
+    for (; (rc = next(file, &entry)) > 0; jobs++)
+        js_reader_feed(file, "\n", 1);
     CU_ASSERT_EQUAL(rc, 0);
     CU_ASSERT_EQUAL(jobs, 2000000);
-    free_file(file);
+    js_reader_free(file);
     js_buf_release(&all);
     unit_limit_cpu(0);
 }
@@ -573,23 +452,23 @@ static void test_time_does_not_grow_with_the_line(void)
 {
     if (unit_is_traced())
         return;
-    struct js_jobfile *file = new_file("f");
-    struct js_job *job = NULL;
+    struct js_reader *file = new_file();
+    struct js_entry entry;
     unit_limit_cpu(60);
     for (int i = 0; i < 2000000; i++) { /* joins to four million '\\' */
-        js_jobfile_feed(file, "\\\\\\\n", 4);
-        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
+        js_reader_feed(file, "\\\\\\\n", 4);
+        CU_ASSERT_EQUAL(next(file, &entry), 0);
     }
     for (int i = 0; i < 4000000; i++) {
-        js_jobfile_feed(file, "x", 1);
-        CU_ASSERT_EQUAL(js_jobfile_next(file, &job, NULL), 0);
+        js_reader_feed(file, "x", 1);
+        CU_ASSERT_EQUAL(next(file, &entry), 0);
     }
-    js_jobfile_feed(file, NULL, 0);
-    CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
-    CU_ASSERT_EQUAL(job->command_len, 8000000);
-    CU_ASSERT_EQUAL(strspn(job->command, "\\"), 4000000);
-    js_job_free(job);
-    free_file(file);
+    js_reader_feed(file, NULL, 0);
+    CU_ASSERT_EQUAL_FATAL(next(file, &entry), 1);
+    CU_ASSERT_EQUAL(entry.command_len, 8000000);
+    CU_ASSERT_EQUAL(entry.command[3999999], '\\');
+    CU_ASSERT_EQUAL(entry.command[4000000], 'x');
+    js_reader_free(file);
     unit_limit_cpu(0);
 }
 
@@ -599,96 +478,47 @@ static void test_memory_does_not_grow_behind_what_waits(void)
     if (unit_is_traced())
         return;
     char piece[4096];
-    struct js_job *job;
+    struct js_entry entry;
     uint64_t jobs = 0;
-    struct js_jobfile *file = new_file("f");
+    struct js_reader *file = new_file();
     memset(piece, 'x', sizeof(piece));
     piece[sizeof(piece) - 1] = '\n';
-    js_jobfile_feed(file, piece, sizeof(piece));
+    js_reader_feed(file, piece, sizeof(piece));
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (int i = 0; i < 16384; i++) { /* 64 MiB; one line always waits */
-        js_jobfile_feed(file, piece, sizeof(piece));
-        jobs += js_jobfile_next(file, &job, NULL) == 1 &&
-                job->command_len == sizeof(piece) - 1;
-        js_job_free(job);
+        js_reader_feed(file, piece, sizeof(piece));
+        jobs +=
+            next(file, &entry) == 1 && entry.command_len == sizeof(piece) - 1;
     }
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     CU_ASSERT_EQUAL(jobs, 16384);
     CU_ASSERT_TRUE(after <= before + (1 << 20));
-    free_file(file);
+    js_reader_free(file);
 }
 
 /* ---------------------------------------------------------------- lists */
 
-/* What comes of a whole input: its jobs as "name:command;", its errors. */
-static void read_all(const char *input, struct js_buf *log)
-{
-    struct js_jobfile *file = new_file("f");
-    struct js_job *job;
-    struct js_err err;
-    int rc;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    CU_ASSERT_EQUAL(js_jobfile_feed(file, input, strlen(input)), 0);
-    js_jobfile_feed(file, NULL, 0);
-    while ((rc = js_jobfile_next(file, &job, &err)) != 0) {
-        if (rc < 0) {
-            js_buf_printf(log, "!%s;", err.text);
-            CU_ASSERT_EQUAL_FATAL(errno, EINVAL);
-            continue;
-        }
-        js_buf_printf(log, "%u%s:%s:%s;", (unsigned)job->id,
-                      job->is_waiting ? "w" : "", js_job_name(job),
-                      job->command);
-        js_job_free(job);
-    }
-    free_file(file);
-}
-
-static void check_lists(const struct line_case *cases)
-{
-    for (; cases->input; cases++) {
-        struct js_buf log = JS_BUF_INIT;
-        read_all(cases->input, &log);
-        CU_ASSERT_STRING_EQUAL(js_buf_string(&log), cases->expected);
-        if (strcmp(log.data, cases->expected) != 0)
-            fprintf(stderr, "\n    is  %s\n    not %s\n", log.data,
-                    cases->expected);
-        js_buf_release(&log);
-    }
-}
-
 static void test_lists(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"[name=a] x\n[after=a] y\n[after-any=a name=b] z",
-         "1:a:x;2w::y;3w:b:z;"},
+         "1@1=[name=a]x;2@2=[after=a]y;3@3=[name=b after-any=a]z;"},
         {"[ -f x ] && y\n[a-z]*.sh\n[]\n[=]",
-         "1::[ -f x ] && y;2::[a-z]*.sh;3::[];4::[=];"},
+         "1@1=[ -f x ] && y;2@2=[a-z]*.sh;3@3=[];4@4=[=];"},
         {"wait\nx\n wait \ny\nwait 5\nwaits\n",
-         "1::x;2w::y;3w::wait 5;4w::waits;"},
-        {"# [cores=0] x\n#[cores=0]\nx", "1::x;"},
-        {"[cores=1\\\n name=a] x\n", "1:a:x;"},
+         "wait;1@2=x;wait;2@4=y;3@5=wait 5;4@6=waits;"},
+        {"# [cores=0] x\n#[cores=0]\nx", "1@3=x;"},
+        {"[cores=1\\\n name=a] x\n", "1@1=[name=a]x;"},
         {NULL, NULL},
     };
-    check_lists(cases);
+    check_cases(cases);
 }
 
 static void test_mistakes_and_their_places(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
         {"[core=4] x\ny", "!f:1:2: unknown attribute \"core\" (did you mean "
-                          "\"cores\"?);2::y;"},
-        {"[name=a] x\n[cores=1 name=a] y\n[after=a] z",
-         "1:a:x;!f:2:15: name=a: job 1 already has that name;3w::z;"},
-        {"[name=mesh] x\n[after=mash] y",
-         "1:mesh:x;!f:2:8: after=mash: no job before this one has that name "
-         "(did you mean \"mesh\"?);"},
-        {"[name=a after=a] x",
-         "!f:1:15: after=a: a job cannot wait for itself;"},
-        {"[after=b] x\n[name=b] y",
-         "!f:1:8: after=b: no job before this one has that name;2:b:y;"},
-        {"[name=a] x\n[after=a,c after-any=d] y",
-         "1:a:x;!f:2:10: after=c: no job before this one has that name;"},
+                          "\"cores\"?);2@2=y;"},
         {"[after=\"two words\"] x",
          "!f:1:8: after=\"two words\": a name may contain only letters, digits "
          "and _ - . : /;"},
@@ -705,42 +535,62 @@ static void test_mistakes_and_their_places(void)
          "!f:2:4: unknown attribute \"core\" (did you mean \"cores\"?);"},
         {NULL, NULL},
     };
-    check_lists(cases);
+    check_cases(cases);
 }
 
 static void test_defaults(void)
 {
-    static const struct line_case cases[] = {
+    static const struct entries_case cases[] = {
+        /* A line of defaults is no job, even if it is refused. */
         {"#JOBSCHED name=a\nx",
          "!f:1:11: name= is for a single job and cannot be a default;"
-         "1::x;"},
-        {"#JOBSCHED\nx", "1::x;"},
+         "1@2=x;"},
+        {"#JOBSCHED\nx", "1@2=x;"},
         {"#JOBSCHED", ""},
-        {"#JOBSCHEDULE cores=0\nx", "1::x;"},
+        {"#JOBSCHEDULE cores=0\nx", "1@2=x;"},
         {"\t #JOBSCHED cores=0\nx",
-         "!f:1:19: cores=0: must be a whole number from 1 to 1000000;1::x;"},
-        {"#JOBSCHED env=A=1\r\nx\n", "1::x;"},
+         "!f:1:19: cores=0: must be a whole number from 1 to 1000000;1@2=x;"},
+        {"#JOBSCHED env=A=1\r\nx\n", "1@2=[env=A=1]x;"},
+        {"a\n#JOBSCHED cores=2 timeout=3s\nb\n[cores=4] c\n"
+         "#JOBSCHED priority=1\nd\n",
+         "1@1=a;2@3=[cores=2 timeout_ns=3000000000]b;"
+         "3@4=[cores=4 timeout_ns=3000000000]c;"
+         "4@6=[cores=2 timeout_ns=3000000000 priority=1]d;"},
         {NULL, NULL},
     };
-    check_lists(cases);
+    check_cases(cases);
 }
 
-static void test_defaults_hold_below(void)
+static void describes(const struct js_reader *file, const char *attribute,
+                      size_t index, const char *expected)
 {
-    static const char input[] = "a\n#JOBSCHED cores=2 timeout=3s\nb\n"
-                                "[cores=4] c\n#JOBSCHED priority=1\nd\n";
-    static const uint32_t cores[] = {1, 2, 4, 2};
-    struct js_jobfile *file = new_file("f");
-    struct js_job *job;
-    js_jobfile_feed(file, input, strlen(input));
-    for (int i = 0; i < 4; i++) {
-        CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
-        CU_ASSERT_EQUAL(job->request.cores, cores[i]);
-        CU_ASSERT_EQUAL(job->timeout_ns, i > 0 ? INT64_C(3000000000) : 0);
-        CU_ASSERT_EQUAL(job->priority, i > 2);
-        js_job_free(job);
-    }
-    free_file(file);
+    const struct js_entry_part part = {attribute, index};
+    struct js_err err = {""};
+    CU_ASSERT_EQUAL(js_reader_describe(file, &part, "no\n", &err), 0);
+    CU_ASSERT_STRING_EQUAL(err.text, expected);
+}
+
+/* Of the entry that was returned last, until the next is asked for. */
+static void test_places_in_an_entry(void)
+{
+    static const char input[] = "#JOBSCHED stdout=o\n"
+                                "[name=b after=a,c \\\n after-any=d] ./x \\\n"
+                                "y\nz\n";
+    struct js_reader *file = new_file();
+    struct js_entry entry;
+    js_reader_feed(file, input, strlen(input));
+    js_reader_feed(file, NULL, 0);
+    CU_ASSERT_EQUAL(next(file, &entry), 1);
+    describes(file, "name", 0, "f:2:7: no\\n");
+    describes(file, "after", 0, "f:2:15: no\\n");
+    describes(file, "after", 1, "f:2:17: no\\n");
+    describes(file, "after-any", 0, "f:3:12: no\\n");
+    describes(file, "stdout", 0, "f:2:1: no\\n"); /* a default */
+    describes(file, NULL, 0, "f:3:15: no\\n");
+    describes(file, NULL, 4, "f:4:1: no\\n");
+    CU_ASSERT_EQUAL(next(file, &entry), 1);
+    describes(file, NULL, 0, "f:5:1: no\\n");
+    js_reader_free(file);
 }
 
 static const struct unit_test tests[] = {
@@ -770,7 +620,7 @@ static const struct unit_test tests[] = {
     {"attribute lists", test_lists},
     {"mistakes and their places", test_mistakes_and_their_places},
     {"lines of defaults", test_defaults},
-    {"defaults hold below", test_defaults_hold_below},
+    {"places in an entry", test_places_in_an_entry},
     {NULL, NULL},
 };
 const struct unit_suite suite_jobfile = {"jobfile", tests};

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/buf.h"
+#include "list/intake.h"
 #include "list/jobfile.h"
 #include "list/resume.h"
 #include "list/source.h"
@@ -20,14 +21,15 @@
 static struct js_identity identity_of(const char *list)
 {
     struct js_graph *graph = not_null(js_graph_new());
-    struct js_jobfile *file = not_null(js_jobfile_new("list", graph, NULL));
+    struct js_intake *file =
+        not_null(js_intake_new("list", js_jobfile_new("list"), graph, NULL));
     struct js_job *job = NULL;
-    CU_ASSERT_EQUAL(js_jobfile_feed(file, list, strlen(list)), 0);
-    js_jobfile_feed(file, NULL, 0);
-    CU_ASSERT_EQUAL_FATAL(js_jobfile_next(file, &job, NULL), 1);
+    CU_ASSERT_EQUAL(js_intake_feed(file, list, strlen(list)), 0);
+    js_intake_feed(file, NULL, 0);
+    CU_ASSERT_EQUAL_FATAL(js_intake_next(file, &job, NULL), 1);
     struct js_identity identity = js_identity_of(job);
     js_job_free(job);
-    js_jobfile_free(file);
+    js_intake_free(file);
     js_graph_free(graph);
     return identity;
 }
