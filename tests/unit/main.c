@@ -19,6 +19,7 @@
     _(jobfile)                                                                 \
     _(columns)                                                                 \
     _(intake)                                                                  \
+    _(values)                                                                  \
     _(attributes)                                                              \
     _(attributes_random)                                                       \
     _(job)                                                                     \
