@@ -114,11 +114,13 @@ BARE static int child_run(void *arg)
 
 /* Returns the pid, or -1 with errno. The child lives on a part of this frame,
  * which remains until the child has called exec. */
-BARE __attribute__((noinline)) static pid_t child_clone(struct child *child)
+BARE __attribute__((noinline)) static pid_t child_clone(struct child *child,
+                                                        pid_t *ret_pid)
 {
     _Alignas(16) char stack[STACK_BYTES];
     return clone(child_run, stack + sizeof(stack),
-                 CLONE_VM | CLONE_VFORK | SIGCHLD, child);
+                 CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, child,
+                 ret_pid);
 }
 
 uint64_t js_spawn_ignored(void)
@@ -143,7 +145,7 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
     child.ignored = spec->ignored ? *spec->ignored : js_spawn_ignored();
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &saved);
-    pid_t pid = child_clone(&child);
+    pid_t pid = child_clone(&child, ret_pid);
     if (pid < 0)
         child_fail(&child, JS_STEP_FORK);
     else if (child.failure.step != JS_STEP_NONE)
@@ -152,9 +154,9 @@ int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
     sigprocmask(SIG_SETMASK, &saved, NULL);
     if (child.failure.step != JS_STEP_NONE) {
         *ret_failure = child.failure;
+        __atomic_store_n(ret_pid, 0, __ATOMIC_RELEASE);
         return -1;
     }
-    *ret_pid = pid;
     return 0;
 }
 

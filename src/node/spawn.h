@@ -53,7 +53,8 @@ uint64_t js_spawn_ignored(void);
  * The child gets its own process group, the default action for every signal,
  * an empty signal mask, and SIGKILL when the thread that has called this ends.
  * Returns 0 with its pid in *ret_pid, or -1 with *ret_failure set and no child
- * left.
+ * left (*ret_pid is 0). The pid is there before the child runs, so that another
+ * thread can end a child that hangs before or in exec.
  */
 int js_spawn(const struct js_spawn_spec *spec, pid_t *ret_pid,
              struct js_spawn_failure *ret_failure);

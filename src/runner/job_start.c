@@ -5,11 +5,43 @@
 #include <errno.h>
 #include <string.h>
 
+/* A process that takes longer to enter its program has hung. */
+static const int64_t hung_ns = 200 * JS_NS_PER_MS;
+
 void js_job_start_release(struct js_job_start *start)
 {
     js_job_output_release(&start->output);
     js_job_hostfile_remove(&start->hostfile);
     js_direct_exec_release(&start->command);
+}
+
+void js_job_start_prepare(struct js_job_start *start,
+                          const struct js_job_start_means *means,
+                          const struct js_runner_job *job,
+                          const struct js_job_spec *details,
+                          struct js_job_env *env)
+{
+    start->means = means;
+    start->job = job;
+    start->details = details;
+    start->env = env;
+    start->pid = 0;
+    atomic_store_explicit(&start->phase, JS_JOB_START_OPENING,
+                          memory_order_relaxed);
+}
+
+bool js_job_start_cancel(struct js_job_start *start)
+{
+    int phase = JS_JOB_START_OPENING;
+    return atomic_compare_exchange_strong(&start->phase, &phase,
+                                          JS_JOB_START_CANCELLED) ||
+           phase == JS_JOB_START_CANCELLED;
+}
+
+/* js_spawn() sets the pid before the process runs. */
+pid_t js_job_start_pid(const struct js_job_start *start)
+{
+    return __atomic_load_n(&start->pid, __ATOMIC_ACQUIRE);
 }
 
 bool js_job_start_may_pass(const struct js_job_start *start)
@@ -77,9 +109,24 @@ static int job_start_spawn(struct js_job_start *start,
         .stdout_fd = files->fd[1] >= 0 ? files->fd[1] : out,
         .stderr_fd = files->fd[2] >= 0 ? files->fd[2] : err,
     };
+    int phase = JS_JOB_START_OPENING;
+    if (!atomic_compare_exchange_strong(&start->phase, &phase,
+                                        JS_JOB_START_SPAWNING)) {
+        start->failure = (struct js_spawn_failure){JS_STEP_FORK, ECANCELED};
+        return -1;
+    }
     start->started_unix_ns = js_clock_unix_ns();
     start->started_ns = js_clock_ns();
-    return js_spawn(&spec, &start->pid, &start->failure);
+    int rc = js_spawn(&spec, &start->pid, &start->failure);
+    int64_t late_ns = js_clock_ns() - start->started_ns;
+    if (rc < 0)
+        atomic_store(&start->phase, JS_JOB_START_OPENING);
+    /* A job that hung on the way to its program begins there. */
+    if (late_ns >= hung_ns) {
+        start->started_unix_ns += late_ns;
+        start->started_ns += late_ns;
+    }
+    return rc;
 }
 
 /* Opens, prepares and spawns. Returns 0, or -1 with start->failure. */
@@ -90,7 +137,6 @@ static int job_start_try(struct js_job_start *start)
     const struct js_runner_job *job = start->job;
     struct js_job_files files;
 
-    start->pid = 0;
     start->failure = (struct js_spawn_failure){JS_STEP_OUTPUT, 0};
     start->opening = &means->output_folder;
     if (js_job_output_open(&start->output, config, job->id) < 0)

@@ -14,6 +14,7 @@
 #include "runner/job_env.h"
 #include "runner/job_io.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,8 +25,14 @@ struct js_job_start_means {
     struct js_job_folder output_folder, tmpdir;
     int null_in; /* /dev/null, to read and to write */
     int null_out;
-    uint64_t ignored;       /* js_spawn_ignored() */
-    struct js_job_env *env; /* it may be replaced between two calls */
+    uint64_t ignored; /* js_spawn_ignored() */
+};
+
+/* How far js_job_start_launch() has come. */
+enum js_job_start_phase {
+    JS_JOB_START_OPENING = 0, /* there is no process of the job */
+    JS_JOB_START_SPAWNING,    /* there is one, or it is being created */
+    JS_JOB_START_CANCELLED,   /* there will never be one */
 };
 
 /* A job and its files. It begins as all zero, except for js_job_output_init(),
@@ -39,8 +46,10 @@ struct js_job_start {
     struct js_job_output output;
     char *hostfile; /* its path; NULL: none */
 
+    atomic_int phase; /* enum js_job_start_phase */
+
     /* What js_job_start_launch() returns. */
-    pid_t pid;          /* 0: it was not started, */
+    pid_t pid;          /* see js_job_start_pid(). 0: it was not started, */
     int64_t started_ns; /* by js_clock_ns(), and js_clock_unix_ns() */
     int64_t started_unix_ns;
     struct js_spawn_failure failure;     /* ... because of this */
@@ -58,6 +67,13 @@ struct js_job_start {
 
 void js_job_start_release(struct js_job_start *start);
 
+/* Sets what js_job_start_launch() uses; all borrowed. */
+void js_job_start_prepare(struct js_job_start *start,
+                          const struct js_job_start_means *means,
+                          const struct js_runner_job *job,
+                          const struct js_job_spec *details,
+                          struct js_job_env *env);
+
 /* Opens the job's files and starts its process. If a file of ours could not be
  * created because its folder is gone, it creates the folder again and tries
  * once more, since the job is not at fault. Returns true. */
@@ -65,6 +81,13 @@ bool js_job_start_launch(void *arg);
 
 /* Closes the files of a job that has ended. Returns true. */
 bool js_job_start_finish(void *arg);
+
+/* The next two may be called while js_job_start_launch() hangs in another
+ * thread. The first keeps it from creating a process, and returns true if it
+ * will have created none. The second returns the process that has entered no
+ * program yet, or only now; 0: there is none. */
+bool js_job_start_cancel(struct js_job_start *start);
+pid_t js_job_start_pid(const struct js_job_start *start);
 
 /* True if the start, or the end, uses no files except those in --tmpdir and the
  * system's own programs: if these hang, so does everything else. */

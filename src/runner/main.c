@@ -388,11 +388,12 @@ static int turn(struct runner *runner)
     struct js_packet message;
     bool wants_write = js_channel_wants_write(&runner->channel) &&
                        runner->report_ns == JS_NEVER_NS;
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         {runner->channel.fd, (short)(POLLIN | (wants_write ? POLLOUT : 0)), 0},
         {runner->signal_fd, POLLIN, 0},
+        {js_slots_fd(runner->slots), POLLIN, 0}, /* poll ignores -1 */
     };
-    if (runner_main_wait(runner, fds, 2) < 0)
+    if (runner_main_wait(runner, fds, 3) < 0)
         return -1;
     /* SIGCHLD is pending at most once. */
     if (fds[1].revents && read(runner->signal_fd, &info, sizeof(info)) < 0 &&

@@ -1,11 +1,9 @@
 #include "runner/slots.h"
 
-#include "base/background.h"
 #include "base/clock.h"
 #include "node/memory.h"
 #include "runner/ending.h"
-#include "runner/job_env.h"
-#include "runner/job_start.h"
+#include "runner/job_calls.h"
 #include "runner/messages.h"
 
 #include <errno.h>
@@ -20,13 +18,9 @@
 static const int64_t retry_first_ns = 10 * JS_NS_PER_MS;
 static const int64_t retry_longest_ns = JS_NS_PER_S;
 
-/* How long the other slots wait for the calls of a start or an end: while none
- * hangs, and while one hangs already. */
-static const int64_t hung_ns = 200 * JS_NS_PER_MS;
-static const int64_t also_hung_ns = 20 * JS_NS_PER_MS;
-
-/* How often to check whether hung calls have returned. */
-static const int64_t slots_look_ns = 20 * JS_NS_PER_MS;
+/* How long a process that hangs may take to end after SIGKILL. Some file
+ * systems do not let it. */
+static const int64_t killed_most_ns = 200 * JS_NS_PER_MS;
 
 enum slot_state {
     SLOT_FREE = 0,
@@ -37,53 +31,38 @@ enum slot_state {
     SLOT_CLOSING
 };
 
+/* A process that has ended. */
+struct slots_reaped {
+    pid_t pid;
+    int status;
+    struct rusage usage;
+};
+
 enum { RUN_TIME_WEIGHT = 8 }; /* the average follows the last eight or so */
 
 /*
- * A slot and its job. Its buffers stay allocated from job to job.
+ * A slot and its job.
  *
- * `job` points into the five fields below it. The pid in `start` is set from
- * RUNNING on. `ending` is empty until the job is asked to end, or its process
- * has ended. The last fields are used only in WAITING; is_homeless is false in
- * every other state.
- *
- * In STARTING and CLOSING the task hangs. The worker owns it, and `start` and
- * what that points to. `env` is then the environment that all slots used so
- * far.
+ * The pid in the call is set from RUNNING on. `ending` is empty until the job
+ * is asked to end, or its process has ended. In STARTING and CLOSING the call
+ * is under way. is_homeless is false in every state but WAITING.
  */
 struct slot {
     enum slot_state state;
     uint64_t number; /* of its job, in order of starting */
     uint64_t freed;  /* FREE: how many slots had been freed before it */
-    struct js_runner_job job;
-    struct js_buf text;
-    struct js_buf details_bytes;
-    struct js_buf gpus, hosts;
-    struct js_cpuset cpus, numa;
-    struct js_job_spec details;
-    struct js_job_start start;
+    struct js_job_call *call; /* owned */
     struct js_outcome outcome;
     struct js_ending ending;
     /* STARTING, CLOSING: */
-    struct js_task task;
-    struct js_worker *worker;
-    struct js_job_env *env; /* NULL: it uses none */
-    bool must_end;          /* end the job as soon as it is started */
-    int64_t grace_ns;       /* ... with this grace */
+    int64_t end_ns; /* when the job must have ended; JS_NEVER_NS: never */
+    struct slots_reaped reaped; /* a child that may be the job's process */
+    /* STARTING, CLOSING, WAITING: */
+    int64_t wake_ns; /* when to go on with the end, or to try again */
     /* WAITING: */
-    int64_t wake_ns;  /* when to try again */
     int64_t limit_ns; /* when to stop trying */
     int64_t delay_ns; /* until the try after the next */
     bool is_homeless; /* it waits for a folder that is gone */
-};
-
-/* A child that was reaped while a start hung. It may be that job's process,
- * unless it was reaped before that job had a process. */
-struct slots_reaped {
-    pid_t pid;
-    int64_t at_ns;
-    int status;
-    struct rusage usage;
 };
 
 /*
@@ -96,16 +75,9 @@ struct slots_reaped {
  */
 struct js_slots {
     struct js_slots_means means;
-    struct js_job_start_means start;
-    struct js_worker *worker; /* for starts and ends; NULL: none yet */
-    struct js_worker **spare; /* others, for when that one hangs; a worker lasts
-                                 as long as this, since its jobs are killed
-                                 when its thread ends (node/spawn.h) */
-    uint32_t spare_count;     /* at most `count` */
-    struct slot *slot;        /* `count` of them */
+    struct js_job_calls *calls;
+    struct slot *slot; /* `count` of them */
     uint32_t count;
-    uint32_t hung;        /* slots in STARTING or CLOSING */
-    struct js_buf reaped; /* struct slots_reaped */
     struct js_endings *endings;
     bool is_draining;  /* no job waits to be started any more */
     bool is_disk_full; /* there was no room for output the last time */
@@ -117,12 +89,14 @@ struct js_slots {
     struct js_buf scratch;
 };
 
+/* Returns the slot whose job has this process. */
 static struct slot *slots_slot_of(struct js_slots *slots, pid_t pid)
 {
     for (uint32_t i = 0; i < slots->count; i++) {
-        if (slots->slot[i].state == SLOT_RUNNING &&
-            slots->slot[i].start.pid == pid)
-            return &slots->slot[i];
+        struct slot *slot = &slots->slot[i];
+        if ((slot->state == SLOT_RUNNING || slot->state == SLOT_STARTING) &&
+            js_job_start_pid(&slot->call->start) == pid)
+            return slot;
     }
     return NULL;
 }
@@ -146,24 +120,6 @@ static bool slots_is_any_on(uint64_t number, void *arg)
     return false;
 }
 
-/* NULL: there is no memory. */
-static struct js_job_env *slots_new_env(const struct js_slots *slots)
-{
-    struct js_job_env *env = calloc(1, sizeof(*env));
-    if (!env || js_job_env_init(env, slots->means.config) == 0)
-        return env;
-    js_job_env_release(env);
-    free(env);
-    return NULL;
-}
-
-static void slots_free_env(struct js_job_env *env)
-{
-    if (env)
-        js_job_env_release(env);
-    free(env);
-}
-
 struct js_slots *js_slots_new(const struct js_slots_means *means)
 {
     struct js_slots *slots = calloc(1, sizeof(*slots));
@@ -173,56 +129,39 @@ struct js_slots *js_slots_new(const struct js_slots_means *means)
     js_oom_counter_open(&slots->oom, "");
     slots->ooms = js_oom_counter_read(&slots->oom);
     slots->slot = calloc(means->config->slots, sizeof(*slots->slot));
-    slots->spare = calloc(means->config->slots, sizeof(struct js_worker *));
     slots->endings =
         js_endings_new(&(struct js_endings_means){.config = means->config,
                                                   .is_job = slots_is_job,
                                                   .is_any_on = slots_is_any_on,
                                                   .arg = slots});
-    slots->start = (struct js_job_start_means){.config = means->config,
-                                               .null_in = means->null_in,
-                                               .null_out = means->null_out,
-                                               .ignored = js_spawn_ignored(),
-                                               .env = slots_new_env(slots)};
-    if (!slots->slot || !slots->spare || !slots->endings || !slots->start.env) {
-        js_slots_free(slots);
-        return NULL;
+    slots->calls =
+        js_job_calls_new(means->config, means->null_in, means->null_out);
+    slots->count = slots->slot ? means->config->slots : 0;
+    bool has_calls = slots->slot && slots->calls;
+    for (uint32_t i = 0; i < slots->count && has_calls; i++) {
+        slots->slot[i].call = js_job_calls_new_call();
+        has_calls = slots->slot[i].call;
     }
-    slots->count = means->config->slots;
-    for (uint32_t i = 0; i < slots->count; i++)
-        js_job_output_init(&slots->slot[i].start.output);
-    const struct js_settings *settings = &means->config->settings;
-    js_job_folder_note(&slots->start.output_folder,
-                       settings->capture == JS_CAPTURE_DIR
-                           ? settings->output_dir
-                           : settings->tmpdir);
-    js_job_folder_note(&slots->start.tmpdir, settings->tmpdir);
-    return slots;
+    if (has_calls && slots->endings)
+        return slots;
+    js_slots_free(slots);
+    return NULL;
 }
 
 void js_slots_free(struct js_slots *slots)
 {
-    /* What a hung call uses must stay. */
-    if (!slots || slots->hung > 0)
+    if (!slots)
         return;
     int saved = errno;
-    js_worker_free(slots->worker);
-    for (uint32_t i = 0; slots->spare && i < slots->spare_count; i++)
-        js_worker_free(slots->spare[i]);
-    free(slots->spare);
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
-        js_job_start_release(&slot->start);
-        js_buf_release(&slot->text);
-        js_buf_release(&slot->details_bytes);
-        js_buf_release(&slot->gpus);
-        js_buf_release(&slot->hosts);
+        if (slot->state != SLOT_STARTING && slot->state != SLOT_CLOSING)
+            js_job_calls_free_call(slot->call);
         js_ending_release(&slot->ending);
     }
+    js_job_calls_free(slots->calls);
     js_endings_free(slots->endings);
     js_buf_release(&slots->scratch);
-    js_buf_release(&slots->reaped);
-    slots_free_env(slots->start.env);
     js_oom_counter_close(&slots->oom);
     free(slots->slot);
     free(slots);
@@ -242,68 +181,16 @@ slots_note(struct js_slots *slots, const char *format, ...)
                                    strlen(text), NULL);
 }
 
-/* ---------------------------------------------------------------- tasks */
-
-/* The must_leave() of the workers: `ns` is how long the calls have taken. */
-static bool slots_is_hung(void *arg, int64_t ns)
-{
-    const struct js_slots *slots = arg;
-    return ns >= (slots->hung > 0 ? also_hung_ns : hung_ns);
-}
-
-/* Does the work of the slot's job_start, and waits for it. Returns true when it
- * is done, usually at once. If it hangs, the slot keeps the worker, and the
- * environment that this may use; the others get new ones. Work that cannot hang
- * needs no worker, which costs a job about 20 us. */
-static bool slots_do(struct js_slots *slots, struct slot *slot,
-                     bool (*work)(void *arg), enum slot_state state)
-{
-    if (state == SLOT_CLOSING ? js_job_start_ends_locally(&slot->start)
-                              : js_job_start_is_local(&slot->start))
-        return work(&slot->start);
-    if (!slots->worker)
-        slots->worker = slots->spare_count > 0
-                            ? slots->spare[--slots->spare_count]
-                            : js_worker_new(slots_is_hung, slots);
-    slot->task = (struct js_task){.work = work, .arg = &slot->start};
-    js_worker_give(slots->worker, &slot->task);
-    if (js_worker_await(slots->worker))
-        return true;
-    slot->worker = slots->worker;
-    slots->worker = NULL;
-    slot->state = state;
-    slot->is_homeless = false;
-    slots->hung++;
-    if (state == SLOT_STARTING) {
-        slot->env = slots->start.env;
-        slots->start.env = NULL;
-    }
-    return false;
-}
-
-/* The task of a hung slot is done. */
-static void slots_take_back(struct js_slots *slots, struct slot *slot)
-{
-    slots->hung--;
-    if (slots->worker)
-        slots->spare[slots->spare_count++] = slot->worker;
-    else
-        slots->worker = slot->worker;
-    slot->worker = NULL;
-    slots_free_env(slot->env);
-    slot->env = NULL;
-}
-
 /* ---------------------------------------------------------------- the end */
 
 /* Reports the end of the slot's job, whose files are closed. */
 static int slots_finished(struct js_slots *slots, struct slot *slot)
 {
     const struct js_runner_config *config = slots->means.config;
-    const struct js_job_spec *details = &slot->details;
-    unsigned long long id = slot->job.id;
-    const struct js_job_output_end end = slot->start.end;
-    int rescued = slot->start.rescued, rc = 0;
+    const struct js_job_spec *details = &slot->call->details;
+    unsigned long long id = slot->call->job.id;
+    const struct js_job_output_end end = slot->call->start.end;
+    int rescued = slot->call->start.rescued, rc = 0;
     if (rescued != 0)
         rc = slots_note(
             slots,
@@ -311,7 +198,7 @@ static int slots_finished(struct js_slots *slots, struct slot *slot)
             config->host, config->settings.output_dir, id,
             rescued > 0 ? "its output has been written to a new folder"
                         : "its output is lost: ",
-            rescued > 0 ? "" : js_errno_text(slot->start.rescue_error));
+            rescued > 0 ? "" : js_errno_text(slot->call->start.rescue_error));
     slot->outcome.out_bytes = end.bytes[JS_STREAM_OUT];
     slot->outcome.err_bytes = end.bytes[JS_STREAM_ERR];
     /* The job itself deals with a stream that has a file of its own. */
@@ -332,7 +219,7 @@ static int slots_finished(struct js_slots *slots, struct slot *slot)
             "node %s: no space is left in %s, and the output of job %llu there "
             "may be incomplete; free some space, or name another folder with "
             "%s",
-            config->host, slots->start.output_folder.path, id,
+            config->host, js_job_calls_output_folder(slots->calls), id,
             config->settings.capture == JS_CAPTURE_DIR ? "--output"
                                                        : "--tmpdir") < 0)
         rc = -1;
@@ -343,8 +230,8 @@ static int slots_finished(struct js_slots *slots, struct slot *slot)
      * to the first waiting job, and js_slots_free_slot() must do the same. */
     slot->freed = slots->freed++;
     slots->scratch.len = 0;
-    if (js_messages_put_ended(&slots->scratch, slot->job.slot, &slot->outcome) <
-        0)
+    if (js_messages_put_ended(&slots->scratch, slot->call->job.slot,
+                              &slot->outcome) < 0)
         rc = -1;
     /* Sent even if the text is missing: the channel must take over the
      * descriptors. */
@@ -357,10 +244,13 @@ static int slots_finished(struct js_slots *slots, struct slot *slot)
 /* Ends the slot's job. `reuse`: no process can still hold its files. */
 static int slots_report(struct js_slots *slots, struct slot *slot, bool reuse)
 {
-    slot->start.reuse = reuse;
-    return slots_do(slots, slot, js_job_start_finish, SLOT_CLOSING)
-               ? slots_finished(slots, slot)
-               : 0;
+    slot->call->start.reuse = reuse;
+    if (js_job_calls_finish(slots->calls, slot->call))
+        return slots_finished(slots, slot);
+    slot->state = SLOT_CLOSING;
+    slot->is_homeless = false;
+    slot->end_ns = slot->wake_ns = JS_NEVER_NS;
+    return 0;
 }
 
 /* ---------------------------------------------------------------- a start */
@@ -372,7 +262,7 @@ static int note_waiting(struct js_slots *slots, const struct slot *slot,
                         bool is_homeless)
 {
     const struct js_runner_config *config = slots->means.config;
-    unsigned long long id = slot->job.id;
+    unsigned long long id = slot->call->job.id;
     const char *why = js_errno_text(failure->error);
     const char *hint = js_outcome_hint(failure->step, failure->error);
     for (uint32_t i = 0; is_homeless && i < slots->count; i++) {
@@ -385,7 +275,7 @@ static int note_waiting(struct js_slots *slots, const struct slot *slot,
             "node %s: the folder %s is gone and cannot be created again: %s; "
             "job %llu, and every other job that needs the folder, waits until "
             "it exists",
-            config->host, slot->start.opening->path, why, id);
+            config->host, slot->call->start.opening->path, why, id);
     return slots_note(
         slots,
         "node %s: job %llu cannot be started yet: %s: %s%s%s; trying again for "
@@ -434,11 +324,11 @@ static int slots_note_running(struct js_slots *slots, struct slot *slot)
     slot->state = SLOT_RUNNING;
     slot->is_homeless = false;
     slot->outcome =
-        (struct js_outcome){.start_unix_ns = slot->start.started_unix_ns};
+        (struct js_outcome){.start_unix_ns = slot->call->start.started_unix_ns};
     js_endings_set_children(slots->endings, true);
     /* This is reported once, until there is room again. */
     bool was_full = slots->is_disk_full;
-    slots->is_disk_full = js_job_output_is_in_memory(&slot->start.output);
+    slots->is_disk_full = js_job_output_is_in_memory(&slot->call->start.output);
     if (!slots->is_disk_full || was_full)
         return 0;
     return slots_note(
@@ -453,20 +343,22 @@ static int slots_started(struct js_slots *slots, struct slot *slot,
                          bool was_waiting)
 {
     const struct js_runner_config *config = slots->means.config;
-    const struct js_spawn_failure failure = slot->start.failure;
-    bool is_homeless = slot->start.is_homeless;
-    if (slot->start.restored &&
+    const struct js_spawn_failure failure = slot->call->start.failure;
+    bool is_homeless = slot->call->start.is_homeless;
+    if (slot->call->start.restored &&
         slots_note(slots,
                    "node %s: the folder %s was gone and has been created again",
-                   config->host, slot->start.restored->path) < 0)
+                   config->host, slot->call->start.restored->path) < 0)
         return -1;
-    if (slot->start.pid > 0)
+    if (slot->call->start.pid > 0)
         return slots_note_running(slots, slot);
     int64_t now_ns = js_clock_ns();
     bool late = was_waiting && now_ns >= slot->limit_ns;
-    bool is_retried = is_homeless || (js_job_start_may_pass(&slot->start) &&
-                                      !late && config->retry_ns > 0);
-    if (slot->must_end || (is_retried && slots->is_draining))
+    bool is_retried =
+        is_homeless || (js_job_start_may_pass(&slot->call->start) && !late &&
+                        config->retry_ns > 0);
+    if (slot->ending.cause != JS_STOP_REASON_NONE ||
+        (is_retried && slots->is_draining))
         return slots_give_up_start(slots, slot);
     if (is_retried)
         return wait_and_retry(slots, slot, &failure, is_homeless, now_ns);
@@ -485,16 +377,14 @@ static int slots_started(struct js_slots *slots, struct slot *slot,
 static int try_to_start(struct js_slots *slots, struct slot *slot)
 {
     bool was_waiting = slot->state == SLOT_WAITING;
-    if (!slots->start.env && !(slots->start.env = slots_new_env(slots)))
-        return -1;
-    slot->start.means = &slots->start;
-    slot->start.job = &slot->job;
-    slot->start.details = &slot->details;
-    slot->start.env = slots->start.env;
-    slot->must_end = false;
-    return slots_do(slots, slot, js_job_start_launch, SLOT_STARTING)
-               ? slots_started(slots, slot, was_waiting)
-               : 0;
+    int rc = js_job_calls_launch(slots->calls, slot->call);
+    if (rc == 1)
+        return slots_started(slots, slot, was_waiting);
+    slot->state = SLOT_STARTING;
+    slot->is_homeless = false;
+    slot->end_ns = slot->wake_ns = JS_NEVER_NS;
+    slot->reaped.pid = 0;
+    return rc;
 }
 
 int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
@@ -506,30 +396,9 @@ int js_slots_start(struct js_slots *slots, const struct js_runner_job *job)
     }
     struct slot *slot = &slots->slot[job->slot];
     slot->number = js_endings_number(slots->endings);
-    /* The next message replaces this one, so the slot keeps its own copy of the
-     * strings and sets. */
-    slot->text.len = slot->details_bytes.len = 0;
-    if (js_buf_append(&slot->text, job->command, job->len) < 0 ||
-        js_buf_append(&slot->details_bytes, job->details, job->details_len) < 0)
-        return -1;
-    slot->job = *job;
-    slot->job.command = js_buf_string(&slot->text);
-    slot->job.gpus = js_buf_copy_string(&slot->gpus, job->gpus);
-    slot->job.hosts = js_buf_copy_string(&slot->hosts, job->hosts);
-    if (job->cpus) {
-        slot->cpus = *job->cpus;
-        slot->job.cpus = &slot->cpus;
-    }
-    if (job->numa) {
-        slot->numa = *job->numa;
-        slot->job.numa = &slot->numa;
-    }
-    if (!slot->job.command || (job->gpus && !slot->job.gpus) ||
-        (job->hosts && !slot->job.hosts) ||
-        js_job_spec_unpack(slot->details_bytes.data, job->details_len,
-                           &slot->details) < 0)
-        return -1;
-    return try_to_start(slots, slot);
+    /* The next message replaces this one, so the call keeps its own copy. */
+    return js_job_calls_set(slot->call, job) < 0 ? -1
+                                                 : try_to_start(slots, slot);
 }
 
 bool js_slots_free_slot(const struct js_slots *slots, uint32_t *ret)
@@ -555,7 +424,7 @@ static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
 {
     enum { SHELL_SAYS_KILLED = 128 + SIGKILL };
     struct js_outcome *outcome = &slot->outcome;
-    outcome->run_ns = js_clock_ns() - slot->start.started_ns;
+    outcome->run_ns = js_clock_ns() - slot->call->start.started_ns;
     outcome->user_cpu_ns = js_clock_timeval_ns(&usage->ru_utime);
     outcome->system_cpu_ns = js_clock_timeval_ns(&usage->ru_stime);
     outcome->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
@@ -581,9 +450,9 @@ static void set_outcome(struct js_slots *slots, struct slot *slot, int status,
 
 static struct js_ending_job ending_job_of(const struct slot *slot)
 {
-    return (struct js_ending_job){.pid = slot->start.pid,
-                                  .id = slot->job.id,
-                                  .attempt = slot->job.attempt};
+    return (struct js_ending_job){.pid = slot->call->start.pid,
+                                  .id = slot->call->job.id,
+                                  .attempt = slot->call->job.attempt};
 }
 
 /* slot: NULL for children that no job is known to have left. */
@@ -592,7 +461,7 @@ static int note_unkillable(struct js_slots *slots, const struct slot *slot)
     char who[32] = "jobs";
     if (slot)
         snprintf(who, sizeof(who), "job %llu",
-                 (unsigned long long)slot->job.id);
+                 (unsigned long long)slot->call->job.id);
     return slots_note(slots,
                       "node %s: processes that %s left behind did not end even "
                       "after SIGKILL; jobsched no longer waits for them",
@@ -632,9 +501,9 @@ static int look_at_strangers(struct js_slots *slots, bool has_news)
 
 /* The job's own process has ended. */
 static void slots_note_end(struct js_slots *slots, struct slot *slot,
-                           int status, const struct rusage *usage)
+                           const struct slots_reaped *child)
 {
-    set_outcome(slots, slot, status, usage);
+    set_outcome(slots, slot, child->status, &child->usage);
     slots->run_ns += (slot->outcome.run_ns - slots->run_ns) / RUN_TIME_WEIGHT;
     slot->state = SLOT_ENDING;
     js_ending_begin(&slot->ending);
@@ -647,20 +516,14 @@ int js_slots_reap(struct js_slots *slots)
     pid_t pid;
     while ((pid = wait4(-1, &child.status, WNOHANG, &child.usage)) > 0) {
         struct slot *slot = slots_slot_of(slots, pid);
-        /* While the start of a job hung, its process was a stranger. */
         js_endings_reaped(slots->endings, pid);
-        if (slot) {
-            slots_note_end(slots, slot, child.status, &child.usage);
-            continue;
-        }
-        has_others = true;
-        if (slots->hung == 0)
-            continue;
-        /* A job may end before its start has returned. */
         child.pid = pid;
-        child.at_ns = js_clock_ns();
-        if (js_buf_append(&slots->reaped, &child, sizeof(child)) < 0)
-            return -1;
+        /* A job may end before its start has returned. */
+        if (slot && slot->state == SLOT_STARTING)
+            slot->reaped = child;
+        else if (slot)
+            slots_note_end(slots, slot, &child);
+        has_others |= !slot;
     }
     bool has_children = pid == 0;
     js_endings_set_children(slots->endings, has_children);
@@ -679,6 +542,70 @@ int js_slots_reap(struct js_slots *slots)
     return look_at_strangers(slots, has_others);
 }
 
+/* ---------------------------------------------------------------- calls */
+
+/* Reports the job as stopped, although its call is still under way. */
+static int slots_abandon(struct js_slots *slots, struct slot *slot)
+{
+    struct js_job_call *call = js_job_calls_abandon(slots->calls, slot->call);
+    if (!call)
+        return -1;
+    if (slot->state == SLOT_STARTING)
+        slot->outcome =
+            (struct js_outcome){.start_unix_ns = js_clock_unix_ns()};
+    slot->outcome.cause = JS_STOP_REASON_STOPPED;
+    slot->call = call;
+    return slots_finished(slots, slot);
+}
+
+/* Ends the job of a call that is under way, as far as that is due. A job
+ * without a process is over at once. A process on the way to its program is
+ * ended like any other. */
+static int slots_end_call(struct js_slots *slots, struct slot *slot,
+                          int64_t now_ns)
+{
+    bool is_starting = slot->state == SLOT_STARTING;
+    int64_t most_ns =
+        is_starting ? slot->end_ns + killed_most_ns : slot->end_ns;
+    if (now_ns >= most_ns ||
+        (is_starting && js_job_start_cancel(&slot->call->start)))
+        return slots_abandon(slots, slot);
+    slot->wake_ns = now_ns < slot->end_ns ? slot->end_ns : most_ns;
+    if (!is_starting)
+        return 0;
+    pid_t pid = js_job_start_pid(&slot->call->start);
+    if (pid == 0) {
+        slot->wake_ns = now_ns + JS_NS_PER_MS; /* it is being created */
+        return 0;
+    }
+    js_ending_ask(&slot->ending, pid, JS_STOP_REASON_STOPPED,
+                  slot->end_ns - now_ns);
+    if (now_ns >= slot->end_ns)
+        js_ending_kill(&slot->ending, pid);
+    return 0;
+}
+
+/* The call is over: the job runs, has ended, or could not be started. */
+static int slots_go_on(struct js_slots *slots, struct slot *slot)
+{
+    bool was_starting = slot->state == SLOT_STARTING;
+    js_job_calls_take_back(slots->calls, slot->call);
+    if (!was_starting)
+        return slots_finished(slots, slot);
+    if (slots_started(slots, slot, false) < 0)
+        return -1;
+    if (slot->state != SLOT_RUNNING)
+        return 0;
+    if (slot->reaped.pid == slot->call->start.pid)
+        slots_note_end(slots, slot, &slot->reaped);
+    else if (slot->end_ns != JS_NEVER_NS)
+        js_ending_ask(&slot->ending, slot->call->start.pid,
+                      JS_STOP_REASON_STOPPED, slot->end_ns - js_clock_ns());
+    return js_slots_reap(slots);
+}
+
+/* ---------------------------------------------------------------- a turn */
+
 int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
 {
     if (grace_ns == JS_RUNNER_LET_RUN) {
@@ -694,16 +621,23 @@ int js_slots_end(struct js_slots *slots, uint32_t slot, int64_t grace_ns)
         return 0;
     if (grace_ns > slots->means.config->settings.grace_ns)
         grace_ns = slots->means.config->settings.grace_ns;
-    if (slots->slot[slot].state == SLOT_RUNNING)
-        js_ending_ask(&slots->slot[slot].ending, slots->slot[slot].start.pid,
-                      JS_STOP_REASON_STOPPED, grace_ns);
-    if (slots->slot[slot].state == SLOT_WAITING)
-        return slots_give_up_start(slots, &slots->slot[slot]);
-    if (slots->slot[slot].state == SLOT_STARTING) {
-        slots->slot[slot].must_end = true;
-        slots->slot[slot].grace_ns = grace_ns;
+    struct slot *at = &slots->slot[slot];
+    int64_t now_ns = js_clock_ns();
+    switch (at->state) {
+    case SLOT_RUNNING:
+        js_ending_ask(&at->ending, at->call->start.pid, JS_STOP_REASON_STOPPED,
+                      grace_ns);
+        return 0;
+    case SLOT_WAITING:
+        return slots_give_up_start(slots, at);
+    case SLOT_STARTING:
+    case SLOT_CLOSING:
+        if (now_ns + grace_ns < at->end_ns)
+            at->end_ns = now_ns + grace_ns;
+        return slots_end_call(slots, at, now_ns);
+    default:
+        return 0;
     }
-    return 0;
 }
 
 void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
@@ -717,58 +651,38 @@ void js_slots_limit(struct js_slots *slots, int64_t timeout_ns)
 static int64_t slots_slot_wake_ns(const struct js_slots *slots,
                                   const struct slot *slot)
 {
-    int64_t timeout_ns =
-        slot->job.timeout_ns > 0 ? slot->job.timeout_ns : slots->limit_ns;
+    int64_t timeout_ns = slot->call->job.timeout_ns > 0
+                             ? slot->call->job.timeout_ns
+                             : slots->limit_ns;
     int64_t at_ns;
     if (slot->state == SLOT_FREE)
         return JS_NEVER_NS;
-    if (slot->worker)
-        return js_task_is_given(&slot->task) ? js_clock_ns() + slots_look_ns
-                                             : 0;
+    if (slot->state == SLOT_STARTING || slot->state == SLOT_CLOSING)
+        return js_job_calls_is_over(slot->call) ? 0 : slot->wake_ns;
     if (slot->state == SLOT_WAITING)
         return slot->wake_ns;
     if (slot->state == SLOT_ENDING || slot->ending.cause != JS_STOP_REASON_NONE)
         return slot->ending.wake_ns;
-    if (timeout_ns <= 0 ||
-        __builtin_add_overflow(slot->start.started_ns, timeout_ns, &at_ns))
+    if (timeout_ns <= 0 || __builtin_add_overflow(slot->call->start.started_ns,
+                                                  timeout_ns, &at_ns))
         return JS_NEVER_NS;
     return at_ns;
-}
-
-/* The hung call is over: the job runs, has ended, or could not be started. */
-static int slots_go_on(struct js_slots *slots, struct slot *slot)
-{
-    const struct slots_reaped *reaped = (const void *)slots->reaped.data;
-    size_t count = slots->reaped.len / sizeof(*reaped);
-    bool was_starting = slot->state == SLOT_STARTING;
-    slots_take_back(slots, slot);
-    if (!was_starting)
-        return slots_finished(slots, slot);
-    int rc = slots_started(slots, slot, false);
-    for (size_t i = 0; slot->state == SLOT_RUNNING && i < count; i++) {
-        if (reaped[i].pid == slot->start.pid &&
-            reaped[i].at_ns >= slot->start.started_ns)
-            slots_note_end(slots, slot, reaped[i].status, &reaped[i].usage);
-    }
-    if (slot->state == SLOT_RUNNING && slot->must_end)
-        js_ending_ask(&slot->ending, slot->start.pid, JS_STOP_REASON_STOPPED,
-                      slot->grace_ns);
-    if (slots->hung == 0)
-        slots->reaped.len = 0;
-    return rc < 0 ? rc : js_slots_reap(slots);
 }
 
 int js_slots_tick(struct js_slots *slots)
 {
     int64_t now_ns = js_clock_ns();
+    js_job_calls_begin_turn(slots->calls);
     for (uint32_t i = 0; i < slots->count; i++) {
         struct slot *slot = &slots->slot[i];
         struct js_ending_job job = ending_job_of(slot);
         int rc = 0;
         if (now_ns < slots_slot_wake_ns(slots, slot))
             continue;
-        if (slot->worker)
-            rc = slots_go_on(slots, slot);
+        if (slot->state == SLOT_STARTING || slot->state == SLOT_CLOSING)
+            rc = js_job_calls_is_over(slot->call)
+                     ? slots_go_on(slots, slot)
+                     : slots_end_call(slots, slot, now_ns);
         else if (slot->state == SLOT_WAITING)
             rc = try_to_start(slots, slot);
         else if (slot->state == SLOT_ENDING)
@@ -776,11 +690,11 @@ int js_slots_tick(struct js_slots *slots)
                 slots, slot,
                 js_endings_wake(slots->endings, &slot->ending, &job, now_ns));
         else if (slot->ending.cause == JS_STOP_REASON_NONE)
-            js_ending_ask(&slot->ending, slot->start.pid,
+            js_ending_ask(&slot->ending, slot->call->start.pid,
                           JS_STOP_REASON_TIMEOUT,
                           slots->means.config->settings.grace_ns);
         else
-            js_ending_kill(&slot->ending, slot->start.pid);
+            js_ending_kill(&slot->ending, slot->call->start.pid);
         if (rc < 0)
             return -1;
     }
@@ -796,4 +710,9 @@ int64_t js_slots_wake_ns(const struct js_slots *slots)
             first_ns = wake_ns;
     }
     return first_ns;
+}
+
+int js_slots_fd(const struct js_slots *slots)
+{
+    return slots ? js_job_calls_fd(slots->calls) : -1;
 }

@@ -7,7 +7,8 @@
  *         RUNNING, or FREE and reported
  *
  * A start whose calls on files hang is STARTING meanwhile, and an end CLOSING:
- * only that slot waits for them (runner/job_start.h).
+ * only that slot waits for them (runner/job_calls.h). A job that must end then
+ * does so within its grace period, whether its calls return or not.
  *
  * A job that leaves nothing behind passes through ENDING at once; what ENDING
  * does is in runner/ending.h. A call that can fail returns -1 with errno if the
@@ -60,6 +61,10 @@ int js_slots_reap(struct js_slots *slots);
 
 /* Does the work that is due. */
 int js_slots_tick(struct js_slots *slots);
+
+/* A descriptor that becomes readable when js_slots_tick() has something to do;
+ * -1: only the time matters. NULL is allowed. */
+int js_slots_fd(const struct js_slots *slots);
 
 /* Returns when js_slots_tick() next has something to do; JS_NEVER_NS: never. */
 int64_t js_slots_wake_ns(const struct js_slots *slots);

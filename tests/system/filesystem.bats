@@ -146,20 +146,24 @@ all_ran_once() {
 }
 
 # One of two slots runs job 1 and, once ./go exists, jobs 4 and 5; the first of
-# these is ended by its time limit. The other slot hangs with job 3.
+# these is ended by its time limit. The other slot hangs with job 3 for longer than
+# that job may run.
 @test "filesystem: a start that hangs costs its own slot only" {
     local case hanging
     for case in chdir open execve; do
-        rm -rf away shut hung began ran go
+        rm -rf away shut hung began ran go on
         away
         mkdir away/dir
         : >away/in
-        printf '#!/bin/sh\nexit 0\n' >away/program
+        printf '#!/bin/sh\n%s\n' "cd $PWD
+echo 3 >>began
+until test -e on; do sleep 0.05; done" >away/program
         chmod +x away/program
+        hanging="sh $PWD/away/program"
         case $case in
-        chdir) hanging="[dir=$PWD/away/dir] true" ;;
-        open) hanging="[stdin=$PWD/away/in] true" ;;
-        execve) hanging="$PWD/away/program" ;;
+        chdir) hanging="[timeout=$LEASE dir=$PWD/away/dir] $hanging" ;;
+        open) hanging="[timeout=$LEASE stdin=$PWD/away/in] $hanging" ;;
+        execve) hanging="[timeout=$LEASE] $PWD/away/program" ;;
         esac
         printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
             'until test -e shut; do sleep 0.05; done' "$hanging" \
@@ -173,9 +177,40 @@ all_ran_once() {
         equal "$(tr '\n' ' ' <ran)" '1 4 5 '
         outlast_lease
         rm shut
+        wait_until "$PATIENCE" has_lines began 2 .
+        turns 100 "$(rank_pid 1)"
+        touch on
         farm_end
         status_is 1
         contains err '4 done, 1 failed, 0 skipped, 0 left'
+    done
+}
+
+# What has no process yet, or one that SIGTERM ends, does not use up the grace.
+@test "filesystem: SIGTERM ends a run whose start hangs within the grace" {
+    local case hanging grace
+    away
+    mkdir away/dir
+    : >away/in
+    printf '#!/bin/sh\nexit 0\n' >away/program
+    chmod +x away/program
+    for case in chdir open execve; do
+        rm -f shut hung jobs.txt.journal
+        grace=1000
+        case $case in
+        chdir) hanging="[dir=$PWD/away/dir] true" grace=2 ;;
+        open) hanging="[stdin=$PWD/away/in] true" ;;
+        execve) hanging="$PWD/away/program" ;;
+        esac
+        echo "$hanging" >jobs.txt
+        touch shut
+        launch -n 1 --grace "$grace" jobs.txt
+        wait_until "$PATIENCE" is_held "$case|openat"
+        kill -TERM "$FARM"
+        farm_end
+        status_is 3
+        contains jobs.txt.journal ' stopped 1 1 '
+        nothing_left
     done
 }
 

@@ -50,6 +50,7 @@
     _(spawn)                                                                   \
     _(orphans)                                                                 \
     _(procs)                                                                   \
+    _(job_calls)                                                               \
     _(runner)                                                                  \
     _(job_io)                                                                  \
     _(ending)                                                                  \

@@ -65,11 +65,10 @@ CODE
 .It Cm nice Ns = Ns Ar N
 How nice the job is, from 0 to 19.
 TEXT
-    sed -i 's/^    return js_spawn(&spec, &start->pid, &start->failure);$/    int rc = js_spawn(\&spec, \&start->pid, \&start->failure);\
+    sed -i 's/^    int rc = js_spawn(&spec, &start->pid, &start->failure);$/&\
     const char *nice = start->details->nice;\
     if (rc == 0 \&\& nice)\
-        setpriority(PRIO_PROCESS, (id_t)start->pid, (int)strtol(nice, NULL, 10));\
-    return rc;/; 0,/^#include <errno.h>/s//#include <errno.h>\n#include <sys\/resource.h>/' "$(runner_file)"
+        setpriority(PRIO_PROCESS, (id_t)start->pid, (int)strtol(nice, NULL, 10));/; 0,/^#include <errno.h>/s//#include <errno.h>\n#include <sys\/resource.h>/' "$(runner_file)"
 }
 
 add_option() {
