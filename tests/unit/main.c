@@ -20,6 +20,7 @@
     _(columns)                                                                 \
     _(intake)                                                                  \
     _(values)                                                                  \
+    _(product)                                                                 \
     _(attributes)                                                              \
     _(attributes_random)                                                       \
     _(job)                                                                     \
