@@ -67,6 +67,8 @@ struct shape {
     } goal;
 };
 
+/* "64x128 0.1 s" can reach 94.8 %: each start takes 0.4 ms, and the first ones
+ * of a node come one after another. */
 /* clang-format off */
 static const struct shape shapes[] = {
     {"64", 64, 1, S, 20, LOGNORMAL, .seeds = 3, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
@@ -81,11 +83,11 @@ static const struct shape shapes[] = {
     {"65536", 65536, 1, S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 30 * S, .goal = {99, .first_ns = 3 * S}},
     {"9400x128", 9400, 128, 10 * S, 4, LOGNORMAL, .seeds = 1, .lease_ns = 30 * S, .goal = {99, .first_ns = 3 * S}},
     {"one wave", 9000, 128, 10 * S, 1, EQUAL, .seeds = 1, .goal = {.beside_ns = 20 * S}},
-    {"64x128 0.1 s", 64, 128, 100 * MS, 10, EQUAL, .seeds = 1, .goal = {.whole_percent = 95}},
+    {"64x128 0.1 s", 64, 128, 100 * MS, 10, EQUAL, .seeds = 1, .goal = {.whole_percent = 93}},
     {"cores=4", 512, 128, S, 6, EQUAL, 4, "[cores=4] ", .seeds = 1, .goal = {95, .busy_percent = 50}},
     {"mem=", 512, 128, S, 6, EQUAL, 1, "[mem=64M] ", .seeds = 1, .goal = {95}},
     {"nodes=2", 512, 128, S, 6, EQUAL, 16, "[nodes=2 cores=8] ", .seeds = 1, .goal = {95}},
-    {"a tenth lost", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 10 * S, .lose_ns = 25 * S, .goal = {85, .turn_ns = 50 * MS}},
+    {"a tenth lost", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 10 * S, .lose_ns = 25 * S, .goal = {95, .turn_ns = 50 * MS}},
     {"silent, 60 s", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 60 * S, .silent_ns = 25 * S},
     {"silent, 20 s", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .all_are_lost = true, .lease_ns = 20 * S, .silent_ns = 25 * S},
 };
@@ -508,10 +510,25 @@ static int64_t latest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* The time that all slots of living nodes had between these times. */
+static double slots_time_ns(const struct run *run, int64_t from_ns,
+                            int64_t until_ns)
+{
+    const struct shape *shape = run->shape;
+    double slots = (double)shape->slaves * shape->slots;
+    int64_t lost_ns = latest(FAKE_START_NS + shape->lose_ns, from_ns);
+    double span_ns = (double)(until_ns - from_ns);
+    if (shape->lose_ns > 0 && until_ns > lost_ns)
+        span_ns -= (double)(until_ns - lost_ns) * (nodes_of(shape) / 10) /
+                   nodes_of(shape);
+    return slots * span_ns;
+}
+
 /*
  * The part of the run in which there was always a next job: from two mean run
- * times after the first start, until the last job was sent. The share of all
- * slots' time in which a job ran, and the jobs that ended in a second.
+ * times after the first start, until the last job was sent. The share of the
+ * slots' time in which a job ran (one that was lost, once), and the jobs that
+ * ended in a second.
  */
 static void look_at_steady_part(const struct run *run, struct figures *ret)
 {
@@ -531,10 +548,17 @@ static void look_at_steady_part(const struct run *run, struct figures *ret)
         if (end_ns > start_ns)
             worked_ns += (double)(end_ns - start_ns) * width_of(shape);
     }
-    double slots = (double)shape->slaves * shape->slots;
-    double span_ns = (double)(until_ns - from_ns);
-    ret->steady_percent = 100 * worked_ns / slots / span_ns;
-    ret->rate = ended * 1e9 / span_ns;
+    ret->steady_percent =
+        100 * worked_ns / slots_time_ns(run, from_ns, until_ns);
+    ret->rate = ended * 1e9 / (double)(until_ns - from_ns);
+}
+
+/* How many slaves the run has to do without. */
+static unsigned lost_slaves(const struct shape *shape)
+{
+    if (shape->all_are_lost)
+        return (unsigned)shape->slaves;
+    return shape->lose_ns > 0 ? (unsigned)shape->slaves / 10 : 0;
 }
 
 /* The run ended as its shape says. */
@@ -544,8 +568,7 @@ static bool has_ended_well(const struct run *run,
 {
     const struct shape *shape = run->shape;
     bool is_done = result->end == JS_MASTER_DONE && run->ended >= run->jobs;
-    bool has_lost_all = result->lost == (unsigned)shape->slaves;
-    if (shape->all_are_lost ? has_lost_all : is_done)
+    if (result->lost == lost_slaves(shape) && (is_done || shape->all_are_lost))
         return true;
     printf("%-13s went wrong: end %d, %u slaves lost, %" PRIu64 " of %" PRIu64
            " jobs have ended; %s\n",
@@ -641,12 +664,20 @@ static void print_head(void)
 
 static void print_figures(const struct shape *shape, const struct figures *f)
 {
-    printf("%-13s %6.2f s %5.1f %% %5.1f %% %9.0f %4.1f %% %5.1f ms %9" PRIu64
+    char steady[32];
+    if (shape->all_are_lost) {
+        printf("%-13s all %d slaves were given up, as they should be\n",
+               shape->name, shape->slaves);
+        return;
+    }
+    snprintf(steady, sizeof(steady), "%5.1f %% %9.0f", f->steady_percent,
+             f->rate);
+    printf("%-13s %6.2f s %5.1f %% %17s %4.1f %% %5.1f ms %9" PRIu64
            " %4.0f MiB %3.0f MiB %6.2f s\n",
-           shape->name, f->first_s, f->whole_percent, f->steady_percent,
-           f->rate, f->busy_percent, (double)f->load.longest_ns / 1e6,
-           f->load.messages, (double)f->load.bytes / 0x1p20, f->memory_mib,
-           f->beside_s);
+           shape->name, f->first_s, f->whole_percent,
+           f->rate > 0 ? steady : "-", f->busy_percent,
+           (double)f->load.longest_ns / 1e6, f->load.messages,
+           (double)f->load.bytes / 0x1p20, f->memory_mib, f->beside_s);
     fflush(stdout);
 }
 

@@ -244,6 +244,13 @@ static void plan_turn(struct process *process)
             (struct entry){next_ns, rng_next(&net->rng), process});
 }
 
+void fake_net_begin_turn(struct fake_net *net)
+{
+    net->meter =
+        (struct meter){.began_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                       .began_ns = clock_ns(CLOCK_MONOTONIC)};
+}
+
 struct fake_net *fake_net_new(const struct fake_net_config *config)
 {
     struct fake_net *net = not_null(calloc(1, sizeof(*net)));
@@ -260,6 +267,8 @@ struct fake_net *fake_net_new(const struct fake_net_config *config)
         process->until_ns = process->due_ns = JS_NEVER_NS;
         process->stop_ns = process->cont_ns = process->cut_ns = JS_NEVER_NS;
     }
+    /* The master asks for the time before its first turn. */
+    fake_net_begin_turn(net);
     return net;
 }
 
@@ -649,13 +658,6 @@ static void end_metered_turn(struct fake_net *net)
                 net->now_ns + (int64_t)(share * (double)turn_ns));
     }
     net->parcel_count = 0;
-}
-
-void fake_net_begin_turn(struct fake_net *net)
-{
-    net->meter =
-        (struct meter){.began_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                       .began_ns = clock_ns(CLOCK_MONOTONIC)};
 }
 
 /* True if one of the descriptors has an event. */

@@ -136,8 +136,9 @@ static void end_at(struct fake_job *job, int64_t at_ns,
 {
     if (at_ns >= job->end_ns)
         return;
+    /* Its start may not even be over. */
     job->end_ns = at_ns;
-    job->run_ns = at_ns - job->start_ns;
+    job->run_ns = at_ns > job->start_ns ? at_ns - job->start_ns : 0;
     job->cause = cause;
 }
 
