@@ -75,6 +75,7 @@ static const struct shape shapes[] = {
     {"1024", 1024, 1, S, 10, LOGNORMAL, .seeds = 3, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
     {"16384", 16384, 1, S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 30 * S, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
     {"1000x128", 1000, 128, 10 * S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 30 * S, .is_quick = true, .goal = {99, .first_ns = 3 * S}},
+    {"1000x128 1 s", 1000, 128, S, 6, LOGNORMAL, .seeds = 1, .lease_ns = 30 * S, .goal = {99}},
     {"1024 equal", 1024, 1, S, 10, EQUAL, .seeds = 1, .goal = {99}},
     {"1024 0.1 s", 1024, 1, 100 * MS, 20, LOGNORMAL, .seeds = 1, .goal = {99}},
     {"1024 journal", 1024, 1, S, 10, LOGNORMAL, .seeds = 1, .has_journal = true, .goal = {99}},
