@@ -88,7 +88,10 @@ enum jobsched_retry {
 /* All strings are borrowed until jobsched_run() returns. Only the master's
  * configuration has an effect; a slave's is ignored. */
 struct jobsched_config {
-    const char *job_file; /* "-": standard input; NULL: the demonstration */
+    const char *job_file;   /* "-": standard input; NULL: the demonstration */
+    const char *job_format; /* the format of the list: the name of another tool,
+                               as --from takes it, or "lines" for our own. NULL:
+                               as the journal says, or our own */
 
     /* In a process that was not started by a launcher, CHECK and DRY_RUN assume
      * this machine, with one slave for each core. */

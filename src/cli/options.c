@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/units.h"
 #include "launch/launch.h"
+#include "list/formats.h"
 #include "record/journal.h"
 
 #include <errno.h>
@@ -277,6 +278,15 @@ static int set_progress(const struct js_options_row *row,
     return js_err_set(err, "%s", row->problem);
 }
 
+static int set_format(const struct js_options_row *row,
+                      struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    (void)row;
+    options->config.job_format = js_formats_find(value, err);
+    return options->config.job_format ? 0 : -1;
+}
+
 /* Actions that only report on runs. If several were given, the last one would
  * silently win. */
 static int set_inspection(const struct js_options_row *row,
@@ -325,6 +335,12 @@ static const struct js_options_row rows[] = {
      COUNT32(restarts, 0, 1000)},
     {"show-mpirun", NULL, 0, JS_OF_LAUNCH, "print the mpirun command, and exit",
      FLAG(is_mpirun_shown)},
+
+    {.help = "The list:"},
+    {"from", "FORMAT", 0, JS_OF_RUN,
+     "read JOBFILE as a list of another tool; jobsched(5)\n"
+     "names them (default lines: our own format)",
+     .set = set_format},
 
     {.help = "Scheduling:"},
     {"round", "N", 0, JS_OF_RUN, "dispatch N jobs at a time (default 10)",

@@ -353,8 +353,12 @@ static int plan_read_inputs(const struct jobsched_config *config,
             js_options_journal(config, ", or a joblog with --joblog", err);
     if (inputs->journal)
         inputs->past_runs = js_past_runs_from_journal(inputs->journal, err);
-    if (inputs->past_runs)
-        inputs->list = js_list_read(config->job_file, err);
+    if (!inputs->past_runs)
+        return -1;
+    const char *format = config->job_format
+                             ? config->job_format
+                             : js_past_runs_look(inputs->past_runs).format;
+    inputs->list = js_list_read(config->job_file, format, err);
     return inputs->list ? 0 : -1;
 }
 

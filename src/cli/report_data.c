@@ -80,8 +80,11 @@ static int report_data_read_list(struct js_report_data *data)
     data->listed = calloc(data->jobs + 1, sizeof(*data->listed));
     if (!data->listed)
         return -1;
+    const char *format = data->config.options->job_format
+                             ? data->config.options->job_format
+                             : js_journal_model_look(data->model).format;
     if (data->config.list)
-        data->list = js_list_read(data->config.list, &data->list_error);
+        data->list = js_list_read(data->config.list, format, &data->list_error);
     if (!data->list)
         return 0;
     struct js_list_state *list_state = js_list_state_new(

@@ -93,6 +93,7 @@ static int status_look(const struct js_options *options, const char *journal,
     struct js_status_model model;
     struct js_status_model_config config = {
         .job_file = js_options_list(&options->config),
+        .format = options->config.job_format,
         .journal = journal,
         .explained = options->explained,
         .failed_shown = options->is_json ? SIZE_MAX : JS_STATUS_FAILED_SHOWN};

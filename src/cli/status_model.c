@@ -320,7 +320,11 @@ static void status_model_read_list(struct gathering *gathering)
     struct js_status_model *status = gathering->status;
     if (!status->config.job_file)
         return;
-    status->list = js_list_read(status->config.job_file, &status->list_error);
+    const char *format = status->config.format
+                             ? status->config.format
+                             : js_journal_model_look(status->model).format;
+    status->list =
+        js_list_read(status->config.job_file, format, &status->list_error);
     if (!status->list)
         return;
     status->list_state = js_list_state_new(

@@ -21,6 +21,8 @@
 struct js_status_model_config { /* strings are borrowed as long as the model
                                    exists */
     const char *job_file;       /* NULL: no list can be read */
+    const char *format; /* of the list (list/formats.h); NULL: as the journal
+                           says */
     const char *journal;
     const char *explained; /* the name or id of a job; NULL: none */
     size_t failed_shown;   /* the number of latest failed jobs whose commands

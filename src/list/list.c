@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "list/formats.h"
 #include "list/intake.h"
-#include "list/jobfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,8 +205,9 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
     int rc = -1;
     check.graph = js_graph_new();
     if (check.graph)
-        check.jobs = js_intake_new(list->name, js_jobfile_new(list->name),
-                                   check.graph, config->resume);
+        check.jobs = js_intake_new(
+            list->name, js_formats_new_reader(list->format, list->name),
+            check.graph, config->resume);
     if (check.jobs && js_warnings_begin(&check.warnings, list->name,
                                         config->sink, check.jobs, false) == 0)
         rc = check_text(&check, err);
@@ -219,12 +220,32 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
 
 /* ---------------------------------------------------------------- all of it */
 
-/* Creates a list without its text. */
-static struct js_list *list_new(const char *path, struct js_err *err)
+int js_list_find_format(const char *path, const char *format, const char **ret,
+                        struct js_err *err)
 {
+    struct js_err why;
+    *ret = format ? js_formats_find(format, &why) : NULL;
+    if (!format || *ret)
+        return 0;
+    char *name = js_list_show_path(path);
+    js_err_set(err, "%s cannot be read in the format \"%s\": %s",
+               name ? name : "", format, why.text);
+    free(name);
+    return -1;
+}
+
+/* Creates a list without its text. */
+static struct js_list *list_new(const char *path, const char *format,
+                                struct js_err *err)
+{
+    const char *found;
+    if (js_list_find_format(path, format, &found, err) < 0)
+        return NULL;
     struct js_list *list = calloc(1, sizeof(*list));
-    if (list)
+    if (list) {
+        list->format = found;
         list->name = js_list_show_path(path);
+    }
     if (list && list->name)
         return list;
     js_err_errno(err, "%s", path);
@@ -236,7 +257,7 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err)
 {
-    struct js_list *list = list_new(config->path, err);
+    struct js_list *list = list_new(config->path, config->format, err);
     int rc = -1;
     /* Reads to the end, whatever size fstat(2) reported: the file may be
      * growing, or be in /proc and have no size. With one more byte of room, the
@@ -253,15 +274,17 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
     return NULL;
 }
 
-struct js_list *js_list_read(const char *path, struct js_err *err)
+struct js_list *js_list_read(const char *path, const char *format,
+                             struct js_err *err)
 {
     struct stat info;
     int fd = js_list_open(path, &info, err);
     if (fd < 0)
         return NULL;
     if (S_ISREG(info.st_mode))
-        return js_list_read_fd(fd, info.st_size,
-                               &(struct js_list_config){.path = path}, err);
+        return js_list_read_fd(
+            fd, info.st_size,
+            &(struct js_list_config){.path = path, .format = format}, err);
     js_fd_close(&fd);
     js_err_set(err, "%s is not a regular file, so it cannot be read again",
                path);
@@ -272,7 +295,7 @@ struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err)
 {
     const struct js_list_config config = {.path = name};
-    struct js_list *list = list_new(name, err);
+    struct js_list *list = list_new(name, NULL, err);
     int rc = -1;
     if (list && js_buf_append(&list->text, text, len) < 0)
         list_fail_errno(list, err);

@@ -47,7 +47,8 @@ struct js_list_need {
 /* Invariant: nothing changes once the list has been checked, so any number of
  * readers may share it. */
 struct js_list {
-    char *name; /* as messages show it */
+    char *name;         /* as messages show it */
+    const char *format; /* of the text (list/formats.h) */
     struct js_buf text;
     struct js_buf needs; /* struct js_list_need */
     struct js_list_survey survey;
@@ -57,15 +58,18 @@ struct js_list {
  * Reads the list at `path` and checks all of it. Every job is assumed to run.
  * Returns NULL with *err set if the file cannot be opened or read, is a
  * directory, is not a regular file (then no byte of it is read), or contains
- * errors. If there is one error, *err is that error; if several, it is "NAME: 3
- * errors" (or "NAME: 20 errors or more").
+ * errors; or if there is no such format (NULL: our own). If there is one error,
+ * *err is that error; if several, it is "NAME: 3 errors" (or "NAME: 20 errors
+ * or more").
  */
-struct js_list *js_list_read(const char *path, struct js_err *err);
+struct js_list *js_list_read(const char *path, const char *format,
+                             struct js_err *err);
 
 /* Describes how to read a list for a run. Everything is borrowed until the list
  * has been created. */
 struct js_list_config {
     const char *path;
+    const char *format;       /* its name (list/formats.h); NULL: our own */
     struct js_resume *resume; /* decides which jobs run and counts them, as in a
                                  run; NULL: all run */
     const struct js_warnings_sink *sink; /* receives warnings, and the errors if
@@ -78,8 +82,8 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err);
 
-/* Works like js_list_read_fd(), for text that is not in a file. The text is
- * copied. */
+/* Works like js_list_read_fd(), for text in our own format that is not in a
+ * file. The text is copied. */
 struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err);
 
@@ -93,6 +97,12 @@ int js_list_open(const char *path, struct stat *ret, struct js_err *err);
  * refuses. */
 int js_list_check_kind(const char *path, int fd, struct stat *ret,
                        struct js_err *err);
+
+/* Finds the format by its name, as js_formats_find() does; NULL is found as
+ * NULL. Returns 0, or -1 with *err, which says that the list at `path` cannot
+ * be read. */
+int js_list_find_format(const char *path, const char *format, const char **ret,
+                        struct js_err *err);
 
 /* Returns a path as messages show it, with control characters escaped; "-" is
  * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */

@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/input.h"
+#include "list/formats.h"
 #include "list/intake.h"
-#include "list/jobfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -289,7 +289,8 @@ struct js_source *js_source_new_list(const struct js_list *list,
         js_resume_rewind(resume);
     }
     source->jobs =
-        js_intake_new(js_list_name(list), js_jobfile_new(js_list_name(list)),
+        js_intake_new(js_list_name(list),
+                      js_formats_new_reader(list->format, js_list_name(list)),
                       source->graph, resume);
     if (source->jobs)
         return source;
@@ -297,14 +298,15 @@ struct js_source *js_source_new_list(const struct js_list *list,
     return NULL;
 }
 
-struct js_source *js_source_new_stream(const char *path,
+struct js_source *js_source_new_stream(const struct js_list_config *config,
                                        const struct js_input_config *input,
-                                       struct js_resume *resume,
-                                       const struct js_warnings_sink *sink,
                                        struct js_err *err)
 {
     struct stat info;
-    if (js_list_check_kind(path, input->fd, &info, err) < 0)
+    const char *format;
+    const char *path = config->path;
+    if (js_list_find_format(path, config->format, &format, err) < 0 ||
+        js_list_check_kind(path, input->fd, &info, err) < 0)
         return NULL;
     struct js_source *source = source_new(SOURCE_STREAM);
     if (!source) {
@@ -312,15 +314,17 @@ struct js_source *js_source_new_stream(const char *path,
         return NULL;
     }
     source->fd = input->fd;
-    source->resume = resume;
-    if (resume)
-        resume->is_stream = true;
+    source->resume = config->resume;
+    if (config->resume)
+        config->resume->is_stream = true;
     source->name = js_list_show_path(path);
     if (source->name)
-        source->jobs = js_intake_new(source->name, js_jobfile_new(source->name),
-                                     source->graph, resume);
-    if (source->jobs && js_warnings_begin(&source->warnings, source->name, sink,
-                                          source->jobs, true) == 0)
+        source->jobs = js_intake_new(
+            source->name, js_formats_new_reader(format, source->name),
+            source->graph, config->resume);
+    if (source->jobs &&
+        js_warnings_begin(&source->warnings, source->name, config->sink,
+                          source->jobs, true) == 0)
         source->input = js_input_new(input);
     if (source->input)
         return source;
@@ -329,38 +333,34 @@ struct js_source *js_source_new_stream(const char *path,
     return NULL;
 }
 
-struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     const struct js_warnings_sink *sink,
+struct js_source *js_source_new_file(const struct js_list_config *config,
                                      struct js_err *err)
 {
     struct stat info;
     struct js_input_config input = {.fd = STDIN_FILENO};
     struct js_source *source;
     /* Standard input is a stream even if it is a file. */
-    if (strcmp(path, "-") == 0)
-        return js_source_new_stream(path, &input, resume, sink, err);
-    input.fd = js_list_open(path, &info, err);
+    if (strcmp(config->path, "-") == 0)
+        return js_source_new_stream(config, &input, err);
+    input.fd = js_list_open(config->path, &info, err);
     if (input.fd < 0)
         return NULL;
     if (!S_ISREG(info.st_mode)) {
-        source = js_source_new_stream(path, &input, resume, sink, err);
+        source = js_source_new_stream(config, &input, err);
         if (source)
             source->owns_fd = true;
         else
             js_fd_close(&input.fd);
         return source;
     }
-    const struct js_list_config config = {
-        .path = path, .resume = resume, .sink = sink};
     /* Jobs are given out only after the check, which asks `resume` about every
      * job. */
-    if (resume)
-        resume->is_stream = false;
-    struct js_list *list =
-        js_list_read_fd(input.fd, info.st_size, &config, err);
+    if (config->resume)
+        config->resume->is_stream = false;
+    struct js_list *list = js_list_read_fd(input.fd, info.st_size, config, err);
     if (!list)
         return NULL;
-    source = js_source_new_list(list, resume);
+    source = js_source_new_list(list, config->resume);
     if (source) {
         source->own_list = list;
         return source;

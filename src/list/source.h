@@ -44,30 +44,28 @@ struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
                                      struct js_resume *resume);
 
 /*
- * Opens the job list at `path`; "-" is standard input, which js_source_free()
- * does not close. A regular file is read and checked here; `resume` then
- * contains its counts. Returns NULL with *err set if the file cannot be opened
- * or read, is a directory, or contains errors. If there is one error, *err is
- * that error. If there are several, each is reported to `sink`, and *err is
- * "NAME: 3 errors" (or "NAME: 20 errors or more").
+ * Opens the job list that `config` describes; the path "-" is standard input,
+ * which js_source_free() does not close. A regular file is read and checked
+ * here; `resume` then contains its counts. Returns NULL with *err set if the
+ * file cannot be opened or read, is a directory, or contains errors, or if
+ * there is no such format. If there is one error, *err is that error. If there
+ * are several, each is reported to `sink`, and *err is "NAME: 3 errors" (or
+ * "NAME: 20 errors or more").
  *
  * Input that is probably not intended (list/intake.h) is reported to `sink` as
  * a warning; for a stream this happens while it is read. Five warnings of each
  * kind are reported, then the number of the others. If `sink` is NULL, such
  * input is not looked for, nor are files to which two jobs write at once.
- * `sink` must remain valid as long as the source.
+ * `resume` and `sink` must remain valid as long as the source.
  */
-struct js_source *js_source_new_file(const char *path, struct js_resume *resume,
-                                     const struct js_warnings_sink *sink,
+struct js_source *js_source_new_file(const struct js_list_config *config,
                                      struct js_err *err);
 
 /* Works like js_source_new_file(), for a stream that has been set up as `input`
- * says. `path` is the user's name for it. A last line without a newline is
+ * says. The path is the user's name for it. A last line without a newline is
  * reported. */
-struct js_source *js_source_new_stream(const char *path,
+struct js_source *js_source_new_stream(const struct js_list_config *config,
                                        const struct js_input_config *input,
-                                       struct js_resume *resume,
-                                       const struct js_warnings_sink *sink,
                                        struct js_err *err);
 
 /* Creates a cursor that returns the jobs of a list. The list is borrowed, and

@@ -409,6 +409,7 @@ static int put_dead_run(struct js_journal *journal, struct js_buf *buf,
 /* The records that come before the gathered ones. */
 static int put_beginning(struct js_journal *journal, struct js_buf *buf)
 {
+    const char *format = js_journal_look(journal).format;
     const struct js_journal_config *config = journal->config;
     const struct js_journal_part *part = config->part;
     uint64_t pid = (uint64_t)getpid();
@@ -431,6 +432,11 @@ static int put_beginning(struct js_journal *journal, struct js_buf *buf)
         .unix_us = (uint64_t)(js_clock_unix_ns() / JS_NS_PER_US)};
     snprintf(line->text, sizeof(line->text), "%s", config->host);
     if (rc == 0)
+        rc = js_journal_format_write(buf, line);
+    *line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_FORMAT};
+    if (format)
+        snprintf(line->text, sizeof(line->text), "%s", format);
+    if (rc == 0 && format)
         rc = js_journal_format_write(buf, line);
     *line = (struct js_journal_line){
         .kind = JS_JOURNAL_LINE_LEASE,
@@ -659,11 +665,21 @@ int js_journal_add_begun(struct js_journal *journal, const struct js_job *job,
 
 /* ---------------------------------------------------------------- the file */
 
+/* A file that is set aside counts for nothing. */
+static const char *journal_list_format(const struct js_journal *journal)
+{
+    const char *before = journal->old.holder.format;
+    if (journal->config->format)
+        return journal->config->format;
+    return before[0] && !journal->is_fresh ? before : NULL;
+}
+
 struct js_journal_state js_journal_look(const struct js_journal *journal)
 {
     struct js_journal_file_state file = js_journal_file_look(journal->file);
     return (struct js_journal_state){
         .path = journal->config->path,
+        .format = journal_list_format(journal),
         .has_jobs = journal->has_jobs,
         .run_id = journal->run_id,
         .quiet_ns = journal->quiet_ns,

@@ -24,44 +24,30 @@
  *                       A run begins. The process holds the journal; started is
  *                       field 22 of its /proc/PID/stat, and boot is the boot id
  *                       of its host.
- *     lease lease_us outlives
- *                       The lease of this run, the grace of its jobs included:
- *                       once its master has answered no slave for this long,
- *                       all of the run's jobs have ended. If the run's master
- *                       is killed before that, some jobs may go on: where its
- *                       slaves outlive it (1), and on other hosts.
- *     batch restarts BATCH
- *                       This run is part of this job of a batch system, which
- *                       has been restarted this many times.
- *     part command restarts
- *                       This run is part of this command (64 bits, sixteen
- *                       hexadecimal digits), which has restarted the run this
- *                       many times because it broke off.
- *     mark id space     The 64 random bits (also sixteen digits) that the jobs
- *                       of this run carry, and the pid namespace of its master.
- *     dead-process pid started ...
- *     dead id begin_us until_us lease_us outlives boot space
- *                       A run without an end, in a file that was set aside when
- *                       this one was begun (--fresh): the run's ranks and
- *                       runners, in this boot and pid namespace (0: unknown),
- *                       and its mark and lease. These records come before the
- *                       first run.
- *     jobs first identity ...
- *                       These jobs are accepted under the ids first, first + 1
- *                       and so on, which follow the highest so far. An identity
- *                       (list/job.h) is 32 hexadecimal digits.
- *     name id NAME      The name of a job. The last job that got a name has it.
- *     again id ...      The success of these jobs no longer counts, because
- *                       jobs that they come after run again.
- *     gone id ...       These jobs are no longer in the list.
- *     back id ...       These jobs are in the list again.
- *     process slave boot space pid started runner runner_started
- *                       The rank and the runner of the slave in the next
- *                       record.
- *     slave slave slots HOST
- *                       The slave takes part in this run.
- *     left slave        The slave no longer takes part. Jobs that it has begun
- *                       and not ended run again.
+ *     format FORMAT     The list of this run is in this format (--from).
+ * Without this record it is in our own. lease lease_us outlives The lease of
+ * this run, the grace of its jobs included: once its master has answered no
+ * slave for this long, all of the run's jobs have ended. If the run's master is
+ * killed before that, some jobs may go on: where its slaves outlive it (1), and
+ * on other hosts. batch restarts BATCH This run is part of this job of a batch
+ * system, which has been restarted this many times. part command restarts This
+ * run is part of this command (64 bits, sixteen hexadecimal digits), which has
+ * restarted the run this many times because it broke off. mark id space     The
+ * 64 random bits (also sixteen digits) that the jobs of this run carry, and the
+ * pid namespace of its master. dead-process pid started ... dead id begin_us
+ * until_us lease_us outlives boot space A run without an end, in a file that
+ * was set aside when this one was begun (--fresh): the run's ranks and runners,
+ * in this boot and pid namespace (0: unknown), and its mark and lease. These
+ * records come before the first run. jobs first identity ... These jobs are
+ * accepted under the ids first, first + 1 and so on, which follow the highest
+ * so far. An identity (list/job.h) is 32 hexadecimal digits. name id NAME The
+ * name of a job. The last job that got a name has it. again id ...      The
+ * success of these jobs no longer counts, because jobs that they come after run
+ * again. gone id ...       These jobs are no longer in the list. back id ...
+ * These jobs are in the list again. process slave boot space pid started runner
+ * runner_started The rank and the runner of the slave in the next record. slave
+ * slave slots HOST The slave takes part in this run. left slave        The
+ * slave no longer takes part. Jobs that it has begun and not ended run again.
  *     began id attempt slave start_us
  *                       The job had been running for a second or so when this
  *                       was written. start_us is since 1970, by the master's
@@ -170,6 +156,8 @@
 struct js_journal_config {
     const char *path;
     const char *host;
+    const char *format; /* of the list (list/formats.h), borrowed; NULL: as the
+                           run before has recorded it */
     const struct js_journal_part *part; /* NULL: part of nothing */
     bool is_fresh;  /* rename an existing file to FILE.old, unless the last run
                        was an earlier start of this one */
@@ -209,11 +197,13 @@ int js_journal_open(const struct js_journal_config *config,
 
 /* The state of the journal. */
 struct js_journal_state {
-    const char *path; /* as in the config */
-    bool has_jobs;    /* jobs were on record when it was opened */
-    uint64_t run_id;  /* of this run; not 0 */
-    int64_t quiet_ns; /* from js_journal_begin() on: how long jobs of earlier
-                         runs may still go on; usually 0 */
+    const char *path;   /* as in the config */
+    const char *format; /* of the list of this run, for its record; NULL: none
+                           was named, for this run or the one before */
+    bool has_jobs;      /* jobs were on record when it was opened */
+    uint64_t run_id;    /* of this run; not 0 */
+    int64_t quiet_ns;   /* from js_journal_begin() on: how long jobs of earlier
+                           runs may still go on; usually 0 */
     /* The earlier runs that have not recorded their end, have a mark, and are
      * over once the quiet time is; the newest is the last. The journal owns
      * them. */

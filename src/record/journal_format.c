@@ -23,6 +23,7 @@ static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_BACK] = "back",
     [JS_JOURNAL_LINE_SLAVE] = "slave",
     [JS_JOURNAL_LINE_PROCESS] = "process",
+    [JS_JOURNAL_LINE_FORMAT] = "format",
     [JS_JOURNAL_LINE_LEASE] = "lease",
     [JS_JOURNAL_LINE_BATCH] = "batch",
     [JS_JOURNAL_LINE_PART] = "part",
@@ -178,8 +179,8 @@ static int put_fields(struct js_buf *buf, const struct js_journal_line *line)
 static bool has_text(enum js_journal_line_kind kind)
 {
     return kind == JS_JOURNAL_LINE_RUN || kind == JS_JOURNAL_LINE_NAME ||
-           kind == JS_JOURNAL_LINE_SLAVE || kind == JS_JOURNAL_LINE_BATCH ||
-           kind == JS_JOURNAL_LINE_SAID;
+           kind == JS_JOURNAL_LINE_SLAVE || kind == JS_JOURNAL_LINE_FORMAT ||
+           kind == JS_JOURNAL_LINE_BATCH || kind == JS_JOURNAL_LINE_SAID;
 }
 
 int js_journal_format_write(struct js_buf *buf,
@@ -410,6 +411,8 @@ static void get_fields(struct reader *reader, struct js_journal_line *ret)
         ret->started = get_number(reader);
         ret->boot = get_number(reader);
         ret->unix_us = get_number(reader);
+        break;
+    case JS_JOURNAL_LINE_FORMAT:
         break;
     case JS_JOURNAL_LINE_SLAVE:
         ret->id = get_number(reader);

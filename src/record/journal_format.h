@@ -28,6 +28,7 @@ enum js_journal_line_kind {
     JS_JOURNAL_LINE_BACK,
     JS_JOURNAL_LINE_SLAVE,
     JS_JOURNAL_LINE_PROCESS,
+    JS_JOURNAL_LINE_FORMAT,
     JS_JOURNAL_LINE_LEASE,
     JS_JOURNAL_LINE_BATCH,
     JS_JOURNAL_LINE_PART,
@@ -50,8 +51,8 @@ enum js_journal_line_kind {
 enum {
     JS_JOURNAL_LINE_LIST = 256,      /* numbers or identities in one record */
     JS_JOURNAL_LINE_MAX = 16 * 1024, /* bytes, the newline included */
-    JS_JOURNAL_LINE_TEXT = 1024, /* bytes of a TEXT, HOST, NAME or BATCH, with
-                            its NUL */
+    JS_JOURNAL_LINE_TEXT = 1024,     /* bytes of a TEXT, HOST, NAME, FORMAT or
+                                        BATCH,     with its NUL */
 };
 
 struct js_journal_line {
@@ -80,7 +81,7 @@ struct js_journal_line {
     size_t count;              /* JOBS, AGAIN, GONE, BACK, DEAD_PROCESS */
     uint64_t ids[JS_JOURNAL_LINE_LIST];
     struct js_identity identities[JS_JOURNAL_LINE_LIST]; /* JOBS */
-    char text[JS_JOURNAL_LINE_TEXT]; /* NAME, HOST, BATCH, TEXT */
+    char text[JS_JOURNAL_LINE_TEXT]; /* NAME, HOST, FORMAT, BATCH, TEXT */
 };
 
 /* Appends the record with its checksum and newline. Returns 0, or -1 with errno

@@ -221,6 +221,9 @@ static void journal_load_take_run_line(struct loading *loading)
         loading->lacks_processes = false;
         journal_load_add_process(loading, line->pid, line->started);
         break;
+    case JS_JOURNAL_LINE_FORMAT:
+        memcpy(holder->format, line->text, sizeof(holder->format));
+        break;
     case JS_JOURNAL_LINE_LEASE:
         holder->lease_ns = (int64_t)line->lease_us * JS_NS_PER_US;
         holder->outlives = line->outlives != 0;

@@ -42,6 +42,7 @@ struct js_journal_holder {
     bool outlives;   /* as in the record; or a slave was on another host */
     uint64_t slaves; /* how many are on record */
     struct js_journal_part part;
+    char format[JS_JOURNAL_LINE_TEXT]; /* of its list; "": not on record */
     char host[JS_JOURNAL_LINE_TEXT];
 };
 

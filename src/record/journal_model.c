@@ -542,11 +542,13 @@ struct js_journal_model *js_journal_model_load(const char *path,
 struct js_journal_model_state
 js_journal_model_look(const struct js_journal_model *model)
 {
+    const char *format = model->contents.holder.format;
     return (struct js_journal_model_state){.life = model->life,
                                            .runs = run_count(model),
                                            .slaves = slave_count(model),
                                            .attempts = attempt_count(model),
                                            .jobs = job_count(model),
+                                           .format = format[0] ? format : NULL,
                                            .begun = begun_count(model),
                                            .registry = model->registry};
 }

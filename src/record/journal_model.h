@@ -63,6 +63,8 @@ struct js_journal_model_state {
     enum js_journal_model_life life;
     size_t runs, slaves, attempts; /* how many there are */
     uint64_t jobs;                 /* the highest id */
+    const char *format;            /* of the list of the last run, as on
+                                      record; NULL: none was named */
     size_t begun;                  /* jobs that have begun and have not ended */
     struct js_registry *registry;  /* the jobs by identity and by name, as the
                                       next run would find them, to be matched

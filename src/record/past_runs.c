@@ -318,6 +318,9 @@ struct js_past_runs_state js_past_runs_look(struct js_past_runs *past_runs)
         .registry = past_runs->model
                         ? js_journal_model_look(past_runs->model).registry
                         : NULL,
+        .format = past_runs->model
+                      ? js_journal_model_look(past_runs->model).format
+                      : NULL,
         .gap_ns = past_runs->gap_ns,
         .host_slots = past_runs->host_slots,
         .only_host = past_runs->only_host,

@@ -65,6 +65,7 @@ struct js_past_runs_state {
     /* Gives the jobs of a list their known ids. NULL if the facts came from a
      * joblog. */
     struct js_registry *registry;
+    const char *format; /* of the list, as in record/journal_model.h */
     /* The mean time, over all runs, from the end of a job to the start of the
      * next in its slot. A slot may also wait because there are no jobs: gaps of
      * more than four times the lower quartile are assumed to be such waits and

@@ -7,6 +7,7 @@
 #include "base/launchenv.h"
 #include "base/process.h"
 #include "base/userenv.h"
+#include "list/formats.h"
 #include "node/memory.h"
 #include "node/procs.h"
 
@@ -203,6 +204,12 @@ int js_run_config_check(const struct jobsched_config *config,
     const double second = JS_NS_PER_S;
     if (config->job_file && !config->job_file[0])
         return js_err_set(err, "job_file: must not be empty");
+    if (config->job_format && !config->job_file)
+        return js_err_set(err, "--from (job_format) needs a job file");
+    struct js_err why;
+    if (config->job_format && !js_formats_find(config->job_format, &why))
+        return js_err_set(err, "job_format: %s: %s", config->job_format,
+                          why.text);
     if (config->round_size == 0)
         return js_err_set(err, "round_size: must be at least 1");
     if (config->output == JOBSCHED_OUTPUT_DIR &&

@@ -67,6 +67,7 @@ run_open_journal_at(struct js_run *run, const char *path, struct js_err *err)
     struct js_journal_config journal = {
         .path = path,
         .host = host,
+        .format = config->job_format,
         .part = &part,
         .is_fresh = config->fresh,
         .is_forced = config->force_lock,
@@ -250,6 +251,21 @@ static struct js_input_config run_input_of(struct js_run *run)
     return input;
 }
 
+/* The format of the list is that of its earlier runs unless the user names
+ * one, so that the same list is read in the same way. */
+static const char *run_list_format(struct js_run *run)
+{
+    const char *named = run->config->job_format;
+    if (named || !run->journal)
+        return named;
+    const char *format = js_journal_look(run->journal).format;
+    if (format)
+        js_log(&(struct js_log){run_report_line, run},
+               "the journal says that this list is read with --from %s",
+               format);
+    return format;
+}
+
 /* Leaves run->source NULL on failure. */
 static void run_open_list(struct js_run *run, struct js_err *err)
 {
@@ -264,18 +280,22 @@ static void run_open_list(struct js_run *run, struct js_err *err)
         {NULL, NULL}};
     const struct js_warnings_sink sink = {
         .report = run_report_line, .arg = run, .own = own};
+    const struct js_list_config list = {.path = path,
+                                        .format = run_list_format(run),
+                                        .resume = resume,
+                                        .sink = &sink};
     bool is_stdin = config->is_job_stream || strcmp(path, "-") == 0 ||
                     js_file_fd_of(path) == STDIN_FILENO;
     if (run->rank && is_stdin) {
         struct js_input_config input = run_input_of(run);
-        run->source = js_source_new_stream(path, &input, resume, &sink, err);
+        run->source = js_source_new_stream(&list, &input, err);
     } else if (run->rank && js_file_fd_of(path) >= 0) {
         js_err_set(err,
                    "%s: mpirun passes on no open files except standard input: "
                    "redirect the list to standard input and name it \"-\"",
                    path);
     } else {
-        run->source = js_source_new_file(path, resume, &sink, err);
+        run->source = js_source_new_file(&list, err);
     }
     if (run->source && js_launchenv_damages(js_source_fd(run->source)))
         js_source_distrust(run->source);

@@ -319,8 +319,11 @@ static struct js_source *open_source(const char *jobs)
     if (js_parse_count(jobs, &count) == 0)
         return not_null(js_source_new_demo(count, 0, NULL));
     struct js_source *source = js_source_new_file(
-        jobs, NULL,
-        &(struct js_warnings_sink){.report = print_line, .arg = NULL}, &err);
+        &(struct js_list_config){
+            .path = jobs,
+            .sink =
+                &(struct js_warnings_sink){.report = print_line, .arg = NULL}},
+        &err);
     if (!source)
         fprintf(stderr, "%s\n", err.text);
     return not_null(source);

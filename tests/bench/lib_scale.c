@@ -412,7 +412,8 @@ static void open_master(struct run *run)
     char path[64];
     struct js_err err = {""};
     snprintf(path, sizeof(path), "/proc/self/fd/%d", run->list_fd);
-    run->source = js_source_new_file(path, NULL, NULL, &err);
+    run->source =
+        js_source_new_file(&(struct js_list_config){.path = path}, &err);
     if (!run->source)
         print_line(run, err.text);
     not_null(run->source);

@@ -138,6 +138,14 @@ words() {
         "$ROOT/src/cli/doc/jobsched.5.in" | sort)
 }
 
+@test "manual: the formats of lists are those that are known" {
+    sed -n '/^static const struct format formats/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' \
+        "$ROOT/src/list/formats.c" | sort >known
+    claim grep -qx lines known
+    claim diff known <(sed -n '/^[.]Sh LISTS OF/,/^[.]Sh EX/s/^[.]It Cm \([a-z-]*\)$/\1/p' \
+        "$ROOT/src/cli/doc/jobsched.5.in" | sort)
+}
+
 @test "manual: the examples of a job file are without a mistake" {
     make_with docs
     manual_shows 5 EXAMPLES >jobs.txt

@@ -397,7 +397,8 @@ static void open_source(struct run *run)
     run->source_fd = -1;
     if (run->config.stream_fd) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", run->config.stream_fd);
-        run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
+        run->source = not_null(js_source_new_file(
+            &(struct js_list_config){.path = path}, &run->err));
         return;
     }
     if (!jobs) {
@@ -410,7 +411,8 @@ static void open_source(struct run *run)
     CU_ASSERT_EQUAL_FATAL(write(run->source_fd, jobs, strlen(jobs)),
                           (ssize_t)strlen(jobs));
     snprintf(path, sizeof(path), "/proc/self/fd/%d", run->source_fd);
-    run->source = not_null(js_source_new_file(path, NULL, NULL, &run->err));
+    run->source = not_null(
+        js_source_new_file(&(struct js_list_config){.path = path}, &run->err));
 }
 
 static int open_file(void)

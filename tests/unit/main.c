@@ -19,6 +19,7 @@
     _(jobfile)                                                                 \
     _(columns)                                                                 \
     _(intake)                                                                  \
+    _(formats)                                                                 \
     _(values)                                                                  \
     _(product)                                                                 \
     _(attributes)                                                              \

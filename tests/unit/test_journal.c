@@ -1,5 +1,6 @@
 /* journal: what is written can be read, whatever happens to the file. */
 #include "journal_scene.h"
+#include "record/journal_model.h"
 #include "rng.h"
 
 #include <errno.h>
@@ -51,6 +52,43 @@ static void test_nothing_is_made_before_it_begins(void)
     js_journal_close(journal);
     CU_ASSERT_EQUAL(access(scene.place.path, F_OK), -1);
     js_registry_free(registry);
+    scene_release(&scene);
+}
+
+/* One run; returns the format that it knows of at its beginning. */
+static void run_with(struct scene *scene, const char *format, bool is_fresh,
+                     const char *expected)
+{
+    struct js_journal_config config = config_of(scene);
+    struct js_registry *registry = not_null(js_registry_new());
+    config.format = format;
+    config.is_fresh = is_fresh;
+    struct js_journal *journal = open_ok(&config, registry);
+    const char *known = js_journal_look(journal).format;
+    CU_ASSERT_STRING_EQUAL(known ? known : "", expected);
+    begin_ok(journal);
+    close_ok(journal, 0);
+    js_registry_free(registry);
+    struct js_journal_model *model =
+        not_null(js_journal_model_load(scene->place.path, NULL));
+    known = js_journal_model_look(model).format;
+    CU_ASSERT_STRING_EQUAL(known ? known : "", expected);
+    js_journal_model_free(model);
+}
+
+/* A run that names none has the list read as the run before did. */
+static void test_the_format_of_the_list(void)
+{
+    struct scene scene;
+    scene_init(&scene);
+    run_with(&scene, NULL, false, "");
+    run_with(&scene, "one", false, "one");
+    run_with(&scene, NULL, false, "one");
+    run_with(&scene, NULL, false, "one");
+    run_with(&scene, "other", false, "other");
+    run_with(&scene, NULL, false, "other");
+    run_with(&scene, NULL, true, "");
+    run_with(&scene, NULL, false, "");
     scene_release(&scene);
 }
 
@@ -324,6 +362,7 @@ static void test_a_fresh_start_keeps_the_old_file(void)
 
 static const struct unit_test tests[] = {
     {"what is written is read", test_what_is_written_is_read},
+    {"the format of the list", test_the_format_of_the_list},
     {"nothing is made before it begins", test_nothing_is_made_before_it_begins},
     {"cut at every byte", test_cut_at_every_byte},
     {"tails of nothing", test_tails_of_nothing},

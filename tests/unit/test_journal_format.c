@@ -79,6 +79,10 @@ static void test_texts_there_and_back(void)
     line.text[0] = '\0';
     parse_back(&line, &back);
     CU_ASSERT_STRING_EQUAL(back.text, "");
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_FORMAT,
+                                    .text = "a format"};
+    parse_back(&line, &back);
+    CU_ASSERT_STRING_EQUAL(back.text, "a format");
 }
 
 static void test_what_runs_there_and_back(void)

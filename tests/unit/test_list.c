@@ -28,7 +28,7 @@ static void test_cursors(void)
 {
     char path[64];
     dag_write(path, "a\n[name=x] b\n[after=x] c\n");
-    struct js_list *list = not_null(js_list_read(path, NULL));
+    struct js_list *list = not_null(js_list_read(path, NULL, NULL));
     FILE *file = not_null(fopen(path, "w"));
     fputs("other\n", file);
     fclose(file);
@@ -113,9 +113,9 @@ static void test_ids(void)
 static void expect_refusal(const char *path, const char *text)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_list_read(path, &err));
+    CU_ASSERT_PTR_NULL(js_list_read(path, NULL, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, text));
-    CU_ASSERT_PTR_NULL(js_list_read(path, NULL));
+    CU_ASSERT_PTR_NULL(js_list_read(path, NULL, NULL));
 }
 
 static void test_refusals(void)

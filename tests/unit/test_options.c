@@ -90,6 +90,19 @@ static void test_defaults(void)
     CU_ASSERT_TRUE(config->trace); /* it is all there is to see */
 }
 
+static void test_format(void)
+{
+    struct line line;
+    CU_ASSERT_PTR_NULL(good(&line, "jobs.txt")->job_format);
+    CU_ASSERT_STRING_EQUAL(good(&line, "--from lines jobs.txt")->job_format,
+                           "lines");
+    bad("--from line jobs.txt", "--from line: no such format",
+        "did you mean \"lines\"");
+    bad("--from xyz jobs.txt", "--from xyz: no such format",
+        "the formats are: lines");
+    bad("--from", "--from needs a value: --from FORMAT", NULL);
+}
+
 static void test_job_file(void)
 {
     struct line line;
@@ -471,6 +484,7 @@ static void test_plan(void)
 
 static const struct unit_test tests[] = {
     {"defaults", test_defaults},
+    {"format", test_format},
     {"job file", test_job_file},
     {"options behind the file", test_options_behind_the_file},
     {"how jobs are given out", test_how_jobs_are_given_out},

@@ -141,7 +141,7 @@ static void test_at_random(void)
         for (size_t i = 0; i < dag.count; i++)
             times_ns[i] = dag.jobs[i].run_ns;
         find_lengths(&dag, lengths_ns);
-        struct js_list *list = not_null(js_list_read(dag.path, NULL));
+        struct js_list *list = not_null(js_list_read(dag.path, NULL, NULL));
         struct js_paths *paths = paths_of(list, times_ns, 0);
         uint64_t longest = js_paths_longest(paths);
         for (uint64_t seq = 1; seq <= dag.count; seq++) {

@@ -133,7 +133,8 @@ static void walk_list(struct walk *walk, const char *list,
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     memset(walk, 0, sizeof(*walk));
     js_resume_init(&resume, registry, what, note_news, walk);
-    struct js_source *source = js_source_new_file(path, &resume, NULL, &err);
+    struct js_source *source = js_source_new_file(
+        &(struct js_list_config){.path = path, .resume = &resume}, &err);
     CU_ASSERT_STRING_EQUAL(err.text, "");
     source = not_null(source);
     js_source_survey(source, &survey);
@@ -410,8 +411,8 @@ static void test_streams(void)
     close(ends[1]);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
     js_resume_init(&resume, registry, JS_RESUME_ALL, note_news, &walk);
-    struct js_source *source =
-        not_null(js_source_new_file(path, &resume, NULL, NULL));
+    struct js_source *source = not_null(js_source_new_file(
+        &(struct js_list_config){.path = path, .resume = &resume}, NULL));
     enum js_source_state state;
     while ((state = js_source_next(source, &job, NULL)) != JS_SOURCE_END) {
         CU_ASSERT_EQUAL(state, JS_SOURCE_JOB);

@@ -77,7 +77,8 @@ static void add_slaves(const struct scene *scene,
 static int simulate(struct scene *scene, const char *path,
                     struct js_simulation *ret, struct js_err *err)
 {
-    struct js_source *source = js_source_new_file(path, NULL, NULL, err);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = path}, err);
     struct js_allocator *allocator = js_allocator_new();
     CU_ASSERT_FATAL(source && allocator);
     struct js_scheduler_config scheduler_config = scene->config;

@@ -51,9 +51,11 @@ static bool fails(struct js_source *source, const char *expected)
 static void check_refused(const char *path, const char *expected)
 {
     struct js_err err = {""};
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, &err));
+    CU_ASSERT_PTR_NULL(
+        js_source_new_file(&(struct js_list_config){.path = path}, &err));
     CU_ASSERT_NSTRING_EQUAL(err.text, expected, strlen(expected));
-    CU_ASSERT_PTR_NULL(js_source_new_file(path, NULL, NULL, NULL));
+    CU_ASSERT_PTR_NULL(
+        js_source_new_file(&(struct js_list_config){.path = path}, NULL));
 }
 
 static void check_total(const struct js_source *source, uint64_t expected)
@@ -119,7 +121,8 @@ static void test_file_is_counted_then_given_out(void)
     struct js_err err;
     int before = open_descriptors();
     spit(place.path, "a\n# no\n\nb\\\nc\r\nlast", 18);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     /* It is read: what happens to the file now is of no concern. */
     spit(place.path, "other\n", 6);
@@ -142,8 +145,8 @@ static void test_empty_files(void)
     place_init(&place, "jobs.txt");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         spit(place.path, texts[i], strlen(texts[i]));
-        struct js_source *source =
-            js_source_new_file(place.path, NULL, NULL, NULL);
+        struct js_source *source = js_source_new_file(
+            &(struct js_list_config){.path = place.path}, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(source);
         check_total(source, 0);
         CU_ASSERT_TRUE(gives(source, 0, NULL));
@@ -162,7 +165,8 @@ static void test_large_file(void)
         js_buf_printf(&text, "echo %d\n", i);
     spit(place.path, text.data, text.len);
     js_buf_release(&text);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     check_total(source, 100000);
     int wrong = 0;
@@ -180,8 +184,8 @@ static void test_large_file(void)
 /* fstat(2) says that it is empty. */
 static void test_file_without_a_size(void)
 {
-    struct js_source *source =
-        js_source_new_file("/proc/self/status", NULL, NULL, NULL);
+    struct js_source *source = js_source_new_file(
+        &(struct js_list_config){.path = "/proc/self/status"}, NULL);
     struct js_job *job = NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_EQUAL(js_source_next(source, &job, NULL), JS_SOURCE_JOB);
@@ -250,7 +254,8 @@ static void test_fifo_waits_for_its_writer(void)
     bool known = true;
     alarm(unit_patience_s());
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, &err);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_total(source, &known);
     CU_ASSERT_FALSE(known);
@@ -287,7 +292,8 @@ static void test_fifo_closed_without_a_word(void)
     place_init(&place, "jobs.txt");
     alarm(unit_patience_s());
     CU_ASSERT_EQUAL(mkfifo(place.path, 0600), 0);
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     int writer = open(place.path, O_WRONLY | O_CLOEXEC);
     js_fd_close(&writer);
@@ -300,11 +306,12 @@ static void test_fifo_closed_without_a_word(void)
 static void test_devices_are_streams(void)
 {
     struct js_source *source =
-        js_source_new_file("/dev/null", NULL, NULL, NULL);
+        js_source_new_file(&(struct js_list_config){.path = "/dev/null"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, NULL));
     js_source_free(source);
-    source = js_source_new_file("/dev/zero", NULL, NULL, NULL);
+    source =
+        js_source_new_file(&(struct js_list_config){.path = "/dev/zero"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(fails(source, "/dev/zero:1:1: NUL byte in a command: "));
     js_source_free(source);
@@ -338,7 +345,8 @@ static void test_stdin_pipe_is_left_as_it_was(void)
     CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
     int saved = put_as_stdin(ends[0]);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 0, "")); /* a read would wait here */
     CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFL), flags);
@@ -365,7 +373,8 @@ static void test_stdin_may_be_a_file(void)
     spit(place.path, "a\nb", 3);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(gives(source, 1, "a"));
     CU_ASSERT_TRUE(gives(source, 2, "b"));
@@ -390,7 +399,8 @@ static void test_stdin_that_cannot_be_read(void)
 
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     CU_ASSERT_TRUE(
         fails(source, "cannot read standard input: Bad file descriptor"));
@@ -449,7 +459,8 @@ static void test_stream_needs_no_more_memory_as_it_goes_on(void)
         64 << 20, &fd);
     int saved = put_as_stdin(fd);
     js_fd_close(&fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (; next_waiting(source, &job) == JS_SOURCE_JOB; jobs++)
@@ -496,7 +507,8 @@ static void test_a_pipe_that_is_distrusted(void)
     int ends[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     int saved = put_as_stdin(ends[0]);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_distrust(source);
     write_lines(ends[1], 3000);
@@ -509,7 +521,7 @@ static void test_a_pipe_that_is_distrusted(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "damages data"));
     js_source_free(source);
     /* Whoever waits for room in the ordinary way is trusted. */
-    source = js_source_new_file("-", NULL, NULL, NULL);
+    source = js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     write_lines(ends[1], 10000);
     CU_ASSERT_EQUAL(take_lines(source, 80000 - 8192, &err), JS_SOURCE_LATER);
@@ -531,7 +543,8 @@ static void test_stream_of_comments_does_not_keep_the_caller(void)
     js_buf_release(&text);
     int fd = open(place.path, O_RDONLY | O_CLOEXEC);
     int saved = put_as_stdin(fd);
-    struct js_source *source = js_source_new_file("-", NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = "-"}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     for (int mib = 1; mib <= 3; mib++) {
         CU_ASSERT_TRUE(gives(source, 0, ""));
@@ -570,8 +583,10 @@ static void check_errors(const struct place *place, unsigned count,
     js_buf_puts(&text, "true\n");
     spit(place->path, text.data, text.len);
     CU_ASSERT_PTR_NULL(js_source_new_file(
-        place->path, NULL,
-        &(struct js_warnings_sink){.report = tell, .arg = &told}, &err));
+        &(struct js_list_config){
+            .path = place->path,
+            .sink = &(struct js_warnings_sink){.report = tell, .arg = &told}},
+        &err));
     CU_ASSERT_EQUAL(told.count, told_count);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, expected));
     js_buf_release(&text);
@@ -610,7 +625,9 @@ static unsigned read_list(const char *path, const char *text, struct said *said)
     *said = (struct said){.text = JS_BUF_INIT};
     js_buf_puts(&said->text, "");
     struct js_source *source = js_source_new_file(
-        path, NULL, &(struct js_warnings_sink){.report = say, .arg = said},
+        &(struct js_list_config){
+            .path = path,
+            .sink = &(struct js_warnings_sink){.report = say, .arg = said}},
         &said->err);
     struct js_job *job;
     while (source &&
@@ -737,8 +754,10 @@ static void test_one_file_in_a_stream(void)
     int fd = open(place.path, O_RDWR | O_CLOEXEC);
     CU_ASSERT_FATAL(fd >= 0);
     struct js_source *source = js_source_new_file(
-        place.path, NULL,
-        &(struct js_warnings_sink){.report = say, .arg = &said}, &said.err);
+        &(struct js_list_config){
+            .path = place.path,
+            .sink = &(struct js_warnings_sink){.report = say, .arg = &said}},
+        &said.err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     dprintf(fd, "#!/bin/sh\n[stdout=/nowhere/o] a\ndone\nb &\n"
                 "[stderr=/nowhere/o] c\n");
@@ -850,7 +869,8 @@ static void test_survey(void)
     struct js_source_survey survey;
     struct js_buf log = JS_BUF_INIT;
     spit(place.path, text, strlen(text));
-    struct js_source *source = js_source_new_file(place.path, NULL, NULL, NULL);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(source);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_known);
@@ -867,7 +887,8 @@ static void test_survey(void)
     CU_ASSERT_EQUAL(js_graph_find(js_source_graph(source), "x"), 2);
     js_source_free(source);
     spit(place.path, "[priority=1] a\n", 15);
-    source = js_source_new_file(place.path, NULL, NULL, NULL);
+    source =
+        js_source_new_file(&(struct js_list_config){.path = place.path}, NULL);
     js_source_survey(source, &survey);
     CU_ASSERT_TRUE(survey.is_ordered);
     js_source_free(source);

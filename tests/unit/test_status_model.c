@@ -24,6 +24,7 @@ enum { JOBS_MAX = 1000 };
 struct scene {
     struct place place; /* of the journal */
     char list[PLACE_PATH];
+    const char *format; /* of the list, as the user says */
     int fd;
     uint64_t now_us;
     struct js_status_model overview;
@@ -134,6 +135,7 @@ static void scene_release(struct scene *scene)
 static int load(struct scene *scene, const char *explained, size_t failed_shown)
 {
     struct js_status_model_config config = {.job_file = scene->list,
+                                            .format = scene->format,
                                             .journal = scene->place.path,
                                             .explained = explained,
                                             .failed_shown = failed_shown};
@@ -481,6 +483,32 @@ static void test_a_name_goes_before_a_number(void)
     scene_release(&scene);
 }
 
+/* The journal says how to read the list, unless the user does. */
+static void test_the_format_of_the_list(void)
+{
+    static struct js_journal_line line;
+    struct scene scene;
+    scene_init(&scene);
+    put_run(&scene, 10, 1);
+    line = (struct js_journal_line){.kind = JS_JOURNAL_LINE_FORMAT,
+                                    .text = "none"};
+    put_line(&scene, &line);
+    put_jobs(&scene, 1, NULL);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_PTR_NULL(scene.overview.list);
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.overview.list_error.text,
+                                  "cannot be read in the format \"none\""));
+    scene.format = "lines";
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_PTR_NOT_NULL(scene.overview.list);
+    /* The run after it did not name one. */
+    scene.format = NULL;
+    put_run(&scene, 5, 1);
+    CU_ASSERT_EQUAL(load(&scene, NULL, 10), 0);
+    CU_ASSERT_PTR_NOT_NULL(scene.overview.list);
+    scene_release(&scene);
+}
+
 /* ---------------------------------------------------------------- shown */
 
 static void expect_shown(struct scene *scene, const char *part)
@@ -522,6 +550,7 @@ static void test_many_are_cut_short(void)
 }
 
 static const struct unit_test tests[] = {
+    {"the format of the list", test_the_format_of_the_list},
     {"counts", test_counts},
     {"short jobs run as well", test_short_jobs_run_as_well},
     {"a run with nothing to do hides no other",

@@ -239,7 +239,8 @@ static int work_as_master(struct fake_net *net, struct js_link *link,
     struct js_master_result result = {0};
     struct js_outq *out =
         not_null(js_outq_new(open("/dev/null", O_WRONLY | O_CLOEXEC)));
-    struct js_source *source = js_source_new_file(list, NULL, NULL, &err);
+    struct js_source *source =
+        js_source_new_file(&(struct js_list_config){.path = list}, &err);
     if (!source) {
         print_error(&err);
         return -1;

@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# Lists in the format of another tool: --from, and what the journal keeps of it.
+
+load common
+
+@test "from: an unknown format is refused before anything runs" {
+    echo 'touch ran' >jobs.txt
+    farm 1 jobs.txt --from line
+    status_is 2
+    contains err 'jobsched: --from line: no such format [(]did you mean "lines"[?][)]; the formats are: lines'
+    farm 1 jobs.txt --from something
+    status_is 2
+    contains err '--from something: no such format; the formats are: lines'
+    claim test ! -e ran
+    claim test ! -e jobs.txt.journal
+}
+
+@test "from: it needs a list" {
+    run -2 "$JOBSCHED" --from lines --demo
+    claim grep -q '[-][-]from .* needs a job file' <<<"$output"
+    run -0 "$JOBSCHED" -n 1 --from lines <<<'echo piped'
+    claim grep -qx piped <<<"$output"
+}
+
+@test "from: a later run reads the list as the journal says" {
+    echo 'echo one' >jobs.txt
+    farm 1 jobs.txt --from lines
+    status_is 0
+    claim grep -qE '^[0-9a-f]{8} format lines$' jobs.txt.journal
+    lacks err 'the journal says'
+    echo 'echo two' >>jobs.txt
+    local how
+    for how in --check --dry-run ''; do
+        farm 1 jobs.txt $how
+        status_is 0
+        contains err 'the journal says that this list is read with --from lines'
+    done
+    equal "$(cat out)" two
+    farm 1 jobs.txt --fresh
+    status_is 0
+    lacks err 'the journal says'
+    claim test "$(grep -c ' format ' jobs.txt.journal)" -eq 0
+}
