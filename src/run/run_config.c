@@ -197,19 +197,27 @@ void jobsched_config_init(struct jobsched_config *config)
     };
 }
 
+static int run_config_check_list(const struct jobsched_config *config,
+                                 struct js_err *err)
+{
+    struct js_err why;
+    const char *format = config->job_format;
+    if (config->job_file && !config->job_file[0])
+        return js_err_set(err, "job_file: must not be empty");
+    if (format && !config->job_file)
+        return js_err_set(err, "--from (job_format) needs a job file");
+    if (format && !js_formats_find(format, &why))
+        return js_err_set(err, "job_format: %s: %s", format, why.text);
+    return 0;
+}
+
 /* The command line cannot produce most of these errors, but a program can. */
 int js_run_config_check(const struct jobsched_config *config,
                         struct js_err *err)
 {
     const double second = JS_NS_PER_S;
-    if (config->job_file && !config->job_file[0])
-        return js_err_set(err, "job_file: must not be empty");
-    if (config->job_format && !config->job_file)
-        return js_err_set(err, "--from (job_format) needs a job file");
-    struct js_err why;
-    if (config->job_format && !js_formats_find(config->job_format, &why))
-        return js_err_set(err, "job_format: %s: %s", config->job_format,
-                          why.text);
+    if (run_config_check_list(config, err) < 0)
+        return -1;
     if (config->round_size == 0)
         return js_err_set(err, "round_size: must be at least 1");
     if (config->output == JOBSCHED_OUTPUT_DIR &&

@@ -33,6 +33,13 @@ static void test_configurations_that_cannot_work(void)
     jobsched_config_init(&config);
     config.job_file = "";
     expect_refused(&config, "job_file: must not be empty");
+    config.job_file = "jobs.txt";
+    config.job_format = "none";
+    expect_refused(&config, "job_format: none: no such format");
+    config.job_format = "lines";
+    config.job_file = NULL;
+    expect_refused(&config, "needs a job file");
+    config.job_format = NULL;
     jobsched_config_init(&config);
     config.round_size = 0;
     expect_unfit(&config, "round_size");
