@@ -36,7 +36,7 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     argv->items[argv->count] = NULL;
 }
 
-int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
+int js_argv_quote_word(struct js_buf *buf, const char *word, size_t len)
 {
     /* This lists the safe characters rather than the others, because it is easy
      * to forget some of the shell's special characters. Strings of safe
@@ -44,20 +44,31 @@ int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";
-    const char *blank = "";
+    size_t safe = 0;
+    while (safe < len && word[safe] && strchr(plain, word[safe]))
+        safe++;
+    if (len > 0 && safe == len)
+        return js_buf_append(buf, word, len);
+    int rc = js_buf_puts(buf, "'");
+    for (const char *end = word + len; rc == 0 && word < end;) {
+        const char *quote = memchr(word, '\'', (size_t)(end - word));
+        const char *stop = quote ? quote : end;
+        rc = js_buf_append(buf, word, (size_t)(stop - word));
+        if (rc == 0 && quote)
+            rc = js_buf_puts(buf, "'\\''");
+        word = stop + (quote != NULL);
+    }
+    return rc == 0 ? js_buf_puts(buf, "'") : -1;
+}
+
+int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)
+{
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < argv->count; i++) {
-        const char *at = argv->items[i];
-        bool is_plain = at[0] && at[strspn(at, plain)] == '\0';
-        rc = js_buf_printf(buf, "%s%s", blank, is_plain ? at : "'");
-        blank = " ";
-        if (is_plain)
-            continue;
-        for (; rc == 0 && *at; at++)
-            rc = *at == '\'' ? js_buf_puts(buf, "'\\''")
-                             : js_buf_append(buf, at, 1);
+        rc = js_buf_puts(buf, i > 0 ? " " : "");
         if (rc == 0)
-            rc = js_buf_puts(buf, "'");
+            rc =
+                js_argv_quote_word(buf, argv->items[i], strlen(argv->items[i]));
     }
     return rc;
 }

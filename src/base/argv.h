@@ -46,9 +46,11 @@ static inline int js_argv_check(const struct js_argv *argv)
     return -1;
 }
 
-/* Appends the strings to `buf` with blanks between them. A string is quoted if
- * /bin/sh would otherwise not read it as one plain word. Returns 0, or -1 with
- * errno ENOMEM. */
+/* Appends the bytes, quoted if /bin/sh would otherwise not read them as one
+ * plain word. Returns 0, or -1 with errno ENOMEM. */
+int js_argv_quote_word(struct js_buf *buf, const char *word, size_t len);
+
+/* Appends the strings in that form, with blanks between them. */
 int js_argv_quote(const struct js_argv *argv, struct js_buf *buf);
 
 #endif

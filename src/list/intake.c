@@ -284,6 +284,10 @@ static int make_job(struct js_intake *intake, const struct js_entry *entry,
                                          entry->command, entry->command_len);
     if (!job)
         return intake_fail_errno(intake, entry);
+    job->is_imported = entry->is_done;
+    if (intake->is_checked && entry->warning)
+        intake_warn(intake, &(struct js_entry_part){"warning", 0},
+                    JS_WARNING_FORMAT, entry->warning);
     if (intake->is_checked)
         check_command(intake, job);
     int rc = admit(intake, job, entry);

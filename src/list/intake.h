@@ -37,6 +37,7 @@ enum js_warning {
     JS_WARNING_BACKGROUND, /* a command is left running in the background */
     JS_WARNING_BROKEN,     /* the shell refuses the line on its own */
     JS_WARNING_FILE, /* a job writes to the file of a job that it comes after */
+    JS_WARNING_FORMAT, /* what a reader says about its own format */
     JS_WARNING_COUNT,
 };
 

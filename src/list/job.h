@@ -66,6 +66,8 @@ struct js_job {
     int32_t priority;    /* higher goes first */
     unsigned avoid;      /* the slave on which it last failed; 0: none */
     bool is_waiting;     /* it had to wait for other jobs when it was read */
+    bool is_imported;    /* by the records of another tool it has succeeded;
+                            this counts if the job is new */
     const char *command; /* in `text`, after the details; any bytes but NUL,
                             terminated by NUL */
     size_t command_len;  /* bytes */

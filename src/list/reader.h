@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -46,12 +47,15 @@ struct js_entry {
     const char *command; /* any bytes but NUL; not terminated */
     size_t command_len;
     const struct js_attributes *attributes; /* NULL: one core, nothing else */
+    const char *warning; /* about what is valid but probably not intended; its
+                            place is that of the part "warning"; or NULL */
+    bool is_done; /* the other tool's own records say that it has succeeded */
 };
 
 /* What an error or a warning about an entry points to. */
 struct js_entry_part {
-    const char *attribute; /* "name", "after", "stdout" ...; NULL: the
-                              command */
+    const char *attribute; /* "name", "after", "stdout" ..., or "warning"; NULL:
+                              the command */
     size_t index; /* which value of the attribute, from 0; each name of "after"
                      counts. For the command, the byte */
 };

@@ -41,7 +41,8 @@ static int resume_report_name(struct js_resume *resume, uint64_t id,
 
 /* The job is new. */
 static int accept_job(struct js_resume *resume, struct js_job *job,
-                      const struct js_identity *identity)
+                      const struct js_identity *identity,
+                      enum js_resume_decision decision)
 {
     struct js_registry *registry = resume->registry;
     struct js_resume_news news = {.change = JS_RESUME_ACCEPTED,
@@ -49,8 +50,12 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     const char *name = js_job_name(job);
     uint64_t namesake = js_registry_find_name(registry, name);
     bool is_changed = namesake > 0 && namesake <= resume->known;
-    resume->counts.changed += is_changed;
-    resume->counts.added += !is_changed;
+    if (decision == JS_RESUME_DECISION_DONE) {
+        resume->counts.done++;
+    } else {
+        resume->counts.changed += is_changed;
+        resume->counts.added += !is_changed;
+    }
     /* The job that had the name is gone, unless it has already occurred in this
      * list. (If it follows without that name, it counts as back.) */
     if (is_changed && !js_registry_get(registry, namesake).is_matched &&
@@ -66,9 +71,14 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     else
         job->id = js_registry_add(registry, identity);
     news.id = job->id;
-    if (job->id == 0 || resume->report(resume->arg, &news) < 0)
+    if (job->id == 0 || resume->report(resume->arg, &news) < 0 ||
+        resume_report_name(resume, job->id, name) < 0)
         return -1;
-    return resume_report_name(resume, job->id, name);
+    if (decision != JS_RESUME_DECISION_DONE)
+        return 0;
+    if (!resume->is_stream)
+        js_registry_set(registry, job->id, JS_JOB_STATE_SUCCEEDED);
+    return resume_report(resume, JS_RESUME_DONE, job->id);
 }
 
 /* A job that must run again because of a failure belongs to that failure, so
@@ -83,12 +93,15 @@ static bool has_gone_wrong(const struct js_registry_job *known)
  * first, then what is known about the job itself. */
 static enum js_resume_decision decision_of(const struct js_resume *resume,
                                            const struct js_registry_job *known,
+                                           const struct js_job *job,
                                            bool is_new,
                                            enum js_resume_decision after)
 {
     bool is_only_failed = resume->what == JS_RESUME_ONLY_FAILED;
     bool is_failure_kept =
         known->is_settled || resume->what == JS_RESUME_NOT_FAILED;
+    if (is_new && job->is_imported && after != JS_RESUME_DECISION_RUN)
+        return JS_RESUME_DECISION_DONE;
     if (after == JS_RESUME_DECISION_ASIDE)
         return JS_RESUME_DECISION_ASIDE;
     if (is_only_failed && is_new)
@@ -168,7 +181,7 @@ static int resume_decide(struct js_resume *resume, struct js_job *job,
     /* A read-only caller asks how the jobs ended, not what the next run would
      * do with them. */
     if (!only_looks)
-        *ret = decision_of(resume, &known, is_new, after);
+        *ret = decision_of(resume, &known, job, is_new, after);
     else if (resume->what == JS_RESUME_LOOK)
         *ret = by_state[known.state];
     count(resume, &known, id == 0, *ret);
@@ -180,7 +193,7 @@ static int resume_decide(struct js_resume *resume, struct js_job *job,
         return 0;
     }
     if (id == 0)
-        return accept_job(resume, job, &identity);
+        return accept_job(resume, job, &identity, *ret);
     job->id = id;
     job->losses = known.losses;
     return renew(resume, job, known.state, *ret);
@@ -191,7 +204,11 @@ int js_resume_decide(struct js_resume *resume, struct js_job *job,
                      enum js_resume_decision *ret)
 {
     *ret = JS_RESUME_DECISION_RUN;
-    if (!resume->registry) {
+    if (!resume->registry && job->is_imported &&
+        after != JS_RESUME_DECISION_RUN) {
+        *ret = JS_RESUME_DECISION_DONE;
+        resume->counts.done++;
+    } else if (!resume->registry) {
         resume->counts.added++;
         resume->counts.runs++;
     } else if (resume_decide(resume, job, after, ret) < 0) {

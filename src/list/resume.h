@@ -8,7 +8,8 @@
  * same run (js_registry_settle()) does not run again either. Borrows the
  * registry and keeps it up to date. Each change is reported, so that it can be
  * recorded. Without a registry every job runs, and its id is its position in
- * the list.
+ * the list. A new job that the records of another tool have as done
+ * (is_imported) counts as one that succeeded.
  */
 #ifndef JS_LIST_RESUME_H
 #define JS_LIST_RESUME_H
@@ -50,6 +51,7 @@ enum js_resume_change {
     JS_RESUME_AGAIN, /* its earlier success no longer counts */
     JS_RESUME_GONE,  /* it is no longer in the list */
     JS_RESUME_BACK,  /* it is in the list again */
+    JS_RESUME_DONE,  /* another tool has done it */
 };
 
 struct js_resume_news {

@@ -71,6 +71,7 @@ void js_warnings_end(struct js_warnings *warnings)
         [JS_WARNING_BACKGROUND] = "that leave a process in the background",
         [JS_WARNING_BROKEN] = "that the shell rejects",
         [JS_WARNING_FILE] = "that write to the file of an earlier job",
+        [JS_WARNING_FORMAT] = "that may not do what they did",
     };
     for (int kind = 0; warnings->sink.report && kind < JS_WARNING_COUNT;
          kind++) {

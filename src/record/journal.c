@@ -39,7 +39,7 @@ struct js_journal {
     struct js_dead_run dead[JS_JOURNAL_DEAD];
     int64_t quiet_ns; /* from BEGUN on */
     /* If its count is not 0, it gathers ids or identities that come one by one
-     * into one record (JOBS, AGAIN, GONE or BACK). Every other record is
+     * into one record (JOBS, AGAIN, GONE, BACK or DONE). Every other record is
      * formatted from it at once, after end_gathering(). */
     struct js_journal_line *line;
 };
@@ -497,6 +497,7 @@ int js_journal_add_news(struct js_journal *journal,
         [JS_RESUME_AGAIN] = JS_JOURNAL_LINE_AGAIN,
         [JS_RESUME_GONE] = JS_JOURNAL_LINE_GONE,
         [JS_RESUME_BACK] = JS_JOURNAL_LINE_BACK,
+        [JS_RESUME_DONE] = JS_JOURNAL_LINE_DONE,
     };
     enum js_journal_line_kind kind = kinds[news->change];
     struct js_journal_line *line = journal->line;
@@ -747,7 +748,8 @@ void js_journal_assert_invariants(const struct js_journal *journal)
     bool is_list = line->kind == JS_JOURNAL_LINE_JOBS ||
                    line->kind == JS_JOURNAL_LINE_AGAIN ||
                    line->kind == JS_JOURNAL_LINE_GONE ||
-                   line->kind == JS_JOURNAL_LINE_BACK;
+                   line->kind == JS_JOURNAL_LINE_BACK ||
+                   line->kind == JS_JOURNAL_LINE_DONE;
     JS_INVARIANT(line->count == 0 || is_list);
     JS_INVARIANT(line->count <= JS_JOURNAL_LINE_LIST);
     JS_INVARIANT(journal->dead_count <= old->dead_count);

@@ -25,29 +25,47 @@
  *                       field 22 of its /proc/PID/stat, and boot is the boot id
  *                       of its host.
  *     format FORMAT     The list of this run is in this format (--from).
- * Without this record it is in our own. lease lease_us outlives The lease of
- * this run, the grace of its jobs included: once its master has answered no
- * slave for this long, all of the run's jobs have ended. If the run's master is
- * killed before that, some jobs may go on: where its slaves outlive it (1), and
- * on other hosts. batch restarts BATCH This run is part of this job of a batch
- * system, which has been restarted this many times. part command restarts This
- * run is part of this command (64 bits, sixteen hexadecimal digits), which has
- * restarted the run this many times because it broke off. mark id space     The
- * 64 random bits (also sixteen digits) that the jobs of this run carry, and the
- * pid namespace of its master. dead-process pid started ... dead id begin_us
- * until_us lease_us outlives boot space A run without an end, in a file that
- * was set aside when this one was begun (--fresh): the run's ranks and runners,
- * in this boot and pid namespace (0: unknown), and its mark and lease. These
- * records come before the first run. jobs first identity ... These jobs are
- * accepted under the ids first, first + 1 and so on, which follow the highest
- * so far. An identity (list/job.h) is 32 hexadecimal digits. name id NAME The
- * name of a job. The last job that got a name has it. again id ...      The
- * success of these jobs no longer counts, because jobs that they come after run
- * again. gone id ...       These jobs are no longer in the list. back id ...
- * These jobs are in the list again. process slave boot space pid started runner
- * runner_started The rank and the runner of the slave in the next record. slave
- * slave slots HOST The slave takes part in this run. left slave        The
- * slave no longer takes part. Jobs that it has begun and not ended run again.
+ *                       Without this record it is in our own.
+ *     lease lease_us outlives
+ *                       The lease of this run, the grace of its jobs included:
+ *                       once its master has answered no slave for this long,
+ *                       all of the run's jobs have ended. If the run's master
+ *                       is killed before that, some jobs may go on: where its
+ *                       slaves outlive it (1), and on other hosts.
+ *     batch restarts BATCH
+ *                       This run is part of this job of a batch system, which
+ *                       has been restarted this many times.
+ *     part command restarts
+ *                       This run is part of this command (64 bits, sixteen
+ *                       hexadecimal digits), which has restarted the run this
+ *                       many times because it broke off.
+ *     mark id space     The 64 random bits (also sixteen digits) that the jobs
+ *                       of this run carry, and the pid namespace of its master.
+ *     dead-process pid started ...
+ *     dead id begin_us until_us lease_us outlives boot space
+ *                       A run without an end, in a file that was set aside when
+ *                       this one was begun (--fresh): the run's ranks and
+ *                       runners, in this boot and pid namespace (0: unknown),
+ *                       and its mark and lease. These records come before the
+ *                       first run.
+ *     jobs first identity ...
+ *                       These jobs are accepted under the ids first, first + 1
+ *                       and so on, which follow the highest so far. An identity
+ *                       (list/job.h) is 32 hexadecimal digits.
+ *     name id NAME      The name of a job. The last job that got a name has it.
+ *     again id ...      The success of these jobs no longer counts, because
+ *                       jobs that they come after run again.
+ *     gone id ...       These jobs are no longer in the list.
+ *     back id ...       These jobs are in the list again.
+ *     done id ...       These jobs have not run here. The records of another
+ *                       tool, whose list this is, say that they have succeeded.
+ *     process slave boot space pid started runner runner_started
+ *                       The rank and the runner of the slave in the next
+ *                       record.
+ *     slave slave slots HOST
+ *                       The slave takes part in this run.
+ *     left slave        The slave no longer takes part. Jobs that it has begun
+ *                       and not ended run again.
  *     began id attempt slave start_us
  *                       The job had been running for a second or so when this
  *                       was written. start_us is since 1970, by the master's

@@ -21,6 +21,7 @@ static const char *const kind_words[] = {
     [JS_JOURNAL_LINE_AGAIN] = "again",
     [JS_JOURNAL_LINE_GONE] = "gone",
     [JS_JOURNAL_LINE_BACK] = "back",
+    [JS_JOURNAL_LINE_DONE] = "done",
     [JS_JOURNAL_LINE_SLAVE] = "slave",
     [JS_JOURNAL_LINE_PROCESS] = "process",
     [JS_JOURNAL_LINE_FORMAT] = "format",
@@ -108,6 +109,7 @@ static int put_job_fields(struct js_buf *buf,
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
+    case JS_JOURNAL_LINE_DONE:
         return js_buf_put_numbers(buf, ' ', line->ids, line->count);
     case JS_JOURNAL_LINE_BEGAN:
         return PUT(buf, line->id, line->attempt, line->slave, line->unix_us);
@@ -357,6 +359,7 @@ static void get_job_fields(struct reader *reader, struct js_journal_line *ret)
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
+    case JS_JOURNAL_LINE_DONE:
         get_ids(reader, ret);
         break;
     case JS_JOURNAL_LINE_BEGAN:

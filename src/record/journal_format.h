@@ -26,6 +26,7 @@ enum js_journal_line_kind {
     JS_JOURNAL_LINE_AGAIN,
     JS_JOURNAL_LINE_GONE,
     JS_JOURNAL_LINE_BACK,
+    JS_JOURNAL_LINE_DONE,
     JS_JOURNAL_LINE_SLAVE,
     JS_JOURNAL_LINE_PROCESS,
     JS_JOURNAL_LINE_FORMAT,
@@ -78,7 +79,7 @@ struct js_journal_line {
                                          slave of LOST */
     struct js_process_pair processes; /* PROCESS */
     struct js_outcome outcome; /* the attempts; leftovers: of LEFTOVERS */
-    size_t count;              /* JOBS, AGAIN, GONE, BACK, DEAD_PROCESS */
+    size_t count;              /* JOBS, AGAIN, GONE, BACK, DONE, DEAD_PROCESS */
     uint64_t ids[JS_JOURNAL_LINE_LIST];
     struct js_identity identities[JS_JOURNAL_LINE_LIST]; /* JOBS */
     char text[JS_JOURNAL_LINE_TEXT]; /* NAME, HOST, FORMAT, BATCH, TEXT */

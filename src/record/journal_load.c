@@ -273,12 +273,15 @@ static void journal_load_take_run_line(struct loading *loading)
 static int journal_load_take_ids(struct js_registry *registry,
                                  const struct js_journal_line *line)
 {
+    enum js_job_state state = line->kind == JS_JOURNAL_LINE_DONE
+                                  ? JS_JOB_STATE_SUCCEEDED
+                                  : JS_JOB_STATE_LEFT;
+    bool is_gone = line->kind == JS_JOURNAL_LINE_GONE;
+    bool is_place = is_gone || line->kind == JS_JOURNAL_LINE_BACK;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < line->count; i++)
-        rc = line->kind == JS_JOURNAL_LINE_AGAIN
-                 ? js_registry_set(registry, line->ids[i], JS_JOB_STATE_LEFT)
-                 : js_registry_set_gone(registry, line->ids[i],
-                                        line->kind == JS_JOURNAL_LINE_GONE);
+        rc = is_place ? js_registry_set_gone(registry, line->ids[i], is_gone)
+                      : js_registry_set(registry, line->ids[i], state);
     return rc;
 }
 
@@ -304,6 +307,7 @@ static int journal_load_take_line(struct loading *loading)
     case JS_JOURNAL_LINE_AGAIN:
     case JS_JOURNAL_LINE_GONE:
     case JS_JOURNAL_LINE_BACK:
+    case JS_JOURNAL_LINE_DONE:
         rc = journal_load_take_ids(registry, line);
         break;
     case JS_JOURNAL_LINE_LOST:

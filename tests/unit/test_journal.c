@@ -26,6 +26,8 @@ static void test_what_is_written_is_read(void)
     /* Going on: the last record of a job wins. */
     tell(journal, JS_RESUME_GONE, 6, NULL);
     accept(journal, 7);
+    accept(journal, 8);
+    tell(journal, JS_RESUME_DONE, 8, NULL);
     begin_ok(journal);
     completion(journal, 3, 0);
     completion(journal, 5, 1);
@@ -33,7 +35,7 @@ static void test_what_is_written_is_read(void)
     js_registry_free(registry);
     registry = not_null(js_registry_new());
     journal = open_ok(&config, registry);
-    expect_standings(registry, "ssslfll");
+    expect_standings(registry, "ssslflls");
     CU_ASSERT_TRUE(js_registry_get(registry, 6).is_gone);
     js_journal_close(journal);
     js_registry_free(registry);

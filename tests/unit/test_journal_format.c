@@ -66,6 +66,9 @@ static void test_lists_there_and_back(void)
         line.ids[i] = UINT64_MAX - i;
     parse_back(&line, &back);
     CU_ASSERT_EQUAL(memcmp(back.ids, line.ids, sizeof(line.ids)), 0);
+    line.kind = JS_JOURNAL_LINE_DONE;
+    parse_back(&line, &back);
+    CU_ASSERT_EQUAL(memcmp(back.ids, line.ids, sizeof(line.ids)), 0);
 }
 
 static void test_texts_there_and_back(void)

@@ -88,11 +88,10 @@ struct walk {
 
 static int note_news(void *arg, const struct js_resume_news *news)
 {
-    static const char *const signs[] = {[JS_RESUME_ACCEPTED] = "+",
-                                        [JS_RESUME_NAMED] = "@",
-                                        [JS_RESUME_AGAIN] = "again",
-                                        [JS_RESUME_GONE] = "gone",
-                                        [JS_RESUME_BACK] = "back"};
+    static const char *const signs[] = {
+        [JS_RESUME_ACCEPTED] = "+",  [JS_RESUME_NAMED] = "@",
+        [JS_RESUME_AGAIN] = "again", [JS_RESUME_GONE] = "gone",
+        [JS_RESUME_BACK] = "back",   [JS_RESUME_DONE] = "done"};
     struct walk *walk = arg;
     CU_ASSERT_EQUAL(news->identity != NULL, news->change == JS_RESUME_ACCEPTED);
     return js_buf_printf(&walk->news, " %s%" PRIu64 "%s%s", signs[news->change],
