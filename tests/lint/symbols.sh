@@ -40,6 +40,11 @@ printf '%s\n' "$nm" | awk '
         also["units"] = "format parse"
         also["warnings"] = "shline"
         also["wire"] = "tag"
+        # The readers in src/list/from.
+        split("disbatch glost greasy launcher parallel_joblog pmc " \
+              "pylauncher slurm", tools, " ")
+        for (i in tools)
+            also[tools[i]] = also[tools[i]] " from_" tools[i]
     }
     NF == 3 {
         split($1, part, ":")

@@ -23,6 +23,10 @@
     _(values)                                                                  \
     _(product)                                                                 \
     _(attributes)                                                              \
+    _(from_greasy)                                                             \
+    _(from_launchers)                                                          \
+    _(from_parallel_joblog)                                                    \
+    _(from_pmc)                                                                \
     _(attributes_random)                                                       \
     _(job)                                                                     \
     _(log_histogram)                                                           \
