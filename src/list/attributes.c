@@ -560,6 +560,7 @@ void js_attributes_release(struct js_attributes *attributes)
     js_buf_release(&attributes->env.bytes);
     js_buf_release(&attributes->after.bytes);
     js_buf_release(&attributes->after_any.bytes);
+    js_buf_release(&attributes->args.bytes);
     js_attributes_init(attributes);
     errno = saved;
 }
@@ -579,6 +580,7 @@ int js_attributes_copy(struct js_attributes *to,
         .env.count = from->env.count,
         .after.count = from->after.count,
         .after_any.count = from->after_any.count,
+        .args.count = from->args.count,
     };
     /* All fields are set even after a failure, so that js_attributes_release()
      * finds no wild pointer. */
@@ -589,8 +591,9 @@ int js_attributes_copy(struct js_attributes *to,
     JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_COPY)
 #undef ATTRIBUTES_COPY
     const struct js_strings *lists[] = {&from->env, &from->after,
-                                        &from->after_any};
-    struct js_strings *copies[] = {&to->env, &to->after, &to->after_any};
+                                        &from->after_any, &from->args};
+    struct js_strings *copies[] = {&to->env, &to->after, &to->after_any,
+                                   &to->args};
     for (size_t i = 0; is_copied && i < sizeof(lists) / sizeof(lists[0]); i++)
         is_copied = js_buf_append(&copies[i]->bytes, lists[i]->bytes.data,
                                   lists[i]->bytes.len) == 0;

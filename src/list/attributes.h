@@ -59,6 +59,11 @@ struct js_strings {
     X('o', stdout_path)                                                        \
     X('r', stderr_path)
 
+/* Whether the template uses a value. If not, the value is part of the job's
+ * identity (list/job.h), because the job may read it from the environment;
+ * otherwise it is in what the template made of it. */
+enum { JS_ATTRIBUTES_ARG_USED = 'u', JS_ATTRIBUTES_ARG_UNUSED = 'a' };
+
 struct js_attributes {
     uint32_t nodes;
     uint32_t cores; /* on each node, like gpus and mem_bytes */
@@ -75,6 +80,10 @@ struct js_attributes {
     struct js_strings env; /* "NAME=VALUE" each; also passed to the process */
     struct js_strings after;
     struct js_strings after_any;
+    /* The values of a template that the job was made with: each is one of
+     * JS_ATTRIBUTES_ARG_USED or _UNUSED, followed by "NAME=VALUE". The process
+     * gets them as JOBSCHED_ARG_NAME. */
+    struct js_strings args;
 };
 
 /* Initialises the struct to one core on one node and nothing else. Allocates

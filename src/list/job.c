@@ -10,7 +10,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { ENV_LETTER = 'e' };
+enum { NAME_LETTER = 'n', ENV_LETTER = 'e' };
 
 struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
 {
@@ -139,6 +139,12 @@ void js_job_queue_assert_invariants(const struct js_job_queue *queue)
 
 /* ---------------------------------------------------------------- details */
 
+static bool job_spec_is_arg(const char *entry)
+{
+    return *entry == JS_ATTRIBUTES_ARG_USED ||
+           *entry == JS_ATTRIBUTES_ARG_UNUSED;
+}
+
 static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 {
     /* An empty value is the same as no value, and has no entry. */
@@ -152,7 +158,10 @@ static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
 #define JOB_SPEC_PUT(letter, field)                                            \
-    if (job_spec_put(buf, letter, attributes->field) < 0)                      \
+    if (job_spec_put(buf, letter, attributes->field) < 0 ||                    \
+        (letter == NAME_LETTER &&                                              \
+         js_buf_append(buf, attributes->args.bytes.data,                       \
+                       attributes->args.bytes.len) < 0))                       \
         return -1;
     JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_PUT)
 #undef JOB_SPEC_PUT
@@ -177,6 +186,12 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
                 goto bad;
             continue;
         }
+        if (job_spec_is_arg(entry)) {
+            ret->arg_count++;
+            if (!strchr(entry + 1, '='))
+                goto bad;
+            continue;
+        }
         const char **field = NULL;
         switch (entry[0]) {
 #define JOB_SPEC_CASE(letter, name)                                            \
@@ -185,7 +200,9 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
         break;
             JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
 #undef JOB_SPEC_CASE
-        case ENV_LETTER: /* taken above: no attribute may have this letter */
+        case ENV_LETTER: /* taken above: no attribute may have these letters */
+        case JS_ATTRIBUTES_ARG_USED:
+        case JS_ATTRIBUTES_ARG_UNUSED:
             break;
         }
         /* Each attribute occurs at most once and is not empty: anything else
@@ -211,15 +228,65 @@ const char *js_job_spec_env(const struct js_job_spec *details,
     return at && at < end ? at + 1 : NULL;
 }
 
+const char *js_job_spec_arg(const struct js_job_spec *details,
+                            const char *previous)
+{
+    const char *end = details->bytes + details->len;
+    const char *at =
+        previous ? previous + strlen(previous) + 1 : details->bytes;
+    while (at < end && !job_spec_is_arg(at))
+        at += strlen(at) + 1;
+    return at && at < end ? at + 1 : NULL;
+}
+
+int js_job_describe_args(const struct js_job *job, struct js_buf *buf)
+{
+    struct js_job_spec details;
+    size_t begin = buf->len;
+    const char *arg = NULL;
+    if (js_job_spec_unpack(job->text, job->details_len, &details) < 0)
+        return 0;
+    while (details.arg_count > 0 && (arg = js_job_spec_arg(&details, arg))) {
+        if (js_buf_puts(buf, buf->len > begin ? " " : "") < 0 ||
+            js_buf_puts(buf, arg) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------- identity */
+
+/* Hashes the bytes behind the values of a template that count. */
+static XXH128_hash_t identity_with_args(const struct js_job *job,
+                                        size_t args_len, const char *doing,
+                                        size_t len)
+{
+    XXH3_state_t state = {.seed = 0};
+    XXH3_128bits_reset_withSeed(&state, (XXH64_hash_t)job->kind);
+    for (const char *arg = job->text; arg < job->text + args_len;) {
+        size_t size = strlen(arg) + 1;
+        if (*arg == JS_ATTRIBUTES_ARG_UNUSED)
+            XXH3_128bits_update(&state, arg, size);
+        arg += size;
+    }
+    XXH3_128bits_update(&state, doing, len);
+    return XXH3_128bits_digest(&state);
+}
 
 struct js_identity js_identity_of(const struct js_job *job)
 {
-    /* The hash covers the command and the details, except for the name, which
-     * comes first. Different jobs have different bytes here: the command
-     * contains no NUL, and each of the details ends with one. */
-    const char *name = js_job_name(job);
-    size_t skipped = name[0] ? 1 + strlen(name) + 1 : 0;
+    /* The hash covers the command and the details, except for the name and the
+     * values that count only through others, which come first. Different jobs
+     * have different bytes here: the command contains no NUL, and each of the
+     * details ends with one. */
+    size_t skipped = 0;
+    bool has_args = false;
+    while (skipped < job->details_len &&
+           (job->text[skipped] == NAME_LETTER ||
+            job_spec_is_arg(job->text + skipped))) {
+        has_args |= job->text[skipped] == JS_ATTRIBUTES_ARG_UNUSED;
+        skipped += strlen(job->text + skipped) + 1;
+    }
     const char *doing = job->text + skipped;
     size_t len = job->details_len + job->command_len - skipped;
     char duration[sizeof(uint64_t)];
@@ -231,6 +298,7 @@ struct js_identity js_identity_of(const struct js_job *job)
     /* The kind is the seed, so that no command has the identity of a simulated
      * job. */
     XXH128_hash_t hash =
-        XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
+        has_args ? identity_with_args(job, skipped, doing, len)
+                 : XXH3_128bits_withSeed(doing, len, (XXH64_hash_t)job->kind);
     return (struct js_identity){hash.high64, hash.low64};
 }

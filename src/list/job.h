@@ -150,14 +150,16 @@ void js_job_queue_assert_invariants(const struct js_job_queue *queue);
  * the process that runs it. If a job has none of these attributes, the string
  * is empty. An attribute consists of a byte that identifies it, its value and a
  * NUL. The attributes are in the order of that list, each at most once. Those
- * of env ('e') follow, in their original order.
+ * of env ('e') follow, in their original order. The values of a template, each
+ * with its own letter, stand directly behind the name.
  */
 struct js_job_spec { /* a string is NULL if the job does not set it */
 #define JS_JOB_SPEC_MEMBER(letter, field) const char *field;
     JS_ATTRIBUTES_OF_PROCESS(JS_JOB_SPEC_MEMBER)
 #undef JS_JOB_SPEC_MEMBER
     size_t env_count;
-    const char *bytes; /* the packed bytes, for js_job_spec_env() */
+    size_t arg_count;  /* values of a template */
+    const char *bytes; /* the packed bytes, for the functions below */
     size_t len;
 };
 
@@ -174,16 +176,25 @@ int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret);
 const char *js_job_spec_env(const struct js_job_spec *details,
                             const char *previous);
 
+/* Does the same for the values of a template, which are "NAME=VALUE" too. */
+const char *js_job_spec_arg(const struct js_job_spec *details,
+                            const char *previous);
+
+/* Appends the values of the template that the job was made with, "n=4 f=a.fq".
+ * Nothing, if there was none. Returns 0, or -1 with errno ENOMEM. */
+int js_job_describe_args(const struct js_job *job, struct js_buf *buf);
+
 /* ---------------------------------------------------------------- identity */
 
 /*
  * An identity is used to recognise a job from one run to the next.
  *
  * A job is identified by what it does: its command, dir, env, stdin, stdout and
- * stderr, defaults included. Its name, its line, its limits and the jobs it
- * waits for do not count. The identity is a hash of 128 bits (XXH3, whose
- * result is fixed since xxhash 0.8.0). Among ten million different jobs, the
- * chance that two have the same identity is below 10^-24.
+ * stderr, defaults included, and by those values of a template that none of
+ * these uses, since it may read them from its environment. Its name, its line,
+ * its limits and the jobs it waits for do not count. The identity is a hash of
+ * 128 bits (XXH3, whose result is fixed since xxhash 0.8.0). Among ten million
+ * different jobs, the chance that two have the same identity is below 10^-24.
  */
 struct js_identity {
     uint64_t high, low;

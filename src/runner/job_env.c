@@ -220,6 +220,19 @@ static int format_values(struct js_job_env *env,
     return 0;
 }
 
+/* Writes the values of the template that the job was made with, in the same
+ * way. */
+static int job_env_format_args(struct js_buf *to,
+                               const struct js_job_spec *details)
+{
+    const char *arg = NULL;
+    while (details->arg_count > 0 && (arg = js_job_spec_arg(details, arg))) {
+        if (js_buf_printf(to, "JOBSCHED_ARG_%s%c", arg, 0) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Returns the position between `at` and `end` of the variable with that name,
  * or `end`. */
 static size_t find_name(const char *const *list, size_t at, size_t end,
@@ -233,11 +246,13 @@ static size_t find_name(const char *const *list, size_t at, size_t end,
 }
 
 /* Returns the variables set here, then those of the details, then what is left
- * of the configuration's environment; or NULL with errno ENOMEM. */
+ * of the configuration's environment; or NULL with errno ENOMEM. `args` are the
+ * values of the template, each followed by a NUL. */
 static const char **merge(struct js_job_env *env, const char *const *first,
-                          size_t count, const struct js_job_spec *details)
+                          size_t count, const char *args,
+                          const struct js_job_spec *details)
 {
-    size_t size = count + details->env_count + 1;
+    size_t size = count + details->arg_count + details->env_count + 1;
     for (const char **p = env->list + OWN_MAX; *p; p++)
         size++;
     free(env->own_list);
@@ -246,6 +261,10 @@ static const char **merge(struct js_job_env *env, const char *const *first,
         return NULL;
     const char **list = env->own_list;
     memcpy(list, first, count * sizeof(*list));
+    for (size_t i = 0; i < details->arg_count; i++) {
+        list[count++] = args;
+        args += strlen(args) + 1;
+    }
     size_t at = count;
     for (const char *entry = NULL; (entry = js_job_spec_env(details, entry));) {
         /* The variables that jobsched sets about a job must be right, even if
@@ -276,13 +295,18 @@ const char *const *js_job_env_of(struct js_job_env *env,
     const char *entries[OWN_MAX];
     if (format_values(env, config, job, details, hostfile) < 0)
         return NULL;
-    const char *end = env->values.data + env->values.len;
+    /* Most jobs have no such values. There may be many of them, so they have no
+     * room of their own in the list. */
+    size_t own_len = env->values.len;
+    if (job_env_format_args(&env->values, details) < 0)
+        return NULL;
+    const char *end = env->values.data + own_len;
     for (const char *at = env->values.data; at < end; at += strlen(at) + 1)
         entries[count++] = at;
     if (!details->dir)
         entries[count++] = env->pwd;
-    if (details->env_count > 0 || job->gpus)
-        return merge(env, entries, count, details);
+    if (details->env_count > 0 || details->arg_count > 0 || job->gpus)
+        return merge(env, entries, count, end, details);
     /* Most jobs have nothing of their own, and the environment of a user may be
      * long, so it is not copied: our variables end where the configuration's
      * begin. */

@@ -240,6 +240,92 @@ static void test_details_of_all_kinds(void)
     js_buf_release(&buf);
 }
 
+/* A job of the template's values, written like a list of attributes. */
+static struct js_job *job_of_args(const char *list, const char *const *args)
+{
+    struct js_attributes attributes;
+    struct js_err err;
+    size_t at;
+    js_attributes_init(&attributes);
+    ptrdiff_t begin =
+        js_attributes_read(list, strlen(list), &attributes, &at, &err);
+    CU_ASSERT_FATAL(begin >= 0);
+    for (; *args; args++)
+        CU_ASSERT_EQUAL(js_strings_add(&attributes.args, *args, strlen(*args)),
+                        0);
+    struct js_attributes copy;
+    CU_ASSERT_EQUAL_FATAL(js_attributes_copy(&copy, &attributes), 0);
+    js_attributes_release(&attributes);
+    struct js_job *job = not_null(
+        js_job_new_with(7, &copy, list + begin, strlen(list) - (size_t)begin));
+    js_attributes_release(&copy);
+    return job;
+}
+
+static void test_values_of_a_template(void)
+{
+    static const char *const args[] = {"an=4", "uf=a b", "ax=", NULL};
+    struct js_job *job = job_of_args("[name=me env=A=1 dir=d] run", args);
+    struct js_job_spec details;
+    struct js_buf shown = JS_BUF_INIT;
+    CU_ASSERT_EQUAL_FATAL(
+        js_job_spec_unpack(job->text, job->details_len, &details), 0);
+    CU_ASSERT_STRING_EQUAL(js_job_name(job), "me");
+    CU_ASSERT_STRING_EQUAL(details.dir, "d");
+    CU_ASSERT_EQUAL(details.env_count, 1);
+    CU_ASSERT_STRING_EQUAL(js_job_spec_env(&details, NULL), "A=1");
+    CU_ASSERT_EQUAL(details.arg_count, 3);
+    const char *arg = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        arg = js_job_spec_arg(&details, arg);
+        CU_ASSERT_STRING_EQUAL(arg, args[i] + 1);
+    }
+    CU_ASSERT_PTR_NULL(js_job_spec_arg(&details, arg));
+    CU_ASSERT_EQUAL(js_job_describe_args(job, &shown), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&shown), "n=4 f=a b x=");
+    js_job_free(job);
+    shown.len = 0;
+    job = job_of("[name=me env=A=1] run");
+    CU_ASSERT_EQUAL(js_job_describe_args(job, &shown), 0);
+    CU_ASSERT_EQUAL(shown.len, 0);
+    js_job_free(job);
+    js_buf_release(&shown);
+}
+
+static struct js_identity identity_of(const char *list, const char *const *args)
+{
+    struct js_job *job = job_of_args(list, args);
+    struct js_identity identity = js_identity_of(job);
+    js_job_free(job);
+    return identity;
+}
+
+static void test_unused_values_count_in_the_identity(void)
+{
+    static const char *const none[] = {NULL}, *const used[] = {"un=4", NULL},
+                             *const unused[] = {"an=4", NULL},
+                             *const other[] = {"an=5", NULL},
+                             *const renamed[] = {"am=4", NULL},
+                             *const both[] = {"ux=1", "an=4", NULL};
+    static const struct {
+        const char *const *a, *const *b;
+        bool is_same;
+    } pairs[] = {{none, used, true},
+                 {none, unused, false},
+                 {unused, other, false},
+                 {unused, renamed, false},
+                 {unused, both, true}};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct js_identity a = identity_of("[env=A=1] x", pairs[i].a),
+                           b = identity_of("[name=z env=A=1] x", pairs[i].b);
+        CU_ASSERT_EQUAL(js_identity_equal(&a, &b), pairs[i].is_same);
+    }
+    /* It is on disk: it must never change. */
+    struct js_identity known = identity_of("[name=z env=A=1] x", both);
+    CU_ASSERT_EQUAL(known.high, UINT64_C(0x77f4a4c8ffb2f372));
+    CU_ASSERT_EQUAL(known.low, UINT64_C(0xcb507a23a7468787));
+}
+
 static void test_no_details(void)
 {
     struct js_buf buf = JS_BUF_INIT;
@@ -266,6 +352,8 @@ static void test_bad_details(void)
     expect_bad_details("na\0nb", 6);
     expect_bad_details("xa", 3);
     expect_bad_details("eA", 3);
+    expect_bad_details("aA", 3);
+    expect_bad_details("uA", 3);
     expect_bad_details("n", 2);
     expect_bad_details("", 1);
 }
@@ -305,6 +393,9 @@ static const struct unit_test tests[] = {
      test_only_the_first_of_a_lane_is_in_the_way},
     {"who is alike", test_who_is_alike},
     {"details of all kinds", test_details_of_all_kinds},
+    {"values of a template", test_values_of_a_template},
+    {"unused values count in the identity",
+     test_unused_values_count_in_the_identity},
     {"no details", test_no_details},
     {"bad details", test_bad_details},
     {"damaged details", test_damaged_details},

@@ -317,6 +317,8 @@ static void test_details(void)
         DETAILS("eA=1\0eMARK=x\0eA=two\0"
                 "eJOBSCHED_SLAVE=9\0eOMP_NUM_THREADS=7\0");
     struct js_runner_job path = DETAILS("ePATH=/nowhere\0");
+    struct js_runner_job args =
+        DETAILS("nN\0un=4\0af=a  b\0ae=\0eA=1\0eJOBSCHED_ARG_n=9\0");
     struct js_runner_job dir = DETAILS("d/tmp\0");
     struct js_runner_job files = DETAILS("iin\0oboth\0rboth\0");
     prepare(&fx);
@@ -325,6 +327,11 @@ static void test_details(void)
                     "two x 4 7\n");
     expect_detailed(&fx, &path, "ls", "");
     CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 127);
+    expect_detailed(&fx, &args,
+                    "echo \"$A $JOBSCHED_JOB_NAME $JOBSCHED_ARG_n "
+                    "$JOBSCHED_ARG_f ${JOBSCHED_ARG_e-unset}.\"",
+                    "1 N 4 a  b .\n");
+    expect_output(&fx, "env | grep -c JOBSCHED_ARG", "0\n", "");
     expect_detailed(&fx, &dir, "pwd; echo $PWD", "/tmp\n/tmp\n");
     make_script(&fx, "in", "hello\n");
     expect_detailed(&fx, &files, "cat; echo bad >&2", "");
