@@ -97,6 +97,30 @@ const char *js_text_closest(const char *word, const char *const *words)
     return best;
 }
 
+bool js_text_matches(const char *glob, const char *text)
+{
+    /* The last '*' so far, and the text that remains if it takes one byte more:
+     * an earlier '*' need never take more, since the last can. */
+    const char *star = NULL, *retry = NULL;
+    while (*text) {
+        if (*glob == '*') {
+            star = ++glob;
+            retry = text;
+        } else if (*glob == '?' || *glob == *text) {
+            glob++;
+            text++;
+        } else if (star) {
+            glob = star;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*glob == '*')
+        glob++;
+    return *glob == '\0';
+}
+
 /* ---------------------------------------------------------------- hosts */
 
 bool js_host_is_same(const char *a, const char *b)

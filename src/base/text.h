@@ -57,6 +57,10 @@ static inline const char *js_text_plural(uint64_t count)
  */
 const char *js_text_closest(const char *word, const char *const *words);
 
+/* True if the whole text matches the glob: '*' stands for any bytes, also none
+ * and also '/', and '?' for one byte. Every other byte stands for itself. */
+bool js_text_matches(const char *glob, const char *text);
+
 /* True if both names may refer to the same host: they are equal, or one is the
  * short form of the other ("n1", "n1.cluster.example.org"). Case does not
  * matter. */

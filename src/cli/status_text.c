@@ -434,9 +434,9 @@ static void page_put_parent(struct status_page *page, uint64_t id)
     if (parent.name[0])
         SAY(page, "  was to run after % (job %), which %\n",
             JS_TEXT(parent.name), JS_COUNT(id), JS_TEXT(end));
-    else
-        SAY(page, "  was to run after job %, which %\n", JS_COUNT(id),
-            JS_TEXT(end));
+    else /* no job can come after it in any other way */
+        SAY(page, "  is below a line `wait ok`: job % above it %\n",
+            JS_COUNT(id), JS_TEXT(end));
 }
 
 static void page_put_attempt(struct status_page *page, size_t number)

@@ -216,7 +216,12 @@ static int take_job_names(struct reader *reader, const struct row *row)
         if (len == 0)
             return refuse_value(reader, row,
                                 "must be names of jobs, separated by commas");
-        if (name_length(name) < len)
+        size_t good = name_length(name);
+        while (good < len && (name[good] == '*' || name[good] == '?')) {
+            reader->attributes->has_globs = true;
+            good += 1 + name_length(name + good + 1);
+        }
+        if (good < len)
             return refuse_value(reader, row, bad_job_name);
         if (js_strings_add(attributes_field_of(reader, row), name, len) < 0)
             return fail_memory(reader, reader->value_at);
@@ -577,6 +582,7 @@ int js_attributes_copy(struct js_attributes *to,
         .priority = from->priority,
         .mem_bytes = from->mem_bytes,
         .timeout_ns = from->timeout_ns,
+        .has_globs = from->has_globs,
         .env.count = from->env.count,
         .after.count = from->after.count,
         .after_any.count = from->after_any.count,

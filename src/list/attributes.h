@@ -16,8 +16,9 @@
  * joined (a"b c"d). The name of an attribute is never quoted.
  *
  *     name=WORD          letters, digits and _ - . : / only; for after=
- *     after=A,B          names of earlier jobs, which must succeed
- *     after-any=A,B      names of earlier jobs, which must end
+ *     after=A,B          names of earlier jobs, which must succeed; '*' stands
+ *                        for any characters, '?' for one
+ *     after-any=A,B      names of earlier jobs, which must end; the same
  *     nodes=N            1 to 1,000,000; cores, mem and gpus apply to each
  *     cores=N            1 to 1,000,000
  *     mem=SIZE           "512M"; base/units.h
@@ -80,6 +81,8 @@ struct js_attributes {
     struct js_strings env; /* "NAME=VALUE" each; also passed to the process */
     struct js_strings after;
     struct js_strings after_any;
+    bool has_globs; /* '*' and '?' in these names stand for other characters;
+                       else for themselves */
     /* The values of a template that the job was made with: each is one of
      * JS_ATTRIBUTES_ARG_USED or _UNUSED, followed by "NAME=VALUE". The process
      * gets them as JOBSCHED_ARG_NAME. */

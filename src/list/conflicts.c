@@ -18,8 +18,8 @@
  * are each written at both ends would take quadratic time, hence this limit. */
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
-/* A job with a name. Jobs are added in the order of the list, so records are
- * sorted by seq and can be found by bisection. */
+/* A job with a name, or a group. Jobs are added in the order of the list, so
+ * records are sorted by seq and can be found by bisection. */
 struct record {
     uint64_t seq;
     size_t parents_at; /* in `parents`: indices of records */
@@ -30,17 +30,25 @@ struct record {
 void js_lineage_release(struct js_lineage *lineage)
 {
     js_buf_release(&lineage->records);
+    js_buf_release(&lineage->groups);
     js_buf_release(&lineage->parents);
     js_buf_release(&lineage->stack);
 }
 
-/* Returns the index of the job's record, or SIZE_MAX if it has none. */
+/* Returns the index of the record of a job or group, or SIZE_MAX if there is
+ * none. A job comes before the groups that have its number. */
 static size_t lineage_find_record(const struct js_lineage *lineage,
                                   uint64_t seq)
 {
     const struct record *records = (const struct record *)lineage->records.data;
     size_t count = lineage->records.len / sizeof(*records);
     size_t from = 0, to = count;
+    if (seq & JS_LINEAGE_GROUP) {
+        size_t group = seq - JS_LINEAGE_GROUP - 1;
+        return group < lineage->groups.len / sizeof(size_t)
+                   ? ((const size_t *)lineage->groups.data)[group]
+                   : SIZE_MAX;
+    }
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         if (records[middle].seq < seq)
@@ -65,6 +73,17 @@ int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
         record.parent_count++;
     }
     return js_buf_append(&lineage->records, &record, sizeof(record));
+}
+
+int js_lineage_add_group(struct js_lineage *lineage, const uint64_t *members,
+                         size_t count)
+{
+    size_t index = lineage->records.len / sizeof(struct record);
+    const struct record *records = (const struct record *)lineage->records.data;
+    uint64_t seq = index > 0 ? records[index - 1].seq : 0;
+    if (js_buf_append(&lineage->groups, &index, sizeof(index)) < 0)
+        return -1;
+    return js_lineage_add(lineage, seq, members, count);
 }
 
 /* Adds a record to the stack, once for each question. A job can come only after
@@ -413,6 +432,7 @@ struct js_conflicts {
     struct js_lineage lineage;
     struct targets targets;
     struct js_buf parents; /* of the job added last: numbers, uint64_t */
+    uint64_t groups;       /* in the lineage */
     uint64_t barriers;     /* so far */
 };
 
@@ -457,6 +477,44 @@ void js_conflicts_add_barrier(struct js_conflicts *conflicts)
     conflicts->barriers++;
 }
 
+/* A list of numbers that a callback fills. */
+struct numbers {
+    struct js_buf *buf;
+    bool has_memory;
+};
+
+static void numbers_add(void *arg, uint64_t number)
+{
+    struct numbers *numbers = arg;
+    if (js_buf_append(numbers->buf, &number, sizeof(number)) < 0)
+        numbers->has_memory = false;
+}
+
+/* Finds the group of a glob, and makes sure that the lineage has it. Returns 0
+ * if no name matches, so that the graph will report an error, or without
+ * memory. */
+static uint64_t conflicts_find_group(struct js_conflicts *conflicts,
+                                     struct js_graph *graph, const char *glob)
+{
+    struct js_buf members = JS_BUF_INIT;
+    struct numbers numbers = {&members, true};
+    uint64_t inner, group = js_graph_group(graph, glob, &inner);
+    /* Each glob of each job comes here, so no group is left out. */
+    if (group <= conflicts->groups)
+        return group;
+    js_graph_each_member(graph, glob, numbers_add, &numbers);
+    if (inner > 0)
+        numbers_add(&numbers, inner | JS_LINEAGE_GROUP);
+    bool is_added = numbers.has_memory &&
+                    js_lineage_add_group(&conflicts->lineage,
+                                         (const uint64_t *)members.data,
+                                         members.len / sizeof(uint64_t)) == 0;
+    js_buf_release(&members);
+    conflicts->groups += is_added;
+    errno = is_added ? errno : ENOMEM;
+    return is_added ? group : 0;
+}
+
 int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
                          const struct js_attributes *attributes,
                          struct js_graph *graph,
@@ -464,11 +522,19 @@ int js_conflicts_add_job(struct js_conflicts *conflicts, uint64_t seq,
 {
     /* Most jobs have no name and write no file; they must cost nothing. */
     bool writes = attributes->stdout_path || attributes->stderr_path;
-    if (!attributes->name && !writes)
+    if (!attributes->name && !writes && !attributes->has_globs)
         return 0;
     conflicts->parents.len = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t parent = js_graph_find(graph, edges[i].name);
+        uint64_t parent;
+        errno = 0;
+        if (!edges[i].is_glob)
+            parent = js_graph_find(graph, edges[i].name);
+        else if ((parent = conflicts_find_group(conflicts, graph,
+                                                edges[i].name)) > 0)
+            parent |= JS_LINEAGE_GROUP;
+        if (errno == ENOMEM)
+            return -1;
         if (parent > 0 &&
             js_buf_append(&conflicts->parents, &parent, sizeof(parent)) < 0)
             return -1;

@@ -73,11 +73,14 @@ enum js_conflict js_conflicts_add_file(struct js_conflicts *conflicts,
  * A lineage knows which job comes after which, even for jobs that were read
  * long ago: the graph forgets what a job has waited for. It owns a record of
  * each named job (only these can be waited for), which lists the named jobs
- * that come directly before it. It knows nothing of `wait` lines; the caller
- * must consider them. Declared here for its tests.
+ * that come directly before it, and of each group (js_graph_group()), which
+ * lists its members. It knows nothing of `wait` lines; the caller must consider
+ * them. Declared here for its tests.
  */
 struct js_lineage {        /* all zero: empty */
-    struct js_buf records; /* by ascending job number */
+    struct js_buf records; /* by ascending job number; a group has that of the
+                              job before it */
+    struct js_buf groups;  /* size_t: the record of each group */
     struct js_buf parents; /* size_t each: indices of records */
     struct js_buf stack;   /* size_t: records still to be examined */
     uint64_t questions;
@@ -86,11 +89,20 @@ struct js_lineage {        /* all zero: empty */
 
 void js_lineage_release(struct js_lineage *lineage); /* keeps errno */
 
+/* Among the numbers of parents, this bit and the number of a group stand for
+ * all jobs of the group. */
+#define JS_LINEAGE_GROUP (UINT64_C(1) << 63)
+
 /* Adds a named job that comes directly after the jobs `parents` (numbers in any
  * order). Each job must have a higher number than the one before. Returns 0, or
  * -1 with errno ENOMEM. */
 int js_lineage_add(struct js_lineage *lineage, uint64_t seq,
                    const uint64_t *parents, size_t count);
+
+/* Adds the next group, with these jobs and groups as members. Returns 0, or -1
+ * with errno ENOMEM. */
+int js_lineage_add_group(struct js_lineage *lineage, const uint64_t *members,
+                         size_t count);
 
 enum js_lineage_answer {
     JS_LINEAGE_NO,

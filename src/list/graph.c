@@ -1,7 +1,7 @@
 #include "list/graph.h"
 
-#include "base/table.h"
 #include "base/text.h"
+#include "list/graph_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,106 +11,9 @@ enum {
     SUGGEST_MAX = 1000, /* how many names are searched for a similar one */
 };
 
-enum state { WAITING, READY, SUCCEEDED, FAILED, SKIPPED };
-
-/* An edge to a job that has not ended. It is in the parent's list, but its
- * memory belongs to the child: a separate allocation for each edge would take
- * longer than everything else about an edge. */
-struct edge {
-    struct edge *next;
-    struct node *child;
-    bool any;
-};
-
-struct edge_list {
-    struct edge *first, *last;
-};
-
-struct node {
-    struct node *next;       /* in the queue of ready or skipped jobs */
-    struct node *next_by_id; /* in the table of ids */
-    struct epoch *epoch;     /* valid until the job has ended */
-    struct edge_list children;
-    uint64_t id;
-    uint64_t depth;
-    uint64_t parent; /* for a skipped job: the reason */
-    size_t unmet;    /* edges whose parents have not ended */
-    enum state state;
-    int mark;
-    bool is_held;     /* it is in a run of an epoch, or in a released run */
-    bool is_queued;   /* it has not been reported yet */
-    const char *name; /* behind the edges; NULL: none */
-    struct edge edges[];
-};
-
-struct node_queue {
-    struct node *first, *last;
-};
-
-/* Consecutive ids, with and without nodes. */
-struct run {
-    struct run *next;
-    uint64_t first, last;
-};
-
-struct run_queue {
-    struct run *first, *last;
-};
-
-/* The jobs between two barriers. */
-struct epoch {
-    struct epoch *next;
-    uint64_t pending;      /* jobs that have not ended */
-    struct run_queue held; /* all jobs of an epoch added before it opened */
-};
-
-/* The number of jobs of each depth, for depths where it may still grow. */
-struct depths {
-    uint64_t floor;   /* no job to come has this depth or a smaller one */
-    uint64_t deepest; /* of all jobs so far */
-    uint64_t width;
-    uint64_t *counts; /* for depths floor + 1, floor + 2, ... */
-    size_t capacity;
-};
-
-/*
- * Invariants:
- * - `names` has the jobs with a name; `nodes` has all nodes, by id.
- * - `open` is the first epoch in which a job has not ended, or the last one.
- *   Jobs of later epochs are WAITING or SKIPPED, and `held` of their epoch.
- * - unmet counts a job's edges to parents that have not ended, or were skipped
- *   but have not yet passed that on. A job of the open epoch without such edges
- *   is READY, or has ended or been skipped.
- * - A job is in `ready` or in `skipped` at most once, and then is_queued; those
- *   of `skipped` in front of `unsettled` have passed that on.
- */
-struct js_graph {
-    struct js_strmap names; /* each points to the node, which owns the name */
-    struct js_idmap nodes;
-    struct epoch *open; /* the first epoch with unfinished jobs; never NULL */
-    struct epoch *last;
-    bool at_barrier; /* the next job begins an epoch */
-    struct run_queue released;
-    struct node_queue ready;
-    struct node_queue skipped;
-    struct node *unsettled; /* in skipped: the first job that has not passed it
-                               on to its children */
-    uint64_t jobs;
-    uint64_t unmet; /* of all jobs */
-    struct depths depths;
-    int highest_mark;   /* of all jobs so far */
-    int mark_of_before; /* of those before the last barrier */
-    uint64_t steps;
-#ifdef JS_DEBUG
-    uint64_t checked_steps; /* what `steps` was at the last recount */
-    uint64_t check_cost;    /* how many nodes and edges the last recount
-                               examined */
-#endif
-};
-
 /* ---------------------------------------------------------------- lists */
 
-static void push_node(struct node_queue *queue, struct node *node)
+static void push_node(struct js_graph_queue *queue, struct js_graph_node *node)
 {
     node->next = NULL;
     node->is_queued = true;
@@ -118,9 +21,9 @@ static void push_node(struct node_queue *queue, struct node *node)
     queue->last = node;
 }
 
-static struct node *pop_node(struct node_queue *queue)
+static struct js_graph_node *pop_node(struct js_graph_queue *queue)
 {
-    struct node *node = queue->first;
+    struct js_graph_node *node = queue->first;
     if (!node)
         return NULL;
     queue->first = node->next;
@@ -129,33 +32,59 @@ static struct node *pop_node(struct node_queue *queue)
 }
 
 /* Moves all runs of `from` to the end of `to`. */
-static void append_runs(struct run_queue *to, struct run_queue *from)
+static void append_runs(struct js_graph_runs *to, struct js_graph_runs *from)
 {
     if (!from->first)
         return;
     *(to->first ? &to->last->next : &to->first) = from->first;
     to->last = from->last;
-    *from = (struct run_queue){NULL, NULL};
+    *from = (struct js_graph_runs){NULL, NULL};
 }
 
-static void free_runs(struct run_queue *queue)
+/* Takes the next id out of the runs, or returns 0. A barrier may release or
+ * doom a million jobs, so this happens one by one, on request. */
+static uint64_t take_id(struct js_graph_runs *runs)
+{
+    struct js_graph_run *run = runs->first;
+    if (!run)
+        return 0;
+    uint64_t id = run->first++;
+    if (id == run->last) {
+        runs->first = run->next;
+        free(run);
+    }
+    return id;
+}
+
+static void free_runs(struct js_graph_runs *queue)
 {
     while (queue->first) {
-        struct run *run = queue->first;
+        struct js_graph_run *run = queue->first;
         queue->first = run->next;
         free(run);
     }
 }
 
+static void free_epochs(struct js_graph_epoch *epoch)
+{
+    while (epoch) {
+        struct js_graph_epoch *next = epoch->next;
+        free_runs(&epoch->held);
+        free(epoch);
+        epoch = next;
+    }
+}
+
 /* ------------------------------------------------------ nodes by their id */
 
-static struct node *graph_find_node(struct js_graph *graph, uint64_t id)
+static struct js_graph_node *graph_find_node(struct js_graph *graph,
+                                             uint64_t id)
 {
     graph->steps++;
     return js_idmap_get(&graph->nodes, id);
 }
 
-static void graph_free_node(struct node *node)
+static void graph_free_node(struct js_graph_node *node)
 {
     if (!node)
         return;
@@ -165,10 +94,10 @@ static void graph_free_node(struct node *node)
 }
 
 /* Frees the node if it is no longer needed. */
-static void drop_if_done(struct js_graph *graph, struct node *node)
+static void drop_if_done(struct js_graph *graph, struct js_graph_node *node)
 {
-    if (node->name || node->is_held || node->is_queued || node->unmet ||
-        node->state == WAITING || node->state == READY)
+    if (node->name || node->is_held || node->is_queued || node->is_kept ||
+        node->unmet || !js_graph_has_ended(node))
         return;
     js_idmap_take(&graph->nodes, node->id);
     graph_free_node(node);
@@ -181,7 +110,9 @@ struct js_graph *js_graph_new(void)
     struct js_graph *graph = calloc(1, sizeof(*graph));
     if (!graph)
         return NULL;
-    graph->nodes = (struct js_idmap)JS_IDMAP_OF(struct node, id, next_by_id);
+    graph->nodes =
+        (struct js_idmap)JS_IDMAP_OF(struct js_graph_node, id, next_by_id);
+    graph->visible = SIZE_MAX;
     graph->open = graph->last = calloc(1, sizeof(*graph->open));
     if (!graph->open) {
         js_graph_free(graph);
@@ -196,114 +127,37 @@ void js_graph_free(struct js_graph *graph)
         return;
     int saved = errno;
     js_strmap_release(&graph->names);
-    struct node *node = js_idmap_next(&graph->nodes, NULL);
+    struct js_graph_node *node = js_idmap_next(&graph->nodes, NULL);
     while (node) {
-        struct node *next = js_idmap_next(&graph->nodes, node);
+        struct js_graph_node *next = js_idmap_next(&graph->nodes, node);
         graph_free_node(node);
         node = next;
     }
     js_idmap_release(&graph->nodes);
-    while (graph->open) {
-        struct epoch *epoch = graph->open;
-        graph->open = epoch->next;
-        free_runs(&epoch->held);
-        free(epoch);
-    }
+    js_name_index_release(&graph->index);
+    js_graph_free_groups(graph);
+    free_epochs(graph->open);
+    free_epochs(graph->graves);
     free_runs(&graph->released);
+    free_runs(&graph->doomed);
     free(graph->depths.counts);
     free(graph);
     errno = saved;
 }
 
-/* -------------------------------------------------------------- invariants */
-
-/* Counts the edges of nodes, from both ends of each edge. */
-struct recount {
-    size_t nodes, named, queued, live, unmet, edges;
-};
-
-static void graph_assert_node_invariants(const struct js_graph *graph,
-                                         const struct node *node,
-                                         struct recount *sums)
-{
-    bool is_done = node->state > READY;
-    JS_INVARIANT(node->depth > 0 && node->depth <= graph->depths.deepest);
-    JS_INVARIANT(node->state != READY || (!node->unmet && !node->is_held));
-    JS_INVARIANT(node->state != WAITING || node->unmet || node->is_held);
-    JS_INVARIANT(!is_done || !node->children.first);
-    JS_INVARIANT(!is_done || node->name || node->is_held || node->is_queued ||
-                 node->unmet);
-    JS_INVARIANT(!node->name ||
-                 js_strmap_get(&graph->names, node->name) == node);
-    for (const struct edge *e = node->children.first; e; e = e->next) {
-        JS_INVARIANT(e->child->unmet > 0);
-        JS_INVARIANT(e->next || node->children.last == e);
-        sums->edges++;
-    }
-    sums->nodes++;
-    sums->named += node->name != NULL;
-    sums->queued += node->is_queued;
-    sums->live += !is_done;
-    sums->unmet += node->unmet;
-}
-
-uint64_t js_graph_assert_invariants(const struct js_graph *graph)
-{
-    struct recount sums = {0};
-    for (const struct node *node = js_idmap_next(&graph->nodes, NULL); node;
-         node = js_idmap_next(&graph->nodes, node))
-        graph_assert_node_invariants(graph, node, &sums);
-    size_t queued = 0;
-    for (const struct node *node = graph->ready.first; node; node = node->next)
-        queued += node->is_queued && node->state == READY;
-    for (const struct node *node = graph->skipped.first; node;
-         node = node->next)
-        queued += node->is_queued && node->state == SKIPPED;
-    JS_INVARIANT(sums.nodes == graph->nodes.count);
-    JS_INVARIANT(sums.named == graph->names.count);
-    JS_INVARIANT(sums.unmet == sums.edges && sums.unmet == graph->unmet);
-    JS_INVARIANT(sums.queued == queued);
-    JS_INVARIANT(!graph->unsettled);
-    JS_INVARIANT(!graph->open->held.first);
-    JS_INVARIANT(graph->open->pending > 0 || !graph->open->next);
-    uint64_t pending = 0;
-    for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
-        uint64_t held = 0;
-        for (const struct run *run = epoch->held.first; run; run = run->next)
-            held += run->last - run->first + 1;
-        /* Jobs behind a barrier can be skipped, but cannot end in any other
-         * way. */
-        JS_INVARIANT(epoch == graph->open || epoch->pending <= held);
-        JS_INVARIANT(epoch->next || epoch == graph->last);
-        pending += epoch->pending;
-    }
-    JS_INVARIANT(sums.live <= pending && pending <= graph->jobs);
-    return sums.nodes + sums.edges + graph->nodes.chain_count;
-}
-
-/* In a debug build, recounts from time to time, so that all recounts together
- * take no longer than the graph's own work. */
-static void graph_check(struct js_graph *graph)
-{
-#ifdef JS_DEBUG
-    if (graph->steps - graph->checked_steps < graph->check_cost)
-        return;
-    graph->check_cost = js_graph_assert_invariants(graph);
-    graph->checked_steps = graph->steps;
-#else
-    (void)graph;
-#endif
-}
-
 /* ------------------------------------------------------------- what is bad */
 
-/* No job before this one has that name. */
+/* No job before this one has that name, or none above a name that matches. */
 static int refuse_edge(const struct js_graph *graph, const char *name,
                        const struct js_graph_edge *edge, struct js_err *err)
 {
     const char *attribute = edge->any ? "after-any" : "after";
     const char *known[SUGGEST_MAX + 1], *meant = NULL;
     errno = ENOENT;
+    if (edge->is_glob)
+        return js_err_set(err,
+                          "%s=%.100s: no job above has a name that matches",
+                          attribute, edge->name);
     if (name && strcmp(name, edge->name) == 0)
         return js_err_set(err, "%s=%.100s: a job cannot wait for itself",
                           attribute, edge->name);
@@ -324,6 +178,60 @@ static int refuse_edge(const struct js_graph *graph, const char *name,
                       attribute, edge->name);
 }
 
+/* --------------------------------------------------- below a `wait ok` line */
+
+/* A job of this epoch has failed, or could not run because of job `culprit`. If
+ * a `wait ok` line ends the epoch, nothing below that line will run. */
+static void graph_fail_epoch(struct js_graph *graph,
+                             struct js_graph_epoch *epoch, uint64_t culprit)
+{
+    struct js_graph_epoch *below = epoch->next;
+    if (epoch->culprit)
+        return;
+    epoch->culprit = culprit;
+    if (!below || !below->is_strict)
+        return;
+    epoch->next = NULL;
+    graph->last = epoch;
+    graph->last_culprit = culprit;
+    if (!graph->culprit)
+        graph->culprit = culprit;
+    while (below) {
+        struct js_graph_epoch *next = below->next;
+        for (struct js_graph_run *run = below->held.first; run; run = run->next)
+            run->culprit = culprit;
+        append_runs(&graph->doomed, &below->held);
+        below->pending = 0;
+        below->is_doomed = true;
+        below->next = graph->graves;
+        graph->graves = below;
+        graph->steps++;
+        below = next;
+    }
+}
+
+/* Called before a job is added. The first job behind a barrier begins an epoch,
+ * unless all jobs before it have ended: then the barrier delays nothing. */
+static int graph_pass_barrier(struct js_graph *graph)
+{
+    struct js_graph_epoch *last = graph->last;
+    if (!graph->at_barrier)
+        return 0;
+    if (graph->at_strict_barrier && last->culprit && !graph->culprit)
+        graph->culprit = graph->last_culprit = last->culprit;
+    if (last->pending > 0 && !graph->culprit) {
+        struct js_graph_epoch *epoch = calloc(1, sizeof(*epoch));
+        if (!epoch)
+            return -1;
+        epoch->is_strict = graph->at_strict_barrier;
+        graph->last = last->next = epoch;
+    } else if (!graph->culprit) {
+        last->culprit = 0;
+    }
+    graph->at_barrier = false;
+    return 0;
+}
+
 /* ------------------------------------------------------------- adding a job */
 
 /* A job that is being added. */
@@ -332,16 +240,27 @@ struct draft {
     const char *name;
     const struct js_graph_edge *edges;
     size_t count;
+    bool has_ended; /* in an earlier run; the next two fields are set */
+    bool is_success;
+    uint64_t record;
     size_t unmet;
     uint64_t depth;
-    uint64_t failed_parent; /* 0: none */
-    struct node *node;      /* NULL: it needs none */
-    struct run *run;        /* a new run, if the job needs one */
+    uint64_t culprit; /* it is skipped at once because of this job; 0: it is
+                         not */
+    bool is_held;     /* behind a barrier */
+    struct js_graph_node *node; /* NULL: it needs none */
+    struct js_graph_run *run;   /* a new run, if the job needs one */
 };
 
-static bool has_ended(const struct node *node)
+/* The job will come after this job or group. */
+static void draft_follow(struct draft *draft,
+                         const struct js_graph_node *parent, bool any)
 {
-    return node->state > READY;
+    if (draft->depth <= parent->depth)
+        draft->depth = parent->depth + 1;
+    draft->unmet += !js_graph_has_ended(parent);
+    if (!any && !draft->culprit)
+        draft->culprit = js_graph_culprit_of(parent);
 }
 
 /* Looks up all names. Fills in the fields that depend on them, or reports a bad
@@ -358,27 +277,24 @@ static int check(struct js_graph *graph, struct draft *draft, size_t *ret_bad,
     draft->depth = graph->depths.floor + 1;
     for (size_t i = 0; i < draft->count; i++) {
         const struct js_graph_edge *edge = &draft->edges[i];
-        const struct node *parent = js_strmap_get(&graph->names, edge->name);
-        graph->steps++;
+        const struct js_graph_node *parent = js_graph_resolve(graph, edge);
+        if (!parent && errno == ENOMEM)
+            return js_err_errno(err, "job %ju", (uintmax_t)draft->id);
         if (!parent) {
             *ret_bad = i;
             return refuse_edge(graph, draft->name, edge, err);
         }
-        if (draft->depth <= parent->depth)
-            draft->depth = parent->depth + 1;
-        if (!has_ended(parent))
-            draft->unmet++;
-        else if (!edge->any && parent->state != SUCCEEDED &&
-                 !draft->failed_parent)
-            draft->failed_parent = parent->id;
+        draft_follow(draft, parent, edge->any);
     }
+    if (!draft->culprit && !draft->has_ended)
+        draft->culprit = graph->culprit;
     /* The job will be skipped at once, so it need not wait for the others. */
-    if (draft->failed_parent)
+    if (draft->culprit)
         draft->unmet = 0;
     return 0;
 }
 
-static int reserve_depth(struct depths *depths, uint64_t depth)
+static int reserve_depth(struct js_graph_depths *depths, uint64_t depth)
 {
     size_t index = depth - depths->floor - 1;
     if (index < depths->capacity)
@@ -394,14 +310,22 @@ static int reserve_depth(struct depths *depths, uint64_t depth)
     return 0;
 }
 
+/* The edges are behind the node, and the name is behind the edges. */
+static struct js_graph_link *links_of(struct js_graph_node *node)
+{
+    return (struct js_graph_link *)(node + 1);
+}
+
 static int make_node(struct js_graph *graph, struct draft *draft)
 {
     if (js_idmap_reserve(&graph->nodes) < 0 ||
-        (draft->name && js_strmap_reserve(&graph->names) < 0))
+        (draft->name && (js_strmap_reserve(&graph->names) < 0 ||
+                         js_name_index_reserve(&graph->index) < 0)))
         return -1;
     size_t size = draft->name ? strlen(draft->name) + 1 : 0;
     /* The number of edges is limited by the length of the line. */
-    size_t before = sizeof(*draft->node) + draft->unmet * sizeof(struct edge);
+    size_t before =
+        sizeof(*draft->node) + draft->unmet * sizeof(struct js_graph_link);
     draft->node = calloc(1, before + size);
     if (!draft->node)
         return -1;
@@ -411,31 +335,23 @@ static int make_node(struct js_graph *graph, struct draft *draft)
     return 0;
 }
 
-static bool is_behind_barrier(const struct js_graph *graph)
-{
-    return graph->last != graph->open;
-}
-
 /* Does everything that can fail, and changes nothing in the graph except for
  * its free room. */
 static int graph_prepare(struct js_graph *graph, struct draft *draft)
 {
-    bool needs_node = draft->name || draft->unmet || draft->failed_parent;
+    const struct js_graph_runs *held = &graph->last->held;
+    /* Someone may ask for the number on record of the job that is to blame. */
+    bool is_blamed =
+        draft->has_ended && !draft->is_success && !graph->last->culprit;
     if (reserve_depth(&graph->depths, draft->depth) < 0 ||
-        (needs_node && make_node(graph, draft) < 0))
+        ((draft->name || draft->unmet || draft->culprit || is_blamed) &&
+         make_node(graph, draft) < 0))
         return -1;
-    /* The first job behind a barrier begins an epoch, unless all jobs before it
-     * have ended: then the barrier changes nothing. */
-    if (graph->at_barrier && graph->last->pending > 0) {
-        struct epoch *epoch = calloc(1, sizeof(*epoch));
-        if (!epoch)
-            return -1;
-        graph->last = graph->last->next = epoch;
-    }
-    graph->at_barrier = false;
-    const struct run_queue *held = &graph->last->held;
-    if (!is_behind_barrier(graph) ||
-        (held->first && held->last->last + 1 == draft->id))
+    if (draft->node)
+        draft->node->is_kept = is_blamed;
+    draft->is_held =
+        graph->last != graph->open && !draft->has_ended && !graph->culprit;
+    if (!draft->is_held || (held->first && held->last->last + 1 == draft->id))
         return 0;
     draft->run = calloc(1, sizeof(*draft->run));
     if (!draft->run)
@@ -446,44 +362,62 @@ static int graph_prepare(struct js_graph *graph, struct draft *draft)
 
 static void link_node(struct js_graph *graph, const struct draft *draft)
 {
-    struct node *node = draft->node;
+    struct js_graph_node *node = draft->node;
     node->id = draft->id;
     node->depth = draft->depth;
     node->epoch = graph->last;
-    node->is_held = is_behind_barrier(graph);
+    node->is_held = draft->is_held;
     /* Only jobs that have not ended get an edge; check() has counted them. */
     for (size_t i = 0; i < draft->count && node->unmet < draft->unmet; i++) {
-        struct node *parent =
-            js_strmap_get(&graph->names, draft->edges[i].name);
-        struct edge_list *children = &parent->children;
-        graph->steps++;
-        if (has_ended(parent))
+        struct js_graph_node *parent =
+            js_graph_resolve(graph, &draft->edges[i]);
+        if (js_graph_has_ended(parent))
             continue;
-        struct edge *edge = &node->edges[node->unmet++];
+        struct js_graph_link *link = &links_of(node)[node->unmet++];
         graph->unmet++;
-        *edge = (struct edge){.child = node, .any = draft->edges[i].any};
-        *(children->first ? &children->last->next : &children->first) = edge;
-        children->last = edge;
+        *link =
+            (struct js_graph_link){.child = node, .any = draft->edges[i].any};
+        js_graph_link_up(parent, link);
     }
     js_idmap_put(&graph->nodes, node); /* there is room */
-    if (node->name)
+    if (node->name) {
         js_strmap_put(&graph->names, node->name, node);
+        js_name_index_put(&graph->index, node->name, node);
+    }
 }
 
-static void skip(struct js_graph *graph, struct node *node, uint64_t parent)
+/* A job without a name cannot be a reason, so the reason for its own end
+ * becomes that of jobs below a `wait ok` line. */
+static void skip(struct js_graph *graph, struct js_graph_node *node,
+                 uint64_t parent)
 {
-    node->state = SKIPPED;
+    node->state = JS_GRAPH_STATE_SKIPPED;
     node->parent = parent;
-    node->epoch->pending--;
+    if (!node->epoch->is_doomed) {
+        node->epoch->pending--;
+        graph_fail_epoch(graph, node->epoch, node->name ? node->id : parent);
+    }
     push_node(&graph->skipped, node);
     if (!graph->unsettled)
         graph->unsettled = node;
 }
 
+static void graph_commit_ended(struct js_graph *graph,
+                               const struct draft *draft)
+{
+    if (draft->node) {
+        draft->node->parent = draft->record;
+        draft->node->state = draft->is_success ? JS_GRAPH_STATE_SUCCEEDED
+                                               : JS_GRAPH_STATE_FAILED;
+    }
+    if (!draft->is_success)
+        graph_fail_epoch(graph, graph->last, draft->id);
+}
+
 /* Returns the same as js_graph_add(). */
 static int graph_commit(struct js_graph *graph, const struct draft *draft)
 {
-    struct depths *depths = &graph->depths;
+    struct js_graph_depths *depths = &graph->depths;
     uint64_t alike = ++depths->counts[draft->depth - depths->floor - 1];
     if (alike > depths->width)
         depths->width = alike;
@@ -491,24 +425,45 @@ static int graph_commit(struct js_graph *graph, const struct draft *draft)
         depths->deepest = draft->depth;
     graph->jobs++;
     graph->steps++;
+    if (draft->node)
+        link_node(graph, draft);
+    if (draft->has_ended) {
+        graph_commit_ended(graph, draft);
+        return 1;
+    }
     graph->last->pending++;
     if (draft->run)
         append_runs(&graph->last->held,
-                    &(struct run_queue){draft->run, draft->run});
-    else if (is_behind_barrier(graph))
+                    &(struct js_graph_runs){draft->run, draft->run});
+    else if (draft->is_held)
         graph->last->held.last->last = draft->id;
-    if (draft->node)
-        link_node(graph, draft);
-    if (draft->failed_parent) {
-        skip(graph, draft->node, draft->failed_parent);
+    if (draft->culprit) {
+        skip(graph, draft->node, draft->culprit);
         graph->unsettled = NULL; /* it has no children yet */
         return 0;
     }
-    if (draft->unmet || is_behind_barrier(graph))
+    if (draft->unmet || draft->is_held)
         return 0;
     if (draft->node)
-        draft->node->state = READY;
+        draft->node->state = JS_GRAPH_STATE_READY;
     return 1;
+}
+
+static int graph_add(struct js_graph *graph, struct draft *draft,
+                     size_t *ret_bad, struct js_err *err)
+{
+    *ret_bad = SIZE_MAX;
+    int rc = graph_pass_barrier(graph);
+    if (rc == 0 && check(graph, draft, ret_bad, err) < 0)
+        return -1;
+    if (rc == 0 && graph_prepare(graph, draft) == 0) {
+        rc = graph_commit(graph, draft);
+        js_graph_check(graph);
+        return rc;
+    }
+    graph_free_node(draft->node);
+    errno = ENOMEM;
+    return js_err_errno(err, "job %ju", (uintmax_t)draft->id);
 }
 
 int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
@@ -517,22 +472,32 @@ int js_graph_add(struct js_graph *graph, uint64_t id, const char *name,
 {
     struct draft draft = {
         .id = id, .name = name, .edges = edges, .count = count};
-    *ret_bad = SIZE_MAX;
-    if (check(graph, &draft, ret_bad, err) < 0)
-        return -1;
-    if (graph_prepare(graph, &draft) == 0) {
-        int rc = graph_commit(graph, &draft);
-        graph_check(graph);
-        return rc;
-    }
-    graph_free_node(draft.node);
-    errno = ENOMEM;
-    return js_err_errno(err, "job %ju", (uintmax_t)id);
+    return graph_add(graph, &draft, ret_bad, err);
 }
 
-void js_graph_barrier(struct js_graph *graph)
+int js_graph_add_ended(struct js_graph *graph, uint64_t id, const char *name,
+                       bool success, uint64_t record, struct js_err *err)
 {
-    struct depths *depths = &graph->depths;
+    size_t bad;
+    struct draft draft = {.id = id,
+                          .name = name,
+                          .has_ended = true,
+                          .is_success = success,
+                          .record = record};
+    return graph_add(graph, &draft, &bad, err) < 0 ? -1 : 0;
+}
+
+void js_graph_line(struct js_graph *graph)
+{
+    graph->visible = graph->index.count;
+}
+
+static void graph_add_barrier(struct js_graph *graph, bool is_strict)
+{
+    struct js_graph_depths *depths = &graph->depths;
+    /* Between two of these lines no job has failed. */
+    if (!graph->at_barrier)
+        graph->at_strict_barrier = is_strict;
     graph->at_barrier = true;
     graph->mark_of_before = graph->highest_mark;
     size_t used = depths->deepest - depths->floor;
@@ -541,27 +506,35 @@ void js_graph_barrier(struct js_graph *graph)
     depths->floor = depths->deepest;
 }
 
+void js_graph_barrier(struct js_graph *graph)
+{
+    graph_add_barrier(graph, false);
+}
+
+void js_graph_strict_barrier(struct js_graph *graph)
+{
+    graph_add_barrier(graph, true);
+}
+
 /* ---------------------------------------------------------------- marks */
 
 void js_graph_mark(struct js_graph *graph, uint64_t id, int mark)
 {
-    struct node *node = graph_find_node(graph, id);
+    struct js_graph_node *node = graph_find_node(graph, id);
     if (node)
         node->mark = mark;
     if (mark > graph->highest_mark)
         graph->highest_mark = mark;
 }
 
-int js_graph_mark_before(const struct js_graph *graph,
+int js_graph_mark_before(struct js_graph *graph,
                          const struct js_graph_edge *edges, size_t count)
 {
     int highest = graph->mark_of_before;
     for (size_t i = 0; i < count; i++) {
-        const struct node *node = js_strmap_get(&graph->names, edges[i].name);
-        if (!node) {
-            errno = ENOENT;
+        const struct js_graph_node *node = js_graph_resolve(graph, &edges[i]);
+        if (!node)
             return -1;
-        }
         if (node->mark > highest)
             highest = node->mark;
     }
@@ -570,53 +543,103 @@ int js_graph_mark_before(const struct js_graph *graph,
 
 /* ------------------------------------------------------------ a job's end */
 
-/* Passes the end of a job on to its children. */
-static void graph_settle(struct js_graph *graph, struct node *parent)
+/* One of the members that a group waits for has ended, or is a group that has
+ * failed. */
+static void graph_settle_group(struct js_graph *graph,
+                               struct js_graph_node *group,
+                               const struct js_graph_node *member)
 {
-    struct edge *edge = parent->children.first;
-    parent->children = (struct edge_list){NULL, NULL};
-    while (edge) {
-        struct node *child = edge->child;
-        bool is_met = edge->any || parent->state == SUCCEEDED;
-        edge = edge->next; /* this one may be freed with its child */
+    uint64_t culprit = js_graph_culprit_of(member);
+    bool has_failed = culprit && !group->parent;
+    if (has_failed)
+        group->parent = culprit;
+    if (js_graph_has_ended(member) && --group->unmet == 0)
+        group->state =
+            group->parent ? JS_GRAPH_STATE_FAILED : JS_GRAPH_STATE_SUCCEEDED;
+    if ((has_failed || js_graph_has_ended(group)) && !group->is_queued)
+        push_node(&graph->groups_due, group);
+}
+
+/* One of the jobs or groups that a job waits for has ended, or will not let it
+ * run because of job `culprit`. */
+static void graph_settle_job(struct js_graph *graph,
+                             struct js_graph_node *child, uint64_t culprit)
+{
+    child->unmet--;
+    graph->unmet--;
+    if (child->state == JS_GRAPH_STATE_WAITING && culprit)
+        skip(graph, child, culprit);
+    if (child->unmet)
+        return;
+    if (child->state == JS_GRAPH_STATE_WAITING && !child->is_held) {
+        child->state = JS_GRAPH_STATE_READY;
+        push_node(&graph->ready, child);
+    }
+    drop_if_done(graph, child);
+}
+
+/* Passes the end of a job or a group on to its children, or that a group has
+ * failed: then those of its children that need only its end still wait. */
+static void graph_settle(struct js_graph *graph, struct js_graph_node *parent)
+{
+    bool has_ended = js_graph_has_ended(parent);
+    uint64_t culprit = js_graph_culprit_of(parent);
+    struct js_graph_link *link = parent->children.first, *next;
+    parent->children = (struct js_graph_links){NULL, NULL};
+    for (; link; link = next) {
+        bool any = link->any, stays = any && !has_ended;
+        next = link->next; /* this one may be freed with its child */
         graph->steps++;
-        child->unmet--;
-        graph->unmet--;
-        if (child->state == WAITING && !is_met)
-            skip(graph, child, parent->id);
-        if (child->unmet)
+        if (stays)
+            js_graph_link_up(parent, link);
+        if (link->child->is_group)
+            graph_settle_group(graph, link->child, parent);
+        else if (!stays)
+            graph_settle_job(graph, link->child, any ? 0 : culprit);
+    }
+    if (parent->is_group && has_ended) {
+        free(js_graph_group_of(parent)->links);
+        js_graph_group_of(parent)->links = NULL;
+    }
+}
+
+/* The same for all that ends or fails because of it. The queues of groups and
+ * of skipped jobs take the place of recursion. */
+static void graph_settle_all(struct js_graph *graph, struct js_graph_node *node)
+{
+    graph_settle(graph, node);
+    while (graph->groups_due.first || graph->unsettled) {
+        if (graph->groups_due.first) {
+            graph_settle(graph, pop_node(&graph->groups_due));
             continue;
-        if (child->state == WAITING && !child->is_held) {
-            child->state = READY;
-            push_node(&graph->ready, child);
         }
-        drop_if_done(graph, child);
+        graph_settle(graph, graph->unsettled);
+        graph->unsettled = graph->unsettled->next;
     }
 }
 
 void js_graph_ended(struct js_graph *graph, uint64_t id, bool success)
 {
-    struct node *node = graph_find_node(graph, id);
+    struct js_graph_node *node = graph_find_node(graph, id);
     graph->steps++;
     /* Only jobs of the open epoch can have been READY. */
     graph->open->pending--;
+    if (!success)
+        graph_fail_epoch(graph, graph->open, id);
     if (node) {
-        node->state = success ? SUCCEEDED : FAILED;
-        graph_settle(graph, node);
-        /* Skipped jobs may skip others. The list of jobs still to be settled
-         * takes the place of recursion. */
-        for (; graph->unsettled; graph->unsettled = graph->unsettled->next)
-            graph_settle(graph, graph->unsettled);
+        node->state =
+            success ? JS_GRAPH_STATE_SUCCEEDED : JS_GRAPH_STATE_FAILED;
+        graph_settle_all(graph, node);
         drop_if_done(graph, node);
     }
     while (graph->open->pending == 0 && graph->open->next) {
-        struct epoch *epoch = graph->open;
+        struct js_graph_epoch *epoch = graph->open;
         graph->open = epoch->next;
         append_runs(&graph->released, &graph->open->held);
         free(epoch);
         graph->steps++;
     }
-    graph_check(graph);
+    js_graph_check(graph);
 }
 
 /* --------------------------------------------------------- what to report */
@@ -628,35 +651,52 @@ bool js_graph_is_waiting(const struct js_graph *graph)
 
 uint64_t js_graph_next_ready(struct js_graph *graph)
 {
-    struct run *run;
-    /* A run that a barrier has released may have a million jobs, so its jobs
-     * are released one at a time, on request. */
-    while ((run = graph->released.first)) {
-        uint64_t id = run->first;
+    uint64_t id;
+    while ((id = take_id(&graph->released))) {
+        struct js_graph_node *node = graph_find_node(graph, id);
         graph->steps++;
-        if (run->first++ == run->last) {
-            graph->released.first = run->next;
-            free(run);
-        }
-        struct node *node = graph_find_node(graph, id);
         if (!node)
             return id; /* it waited only for the barrier */
         node->is_held = false;
-        if (node->state == WAITING && node->unmet == 0) {
-            node->state = READY;
+        if (node->state == JS_GRAPH_STATE_WAITING && node->unmet == 0) {
+            node->state = JS_GRAPH_STATE_READY;
             return id;
         }
         drop_if_done(graph, node);
     }
-    struct node *node = pop_node(&graph->ready);
+    struct js_graph_node *node = pop_node(&graph->ready);
     return node ? node->id : 0;
+}
+
+/* Returns the next job below a `wait ok` line that nothing else has skipped. */
+static uint64_t graph_next_doomed(struct js_graph *graph, uint64_t *ret_parent)
+{
+    while (graph->doomed.first) {
+        *ret_parent = graph->doomed.first->culprit;
+        uint64_t id = take_id(&graph->doomed);
+        struct js_graph_node *node = graph_find_node(graph, id);
+        graph->steps++;
+        if (!node)
+            return id;
+        bool is_waiting = node->state == JS_GRAPH_STATE_WAITING;
+        node->is_held = false;
+        if (is_waiting) {
+            node->state = JS_GRAPH_STATE_SKIPPED;
+            graph_settle_all(graph, node);
+        }
+        drop_if_done(graph, node);
+        js_graph_check(graph);
+        if (is_waiting)
+            return id;
+    }
+    return 0;
 }
 
 uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
 {
-    struct node *node = pop_node(&graph->skipped);
+    struct js_graph_node *node = pop_node(&graph->skipped);
     if (!node)
-        return 0;
+        return graph_next_doomed(graph, ret_parent);
     uint64_t id = node->id;
     *ret_parent = node->parent;
     drop_if_done(graph, node);
@@ -665,113 +705,8 @@ uint64_t js_graph_next_skipped(struct js_graph *graph, uint64_t *ret_parent)
 
 bool js_graph_has_news(const struct js_graph *graph)
 {
-    return graph->released.first || graph->ready.first || graph->skipped.first;
-}
-
-/* ------------------------------------------------------------ questions */
-
-enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
-{
-    const struct node *node = js_idmap_get(&graph->nodes, id);
-    if (node && node->state == SKIPPED)
-        return JS_GRAPH_SKIPPED;
-    return node && node->unmet ? JS_GRAPH_FOR_JOBS : JS_GRAPH_FOR_BARRIER;
-}
-
-void js_graph_each_awaited(const struct js_graph *graph, uint64_t id,
-                           js_graph_awaited_fn visit, void *arg)
-{
-    for (const struct node *parent = js_idmap_next(&graph->nodes, NULL); parent;
-         parent = js_idmap_next(&graph->nodes, parent)) {
-        for (const struct edge *e = parent->children.first; e; e = e->next) {
-            if (e->child->id == id)
-                visit(arg, parent->id, e->any);
-        }
-    }
-}
-
-uint64_t js_graph_pending_above(const struct js_graph *graph, uint64_t id)
-{
-    uint64_t pending = 0;
-    for (const struct epoch *epoch = graph->open; epoch; epoch = epoch->next) {
-        for (const struct run *run = epoch->held.first; run; run = run->next) {
-            if (id >= run->first && id <= run->last)
-                return pending;
-        }
-        pending += epoch->pending;
-    }
-    return 0;
-}
-
-uint64_t js_graph_find(const struct js_graph *graph, const char *name)
-{
-    const struct node *node = js_strmap_get(&graph->names, name);
-    return node ? node->id : 0;
-}
-
-const char *js_graph_name(const struct js_graph *graph, uint64_t id)
-{
-    const struct node *node = js_idmap_get(&graph->nodes, id);
-    return node ? node->name : NULL;
-}
-
-void js_graph_shape(const struct js_graph *graph, struct js_graph_shape *ret)
-{
-    ret->jobs = graph->jobs;
-    ret->longest_chain = graph->depths.deepest;
-    ret->width = graph->depths.width;
-}
-
-/* Returns the job with which a longest path continues, or 0. `behind` is such a
- * job behind the next `wait` line. A job that takes no time belongs to no path.
- */
-static uint64_t graph_find_longest_after(const struct js_graph *graph,
-                                         const struct js_graph_path *paths,
-                                         uint64_t id, uint64_t behind)
-{
-    const struct node *node = js_idmap_get(&graph->nodes, id);
-    int64_t longest_ns = behind ? paths[behind - 1].length_ns : 0;
-    uint64_t longest = behind;
-    for (const struct edge *e = node ? node->children.first : NULL; e;
-         e = e->next) {
-        if (paths[e->child->id - 1].length_ns > longest_ns) {
-            longest = e->child->id;
-            longest_ns = paths[longest - 1].length_ns;
-        }
-    }
-    return longest;
-}
-
-/* A job can only wait for jobs before it. So when the jobs are visited
- * backwards, every job that can follow this one has its path already. */
-void js_graph_find_paths(const struct js_graph *graph,
-                         struct js_graph_path *paths, uint64_t count,
-                         int64_t gap_ns)
-{
-    static const uint64_t first_of_epoch = UINT64_MAX;
-    uint64_t behind = 0, longest = 0; /* behind the next `wait` line, and before
-                                         it so far */
-    for (uint64_t id = 1; id <= count; id++)
-        paths[id - 1].next = 0;
-    for (const struct epoch *epoch = graph->open->next; epoch;
-         epoch = epoch->next)
-        paths[epoch->held.first->first - 1].next = first_of_epoch;
-    for (uint64_t id = count; id > 0; id--) {
-        struct js_graph_path *path = &paths[id - 1];
-        bool is_first = path->next == first_of_epoch;
-        int64_t *ns = &path->length_ns;
-        path->next = graph_find_longest_after(graph, paths, id, behind);
-        if (path->next &&
-            (__builtin_add_overflow(*ns, gap_ns, ns) ||
-             __builtin_add_overflow(*ns, paths[path->next - 1].length_ns, ns)))
-            *ns = INT64_MAX;
-        if (!longest || *ns >= paths[longest - 1].length_ns)
-            longest = id;
-        if (is_first) {
-            behind = longest;
-            longest = 0;
-        }
-    }
+    return graph->released.first || graph->ready.first ||
+           graph->skipped.first || graph->doomed.first;
 }
 
 uint64_t js_graph_steps(const struct js_graph *graph)

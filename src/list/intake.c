@@ -20,6 +20,7 @@ struct js_intake {
     struct js_resume *resume;    /* NULL: all jobs run */
     struct js_graph_edge *edges; /* of the job being created */
     size_t edge_count, edge_capacity;
+    uint64_t line; /* of the last entry; 0: none */
 
     bool is_checked; /* the next three fields are set */
     struct js_intake_checks checks;
@@ -168,7 +169,8 @@ static int check_targets(struct js_intake *intake, uint64_t seq,
 /* ---------------------------------------------------------------- graph */
 
 static int gather_edges(struct js_intake *intake,
-                        const struct js_strings *names, bool any)
+                        const struct js_strings *names, bool any,
+                        bool has_globs)
 {
     size_t needed = intake->edge_count + names->count;
     const char *name = NULL;
@@ -181,21 +183,43 @@ static int gather_edges(struct js_intake *intake,
     intake->edges = edges;
     while ((name = js_strings_next(names, name)))
         edges[intake->edge_count++] =
-            (struct js_graph_edge){.name = name, .any = any};
+            (struct js_graph_edge){.name = name,
+                                   .any = any,
+                                   .is_glob = has_globs && strpbrk(name, "*?")};
     return 0;
 }
 
-/* Adds the job to the graph. Returns 1 if it is READY, 0 if it waits, or -1. */
-static int join_graph(struct js_intake *intake, uint64_t seq,
-                      const struct js_entry *entry)
+static bool has_ended_before(enum js_resume_decision decision)
+{
+    return decision == JS_RESUME_DECISION_DONE ||
+           decision == JS_RESUME_DECISION_FAILED;
+}
+
+static int try_graph(struct js_intake *intake, const struct js_job *job,
+                     const char *name, enum js_resume_decision decision,
+                     size_t *ret_bad, struct js_err *err)
+{
+    *ret_bad = SIZE_MAX;
+    if (has_ended_before(decision))
+        return js_graph_add_ended(intake->graph, job->seq, name,
+                                  decision == JS_RESUME_DECISION_DONE, job->id,
+                                  err);
+    return js_graph_add(intake->graph, job->seq, name, intake->edges,
+                        intake->edge_count, ret_bad, err);
+}
+
+/* Adds the job to the graph. Returns 1 if it is READY, 0 if it waits or does
+ * not run, or -1. */
+static int join_graph(struct js_intake *intake, const struct js_job *job,
+                      const struct js_entry *entry,
+                      enum js_resume_decision decision)
 {
     const struct js_attributes *attributes = entry->attributes;
     struct js_entry_part part = {"name", 0};
     struct js_err err, none;
     size_t bad = SIZE_MAX;
     const char *name = attributes ? attributes->name : NULL;
-    int rc = js_graph_add(intake->graph, seq, name, intake->edges,
-                          intake->edge_count, &bad, &err);
+    int rc = try_graph(intake, job, name, decision, &bad, &err);
     if (rc >= 0)
         return rc;
     if (errno == ENOMEM)
@@ -212,8 +236,7 @@ static int join_graph(struct js_intake *intake, uint64_t seq,
         memmove(intake->edges + bad, intake->edges + bad + 1,
                 (intake->edge_count - bad) * sizeof(*intake->edges));
     }
-    if (js_graph_add(intake->graph, seq, name, intake->edges,
-                     intake->edge_count, &bad, &none) < 0 &&
+    if (try_graph(intake, job, name, decision, &bad, &none) < 0 &&
         errno == ENOMEM)
         return intake_fail_errno(intake, entry);
     return intake_refuse(intake, entry, &part, &err);
@@ -232,12 +255,12 @@ static int intake_decide(struct js_intake *intake, struct js_job *job,
     int after =
         js_graph_mark_before(intake->graph, intake->edges, intake->edge_count);
     if (after < 0)
-        return 0;
+        return errno == ENOMEM ? -1 : 0;
     if (js_resume_decide(intake->resume, job, (enum js_resume_decision)after,
                          ret) < 0)
         return -1;
     /* The job has ended, regardless of the jobs it comes after. */
-    if (*ret == JS_RESUME_DECISION_DONE || *ret == JS_RESUME_DECISION_FAILED)
+    if (has_ended_before(*ret))
         intake->edge_count = 0;
     return 0;
 }
@@ -251,8 +274,10 @@ static int admit(struct js_intake *intake, struct js_job *job,
     bool is_checked = intake->is_checked && attributes;
     job->line = entry->line;
     intake->edge_count = 0;
-    if (attributes && (gather_edges(intake, &attributes->after, false) < 0 ||
-                       gather_edges(intake, &attributes->after_any, true) < 0))
+    if (attributes && (gather_edges(intake, &attributes->after, false,
+                                    attributes->has_globs) < 0 ||
+                       gather_edges(intake, &attributes->after_any, true,
+                                    attributes->has_globs) < 0))
         return intake_fail_errno(intake, entry);
     /* This comes before the decision, which drops the edges of a job that has
      * ended: two jobs that write one file must be in order in every run, not
@@ -263,14 +288,10 @@ static int admit(struct js_intake *intake, struct js_job *job,
         return intake_fail_errno(intake, entry);
     if (intake_decide(intake, job, &decision) < 0)
         return intake_fail_errno(intake, entry);
-    int rc = join_graph(intake, job->seq, entry);
+    int rc = join_graph(intake, job, entry, decision);
     if (rc < 0)
         return -1;
     js_graph_mark(intake->graph, job->seq, (int)decision);
-    if (decision == JS_RESUME_DECISION_DONE ||
-        decision == JS_RESUME_DECISION_FAILED)
-        js_graph_ended(intake->graph, job->seq,
-                       decision == JS_RESUME_DECISION_DONE);
     job->is_waiting = rc == 0;
     if (is_checked && check_targets(intake, job->seq, entry) < 0)
         return -1;
@@ -298,6 +319,25 @@ static int make_job(struct js_intake *intake, const struct js_entry *entry,
     return rc;
 }
 
+/* A glob never matches a name of its own line, which may be a template for many
+ * jobs. */
+static void take_line(struct js_intake *intake, uint64_t line)
+{
+    if (line == 0 || line != intake->line)
+        js_graph_line(intake->graph);
+    intake->line = line;
+}
+
+static void take_barrier(struct js_intake *intake, bool is_strict)
+{
+    if (is_strict)
+        js_graph_strict_barrier(intake->graph);
+    else
+        js_graph_barrier(intake->graph);
+    if (intake->is_checked)
+        js_conflicts_add_barrier(intake->conflicts);
+}
+
 /* Goes through the entries up to the next job that runs. Returns the same as
  * js_intake_next(). */
 static int take_entries(struct js_intake *intake, struct js_job **ret)
@@ -312,15 +352,11 @@ static int take_entries(struct js_intake *intake, struct js_job **ret)
         intake->jobs += entry.kind == JS_ENTRY_JOB;
         if (rc < 0)
             return -1;
-        if (entry.kind == JS_ENTRY_JOB) {
-            rc = make_job(intake, &entry, ret);
-            if (rc != 0)
-                return rc;
-            continue;
-        }
-        js_graph_barrier(intake->graph);
-        if (intake->is_checked)
-            js_conflicts_add_barrier(intake->conflicts);
+        take_line(intake, entry.line);
+        if (entry.kind != JS_ENTRY_JOB)
+            take_barrier(intake, entry.kind == JS_ENTRY_WAIT_OK);
+        else if ((rc = make_job(intake, &entry, ret)) != 0)
+            return rc;
     }
 }
 

@@ -221,13 +221,28 @@ static int read_attributes(struct jobfile *file, struct js_entry *ret)
     return 0;
 }
 
+/* `text` has no blanks at its ends. */
+static enum js_entry_kind entry_kind_of(const char *text, size_t len)
+{
+    static const char wait[] = "wait", ok[] = "ok";
+    size_t word = strlen(wait);
+    if (len < word || memcmp(text, wait, word) != 0)
+        return JS_ENTRY_JOB;
+    size_t rest = js_text_skip_blanks(text, len, word);
+    if (rest == len)
+        return JS_ENTRY_WAIT;
+    return rest > word && len - rest == strlen(ok) &&
+                   memcmp(text + rest, ok, len - rest) == 0
+               ? JS_ENTRY_WAIT_OK
+               : JS_ENTRY_JOB;
+}
+
 /*
  * The only place where the text of a whole line, joined and without its line
  * end, becomes an entry. Returns the same as js_reader_next().
  */
 static int end_command(struct jobfile *file, struct js_entry *ret)
 {
-    static const char wait[] = "wait";
     const char *text = file->text.data;
     size_t len = file->text.len;
     size_t from = js_text_skip_blanks(text, len, 0);
@@ -240,11 +255,9 @@ static int end_command(struct jobfile *file, struct js_entry *ret)
     while (len > from && js_text_is_blank(text[len - 1]))
         len--;
     file->is_given = true;
-    *ret = (struct js_entry){.kind = JS_ENTRY_JOB, .line = file->first_line};
-    if (len - from == strlen(wait) &&
-        memcmp(text + from, wait, len - from) == 0)
-        ret->kind = JS_ENTRY_WAIT;
-    else if (read_attributes(file, ret) < 0)
+    *ret = (struct js_entry){.kind = entry_kind_of(text + from, len - from),
+                             .line = file->first_line};
+    if (ret->kind == JS_ENTRY_JOB && read_attributes(file, ret) < 0)
         return -1;
     ret->command = text + file->command_at;
     ret->command_len = file->text.len - file->command_at;

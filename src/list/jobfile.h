@@ -20,7 +20,8 @@
  *   jobs below it. Defaults from earlier such lines remain in force unless this
  *   line overrides them.
  * - The word "wait" alone on a line (blanks around it are allowed) is a
- *   barrier.
+ *   barrier, and so are the words "wait ok": then the jobs below run only if
+ *   all jobs since the last such line, of either kind, have succeeded.
  * - A NUL byte is an error, even in a comment. Any other byte is part of the
  *   command, whether it is UTF-8 or not. So is a CR, except before LF or at the
  *   end of the input. Blanks around a command are kept.

@@ -29,7 +29,7 @@ static int paths_read(struct js_paths *paths, struct js_source *source,
     return rc == 0 && state == JS_SOURCE_END ? 0 : -1;
 }
 
-static int paths_find(struct js_paths *paths, const struct js_graph *graph)
+static int paths_find(struct js_paths *paths, struct js_graph *graph)
 {
     const int64_t *run_ns = (const void *)paths->run_times.data;
     size_t count = paths->run_times.len / sizeof(*run_ns), known = 0;

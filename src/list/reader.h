@@ -35,8 +35,10 @@ enum { JS_READER_COMMAND_MAX = 16 * 1024 * 1024 };
 
 enum js_entry_kind {
     JS_ENTRY_JOB,
-    JS_ENTRY_WAIT, /* jobs after it come after all jobs before it */
-    JS_ENTRY_NONE, /* only with an error: the line was not meant as a job */
+    JS_ENTRY_WAIT,    /* jobs after it come after all jobs before it */
+    JS_ENTRY_WAIT_OK, /* and are skipped if a job since the last such line, of
+                         either kind, failed or was skipped */
+    JS_ENTRY_NONE,    /* only with an error: the line was not meant as a job */
 };
 
 /* What a reader found. Everything is borrowed from the reader until its next

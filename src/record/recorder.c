@@ -14,12 +14,11 @@
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
-/* The end of a named job, for the messages about the jobs that come after it.
- */
+/* The end of a job, for the messages about the jobs that come after it. */
 struct mishap {
     uint64_t id;
-    const char *reason; /* "after NAME, which ..." */
-    char name[];        /* and the reason behind it */
+    const char *reason; /* "after NAME, which ...", "job 5 above ..." */
+    char key[];         /* and the reason behind it */
 };
 
 /* How long a call on a file may take before nothing new is started. */
@@ -190,30 +189,44 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
 
 /* ---------------------------------------------------------------- mishaps */
 
+/* Mishaps are found by the name of the job, or by its number in the graph if it
+ * has none. No name contains a newline. */
+enum { MISHAP_KEY = 24 };
+
+static const char *mishap_key(char ret[MISHAP_KEY], const char *name,
+                              uint64_t seq)
+{
+    snprintf(ret, MISHAP_KEY, "\n%" PRIu64, seq);
+    return name && name[0] ? name : ret;
+}
+
 /* Keeps this for the messages about jobs that depend on it; without memory they
  * are less detailed. */
 static void keep_mishap(struct js_recorder *recorder,
                         const struct js_completion *completion)
 {
+    char buf[MISHAP_KEY];
     struct js_buf text = JS_BUF_INIT;
-    const char *name = js_job_name(completion->job);
+    const struct js_job *job = completion->job;
+    const char *name = js_job_name(job);
+    const char *key = mishap_key(buf, name, job->seq);
     struct mishap *mishap = NULL;
-    if (!name[0])
-        return;
-    int rc = js_buf_printf(&text, "after %s, which ", name);
+    int rc = name[0] ? js_buf_printf(&text, "after %s, which ", name)
+                     : js_buf_printf(&text, "job %" PRIu64 " above `wait ok` ",
+                                     job->id);
     if (rc == 0)
         rc = completion->result == JS_ATTEMPT_RESULT_SKIPPED
                  ? js_buf_puts(&text, "was skipped")
                  : js_summary_mishap(completion, &text);
     if (rc == 0 && js_buf_string(&text))
-        mishap = malloc(sizeof(*mishap) + strlen(name) + 1 + text.len + 1);
+        mishap = malloc(sizeof(*mishap) + strlen(key) + 1 + text.len + 1);
     if (mishap) {
-        char *reason = mishap->name + strlen(name) + 1;
-        memcpy(mishap->name, name, strlen(name) + 1);
+        char *reason = mishap->key + strlen(key) + 1;
+        memcpy(mishap->key, key, strlen(key) + 1);
         memcpy(reason, text.data, text.len + 1);
-        mishap->id = completion->job->id;
+        mishap->id = job->id;
         mishap->reason = reason;
-        if (js_strmap_put(&recorder->mishaps, mishap->name, mishap) < 0)
+        if (js_strmap_put(&recorder->mishaps, mishap->key, mishap) < 0)
             free(mishap);
     }
     js_buf_release(&text);
@@ -226,10 +239,44 @@ static const struct mishap *find_parent(const struct js_recorder *recorder,
                                         const struct js_completion *completion,
                                         const char **ret_name)
 {
-    bool is_skipped = completion->result == JS_ATTEMPT_RESULT_SKIPPED;
-    *ret_name =
-        is_skipped ? js_graph_name(recorder->graph, completion->parent) : NULL;
-    return *ret_name ? js_strmap_get(&recorder->mishaps, *ret_name) : NULL;
+    char buf[MISHAP_KEY];
+    *ret_name = NULL;
+    if (completion->result != JS_ATTEMPT_RESULT_SKIPPED)
+        return NULL;
+    *ret_name = js_graph_name(recorder->graph, completion->parent);
+    return js_strmap_get(&recorder->mishaps,
+                         mishap_key(buf, *ret_name, completion->parent));
+}
+
+/* The id of a job that failed in an earlier run, and because of which this one
+ * is skipped; 0: unknown. */
+static uint64_t find_earlier_parent(const struct js_recorder *recorder,
+                                    const struct js_completion *completion,
+                                    const char *name)
+{
+    if (completion->result != JS_ATTEMPT_RESULT_SKIPPED || !recorder->registry)
+        return 0;
+    return name ? js_registry_find_name(recorder->registry, name)
+                : js_graph_record(recorder->graph, completion->parent);
+}
+
+/* Returns why the job was skipped, perhaps in `buf`, or NULL. */
+static const char *find_reason(const struct js_recorder *recorder,
+                               const struct js_completion *completion,
+                               struct js_buf *buf)
+{
+    const char *name;
+    const struct mishap *mishap = find_parent(recorder, completion, &name);
+    if (mishap)
+        return mishap->reason;
+    uint64_t id = find_earlier_parent(recorder, completion, name);
+    if (name)
+        js_buf_printf(buf, "after %s, which failed in an earlier run", name);
+    else if (id > 0)
+        js_buf_printf(
+            buf, "job %" PRIu64 " above `wait ok` failed in an earlier run",
+            id);
+    return buf->len > 0 ? js_buf_string(buf) : NULL;
 }
 
 /* ---------------------------------------------------------------- a failure */
@@ -256,13 +303,7 @@ static void show_failure(struct js_recorder *recorder,
                                 : ": add --joblog to list them all");
         return;
     }
-    const char *parent;
-    const struct mishap *mishap = find_parent(recorder, completion, &parent);
-    const char *reason = mishap ? mishap->reason : NULL;
-    if (!reason && parent &&
-        js_buf_printf(&earlier, "after %s, which failed in an earlier run",
-                      parent) == 0)
-        reason = js_buf_string(&earlier);
+    const char *reason = find_reason(recorder, completion, &earlier);
     if (js_summary_describe(completion, reason, &text) == 0)
         js_log(log, "%s", js_buf_string(&text));
     js_buf_release(&earlier);
@@ -313,6 +354,13 @@ static void recorder_report(struct js_recorder *recorder,
         show_failure(recorder, completion);
     if (recorder->recorded_fn)
         recorder->recorded_fn(recorder->recorded_arg, completion);
+    /* Whether jobs below a `wait ok` line are skipped because of a job without
+     * a name is known only now. */
+    if (completion->result == JS_ATTEMPT_RESULT_ENDED &&
+        !js_outcome_succeeded(&completion->outcome) &&
+        !js_job_name(completion->job)[0] && recorder->graph &&
+        js_graph_is_culprit(recorder->graph, completion->job->seq))
+        keep_mishap(recorder, completion);
 }
 
 /* Drops a job if there was no memory for its record. It is not on record, so it
@@ -333,11 +381,8 @@ static void add_to_journal(struct js_recorder *recorder,
 {
     const char *parent;
     const struct mishap *mishap = find_parent(recorder, completion, &parent);
-    uint64_t parent_id = 0;
-    if (mishap)
-        parent_id = mishap->id;
-    else if (parent && recorder->registry)
-        parent_id = js_registry_find_name(recorder->registry, parent);
+    uint64_t parent_id =
+        mishap ? mishap->id : find_earlier_parent(recorder, completion, parent);
     if (js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
         recorder_drop(recorder, completion->job);
         unreported_free(unreported);
@@ -436,7 +481,8 @@ void js_recorder_finished(struct js_recorder *recorder,
     bool is_success = completion->result != JS_ATTEMPT_RESULT_SKIPPED &&
                       js_outcome_succeeded(&completion->outcome);
     js_summary_add(&recorder->summary, completion);
-    if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED)
+    if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED &&
+        js_job_name(completion->job)[0])
         keep_mishap(recorder, completion);
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED)

@@ -97,7 +97,8 @@ struct js_recorder {
                                slow */
     int64_t look_ns;        /* when to check for a slow call again */
     int64_t awake_ns;       /* when this process last resumed after a stop */
-    struct js_strmap mishaps; /* what happened to named jobs; owned */
+    struct js_strmap mishaps; /* what happened to jobs because of which others
+                                 are skipped; owned */
     struct js_unreported_list unreported; /* owned, like the next */
     /* finished jobs; the tail of the first one's output must be read for its
      * record */

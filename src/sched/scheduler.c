@@ -151,17 +151,17 @@ bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler)
 
 /* ------------------------------------------------- what the graph says */
 
-/* Finds the next job that is handed back without a run: the graph skips it, or
- * it has been lost too often. */
+/* Finds the next job of this run that was skipped, or lost too often. */
 static bool scheduler_next_not_run(struct js_scheduler *scheduler,
                                    struct js_scheduler_decision *ret)
 {
-    uint64_t seq = scheduler->graph
-                       ? js_graph_next_skipped(scheduler->graph, &ret->parent)
-                       : 0;
-    if (seq > 0 && (ret->skipped = js_idmap_take(&scheduler->held, seq))) {
-        ret->step = JS_SCHEDULER_SKIP;
-        return true;
+    uint64_t seq;
+    while (scheduler->graph &&
+           (seq = js_graph_next_skipped(scheduler->graph, &ret->parent)) > 0) {
+        if ((ret->skipped = js_idmap_take(&scheduler->held, seq))) {
+            ret->step = JS_SCHEDULER_SKIP;
+            return true;
+        }
     }
     if (!scheduler->fallen.head)
         return false;

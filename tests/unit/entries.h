@@ -4,7 +4,8 @@
  *
  * A job is "NUMBER@LINE=COMMAND;", with the attributes that are not as usual
  * before the command, as in a job file ("2@3=[name=b after=a]./x;"). A barrier
- * is "wait;". An error is "!NAME:LINE:COLUMN: what;". The name is "f".
+ * is "wait;" or "wait ok;". An error is "!NAME:LINE:COLUMN: what;". The name is
+ * "f".
  */
 #ifndef JS_TESTS_ENTRIES_H
 #define JS_TESTS_ENTRIES_H
@@ -92,6 +93,8 @@ static inline int entries_take(struct js_reader *reader, unsigned *count,
                 return errnum;
         } else if (entry.kind == JS_ENTRY_WAIT) {
             js_buf_puts(log, "wait;");
+        } else if (entry.kind == JS_ENTRY_WAIT_OK) {
+            js_buf_puts(log, "wait ok;");
         } else {
             CU_ASSERT_EQUAL(entry.kind, JS_ENTRY_JOB);
             CU_ASSERT_PTR_NULL(memchr(entry.command, '\0', entry.command_len));

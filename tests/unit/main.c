@@ -35,6 +35,7 @@
     _(memory)                                                                  \
     _(joblog_reader)                                                           \
     _(graph)                                                                   \
+    _(graph_globs)                                                             \
     _(graph_random)                                                            \
     _(resume)                                                                  \
     _(list_state)                                                              \

@@ -77,8 +77,31 @@ static void test_questions_have_an_end(void)
     js_lineage_release(&lineage);
 }
 
+/* Jobs 1 and 2 are group 1, which is in group 2 with job 4; job 5 comes after
+ * group 2, and job 3 is by itself. */
+static void test_groups(void)
+{
+    struct js_lineage lineage = {0};
+    const uint64_t first[] = {1, 2}, second[] = {4, JS_LINEAGE_GROUP | 1};
+    add(&lineage, 1, 0, 0);
+    add(&lineage, 2, 0, 0);
+    add(&lineage, 3, 0, 0);
+    CU_ASSERT_EQUAL(js_lineage_add_group(&lineage, first, 2), 0);
+    add(&lineage, 4, 0, 0);
+    CU_ASSERT_EQUAL(js_lineage_add_group(&lineage, second, 2), 0);
+    add(&lineage, 5, JS_LINEAGE_GROUP | 2, 0);
+    CU_ASSERT_EQUAL(follows(&lineage, 5, 1), JS_LINEAGE_YES);
+    CU_ASSERT_EQUAL(follows(&lineage, 5, 4), JS_LINEAGE_YES);
+    CU_ASSERT_EQUAL(follows(&lineage, 5, 3), JS_LINEAGE_NO);
+    CU_ASSERT_EQUAL(follows(&lineage, JS_LINEAGE_GROUP | 1, 2), JS_LINEAGE_YES);
+    CU_ASSERT_EQUAL(follows(&lineage, JS_LINEAGE_GROUP | 1, 4), JS_LINEAGE_NO);
+    CU_ASSERT_EQUAL(follows(&lineage, JS_LINEAGE_GROUP | 3, 1), JS_LINEAGE_NO);
+    js_lineage_release(&lineage);
+}
+
 static const struct unit_test tests[] = {
     {"ancestors", test_ancestors},
+    {"groups", test_groups},
     {"many ways", test_many_ways},
     {"questions have an end", test_questions_have_an_end},
     {NULL, NULL},

@@ -33,7 +33,8 @@ static int try_add(struct js_graph *graph, uint64_t id, const char *name,
     for (char *word = strtok_r(text, " ", &rest); word;
          word = strtok_r(NULL, " ", &rest)) {
         bool any = *word == '?';
-        edges[count++] = (struct js_graph_edge){word + any, any};
+        edges[count++] = (struct js_graph_edge){
+            word + any, any, strpbrk(word + any, "*?") != NULL};
     }
     return js_graph_add(graph, id, name, edges, count, ret_bad, err);
 }
@@ -488,7 +489,7 @@ static void large_chain(bool success)
 {
     struct large large = {.graph = graph_new()};
     char name[24];
-    struct js_graph_edge edge = {name, false};
+    struct js_graph_edge edge = {name, false, false};
     for (uint64_t id = 1; id <= LARGE; id++) {
         snprintf(name, sizeof(name), "job%ju", (uintmax_t)id - 1);
         large_add(&large, id, &edge, id > 1);
@@ -500,7 +501,7 @@ static void large_chain(bool success)
 static void large_fan_out(bool success)
 {
     struct large large = {.graph = graph_new()};
-    struct js_graph_edge edge = {"job1", false};
+    struct js_graph_edge edge = {"job1", false, false};
     for (uint64_t id = 1; id <= LARGE; id++)
         large_add(&large, id, &edge, id > 1);
     expect_shape(large.graph, LARGE, 2, LARGE - 1);
@@ -538,7 +539,7 @@ static void large_random(bool success)
         for (size_t i = 0; i < count; i++) {
             snprintf(names[i], sizeof(names[i]), "job%ju",
                      (uintmax_t)(1 + rng_below(&rng, id - 1)));
-            edges[i] = (struct js_graph_edge){names[i], false};
+            edges[i] = (struct js_graph_edge){names[i], false, false};
         }
         large_add(&large, id, edges, count);
         if (rng_chance(&rng, 1))
@@ -564,7 +565,7 @@ static void test_large_graphs_take_linear_work(void)
 static void test_plain_jobs_cost_nothing(void)
 {
     struct js_graph *graph = graph_new();
-    struct js_graph_edge edge = {"a", false};
+    struct js_graph_edge edge = {"a", false, false};
     size_t bad;
     uint64_t id = 0;
     int sum = 0;
@@ -592,7 +593,7 @@ static void test_plain_jobs_cost_nothing(void)
 static void test_unnamed_jobs_are_forgotten(void)
 {
     struct js_graph *graph = graph_new();
-    struct js_graph_edge edge = {"bad", false};
+    struct js_graph_edge edge = {"bad", false, false};
     size_t bytes = 0;
     size_t bad;
     uint64_t parent;
@@ -620,7 +621,7 @@ static void test_unnamed_jobs_are_forgotten(void)
 static void test_skipped_jobs_go_with_their_last_parent(void)
 {
     struct js_graph *graph = graph_new();
-    struct js_graph_edge edges[] = {{"a", false}, {"b", false}};
+    struct js_graph_edge edges[] = {{"a", false, false}, {"b", false, false}};
     size_t bad;
     uint64_t parent;
     uint64_t skipped = 0;
@@ -705,7 +706,8 @@ static unsigned add_link(struct js_graph *graph, uint64_t id, unsigned *wrong)
 {
     char names[3][32];
     struct js_err err = {""};
-    struct js_graph_edge edges[] = {{names[0], false}, {names[1], true}};
+    struct js_graph_edge edges[] = {{names[0], false, false},
+                                    {names[1], true, false}};
     size_t count = id > 2 ? 2 : id - 1;
     size_t bad;
     for (unsigned i = 0; i < 3; i++)
@@ -756,8 +758,9 @@ static void test_without_memory_nothing_is_changed(void)
 static void test_marks(void)
 {
     struct js_graph *graph = graph_new();
-    const struct js_graph_edge edges[] = {{"a", false}, {"b", true}};
-    const struct js_graph_edge unknown[] = {{"z", false}};
+    const struct js_graph_edge edges[] = {{"a", false, false},
+                                          {"b", true, false}};
+    const struct js_graph_edge unknown[] = {{"z", false, false}};
     CU_ASSERT_EQUAL(js_graph_mark_before(graph, NULL, 0), 0);
     CU_ASSERT_EQUAL(js_graph_mark_before(graph, unknown, 1), -1);
     size_t bad;

@@ -86,6 +86,9 @@ static void test_lists(void)
         {"wait\nx\n wait \ny\nwait 5\nwaits\n",
          "1::x;2w::y;3w::wait 5;4w::waits;"},
         {"[cores=1\\\n name=a] x\n", "1:a:x;"},
+        {"[name=a/1] x\n[name=b] y\n[after=a*,?] z\n[after-any=*] z",
+         "1:a/1:x;2:b:y;3w::z;4w::z;"},
+        {"x\nwait ok\ny\nwait ok y", "1::x;2w::y;3w::wait ok y;"},
         {NULL, NULL},
     };
     check_lists(cases);
@@ -111,6 +114,9 @@ static void test_mistakes_and_their_places(void)
          "1:a:x;!f:2:10: after=c: no job before this one has that name;"},
         {"[name=a] x\n[after=a after-any=a,d] y",
          "1:a:x;!f:2:22: after-any=d: no job before this one has that name;"},
+        {"[name=a] x\n[after=a,b* after-any=?] y\n[name=b1 after=b?] z",
+         "1:a:x;!f:2:10: after=b*: no job above has a name that matches;"
+         "!f:3:16: after=b?: no job above has a name that matches;"},
         {NULL, NULL},
     };
     check_lists(cases);
@@ -231,6 +237,41 @@ static void test_any_reader(void)
     js_attributes_release(&after);
 }
 
+/* Several jobs of one line, as a template has. */
+static void test_a_glob_leaves_out_its_own_line(void)
+{
+    char names[3][4] = {"n1", "n2", "n3"};
+    struct js_attributes named[3];
+    struct script_step steps[4];
+    for (size_t i = 0; i < 3; i++) {
+        named[i] = (struct js_attributes){
+            .nodes = 1, .cores = 1, .name = names[i], .has_globs = true};
+        if (i > 0)
+            CU_ASSERT_EQUAL(js_strings_add(&named[i].after, "n*", 2), 0);
+        steps[i] = (struct script_step){.entry = {.command = "x",
+                                                  .command_len = 1,
+                                                  .line = i == 0 ? 1 : 2,
+                                                  .attributes = &named[i]}};
+    }
+    steps[3] = steps[2];
+    steps[3].entry.line = 3;
+    struct js_attributes last = named[2];
+    last.name = NULL;
+    steps[3].entry.attributes = &last;
+    struct js_buf log = JS_BUF_INIT;
+    bool is_freed;
+    struct js_intake *intake = intake_of(script_new(steps, 4, &is_freed));
+    take_all(intake, &log);
+    check_log(&log, "1:n1:x;2w:n2:x;3w:n3:x;4w::x;");
+    js_graph_ended(graph, 1, true);
+    CU_ASSERT_EQUAL(js_graph_next_ready(graph), 2);
+    CU_ASSERT_EQUAL(js_graph_next_ready(graph), 3);
+    CU_ASSERT_EQUAL(js_graph_next_ready(graph), 0);
+    release(intake);
+    js_buf_release(&named[1].after.bytes);
+    js_buf_release(&named[2].after.bytes);
+}
+
 static void add_warning(void *arg, enum js_warning kind, const char *text)
 {
     js_buf_printf(arg, "%d %.40s;", (int)kind, text);
@@ -264,6 +305,31 @@ static void test_warnings_point_to_the_entry(void)
     js_buf_release(&second.after.bytes);
 }
 
+/* Through a glob one job comes after another as it does through a name. */
+static void test_files_of_jobs_that_a_glob_orders(void)
+{
+    static const char list[] =
+        "[name=a1 stdout=/tmp/jobsched-unit-none] x\n"
+        "[name=a2] x\n[after=a* name=b] x\n[name=a3] x\n[after=a*] x\n"
+        "[after=b,a? stderr=/tmp/jobsched-unit-none] x\n"
+        "[after=a3 stdout=/tmp/jobsched-unit-none] x\n";
+    struct js_buf log = JS_BUF_INIT, warnings = JS_BUF_INIT;
+    struct js_intake *intake = intake_of(js_jobfile_new("f"));
+    const struct js_intake_checks checks = {.warn = add_warning,
+                                            .arg = &warnings};
+    CU_ASSERT_EQUAL(js_intake_set_checks(intake, &checks), 0);
+    CU_ASSERT_EQUAL(js_intake_feed(intake, list, strlen(list)), 0);
+    js_intake_feed(intake, NULL, 0);
+    take_all(intake, &log);
+    check_log(&log,
+              "1:a1:x;2:a2:x;3w:b:x;4:a3:x;5w::x;6w::x;"
+              "!f:7:18: stdout=/tmp/jobsched-unit-none: the job on line 6 "
+              "writes to the same file, and neither job comes after the "
+              "other;");
+    check_log(&warnings, "3 f:6:20: warning: stderr=/tmp/jobsched-un;");
+    release(intake);
+}
+
 static void test_without_a_reader(void)
 {
     CU_ASSERT_PTR_NULL(js_intake_new("f", NULL, NULL, NULL));
@@ -274,7 +340,9 @@ static const struct unit_test tests[] = {
     {"our lists", test_lists},
     {"mistakes and their places", test_mistakes_and_their_places},
     {"any reader", test_any_reader},
+    {"a glob leaves out its own line", test_a_glob_leaves_out_its_own_line},
     {"warnings point to the entry", test_warnings_point_to_the_entry},
+    {"files of jobs that a glob orders", test_files_of_jobs_that_a_glob_orders},
     {"without a reader", test_without_a_reader},
     {NULL, NULL},
 };

@@ -507,6 +507,12 @@ static void test_lists(void)
          "1@1=[ -f x ] && y;2@2=[a-z]*.sh;3@3=[];4@4=[=];"},
         {"wait\nx\n wait \ny\nwait 5\nwaits\n",
          "wait;1@2=x;wait;2@4=y;3@5=wait 5;4@6=waits;"},
+        {"wait ok\nx\n\twait \t ok \nwait okay\nwaitok\nwait ok 5\nwait ok",
+         "wait ok;1@2=x;wait ok;2@4=wait okay;3@5=waitok;4@6=wait ok 5;"
+         "wait ok;"},
+        {"[name=a*] x\n[after=a*,?b] y",
+         "!f:1:7: name=a*: a name may contain only letters, digits and "
+         "_ - . : /;2@2=[after=a*,?b]y;"},
         {"# [cores=0] x\n#[cores=0]\nx", "1@3=x;"},
         {"[cores=1\\\n name=a] x\n", "1@1=[name=a]x;"},
         {NULL, NULL},

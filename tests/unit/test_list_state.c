@@ -114,6 +114,23 @@ static void test_behind_a_wait_line(void)
     scene_release(&scene);
 }
 
+/* A job that was done before a job was added above the line holds nothing up,
+ * and lets nothing through. */
+static void test_done_below_a_wait_line(void)
+{
+    expect("job 1\nwait\njob 2\njob 3\nwait\njob 4\n", "lsll", "r-ww");
+}
+
+static void test_below_wait_ok(void)
+{
+    static const char list[] = "job 1\njob 2\nwait ok\njob 3\nwait\njob 4\n";
+    expect(list, "llll", "rrww");
+    expect(list, "ssll", "--rw");
+    expect(list, "fll-", "-rss");
+    expect(list, "fkll", "--ss");
+    expect(list, "fsss", "----");
+}
+
 static void test_jobs_that_are_new(void)
 {
     struct scene scene;
@@ -159,6 +176,23 @@ static void test_asked_about_one(void)
     scene_release(&scene);
 }
 
+static void test_asked_about_a_glob(void)
+{
+    struct scene scene;
+    scene_init(&scene,
+               "[name=a1] job 1\n[name=a2] job 2\n[name=a3] job 3\n"
+               "[after=a*] job 4\n[after-any=a*,a?] job 5\n",
+               "lslll");
+    read_scene(&scene);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scene.list_state);
+    CU_ASSERT_STRING_EQUAL(scene.got, "r-rjj");
+    js_list_state_each(scene.list_state, 4, note_awaited, &scene);
+    CU_ASSERT_EQUAL(strlen(scene.asked), strlen("a1 1;a3 3;"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "a1 1;"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(scene.asked, "a3 3;"));
+    scene_release(&scene);
+}
+
 static void test_a_visit_that_fails(void)
 {
     for (size_t at = 1; at <= 3; at++) {
@@ -176,8 +210,11 @@ static void test_a_visit_that_fails(void)
 static const struct unit_test tests[] = {
     {"what they wait for", test_what_they_wait_for},
     {"behind a wait line", test_behind_a_wait_line},
+    {"done below a wait line", test_done_below_a_wait_line},
+    {"below wait ok", test_below_wait_ok},
     {"jobs that are new", test_jobs_that_are_new},
     {"asked about one", test_asked_about_one},
+    {"asked about a glob", test_asked_about_a_glob},
     {"a visit that fails", test_a_visit_that_fails},
     {NULL, NULL},
 };

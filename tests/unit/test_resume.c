@@ -111,8 +111,9 @@ static void read_all(struct walk *walk, struct js_source *source)
     struct js_job *job;
     while (js_source_next(source, &job, NULL) == JS_SOURCE_JOB) {
         js_buf_printf(&walk->ran, " %" PRIu64, job->id);
-        /* Whatever it comes after has ended. */
-        js_graph_ended(js_source_graph(source), job->seq, true);
+        /* Whatever it comes after has ended; or it is skipped. */
+        if (!job->is_waiting)
+            js_graph_ended(js_source_graph(source), job->seq, true);
         while (js_graph_next_ready(js_source_graph(source)))
             continue;
         js_job_free(job);
@@ -272,6 +273,38 @@ static void test_what_stands_below_a_wait_runs_again(void)
     succeed_all(registry);
     EXPECT(registry, JS_RESUME_ALL, "a\nb2\nwait\nc\n", " 4 3",
            "1 done, 1 again, 1 new, 1 gone: 2 to run");
+    js_registry_free(registry);
+}
+
+static void test_what_comes_after_a_glob_runs_again(void)
+{
+    static const char list[] = "[name=a1] a\n[name=a2] b\n[after=a*] c\n"
+                               "[after=?1] d\n[after-any=*2] e\n";
+    struct js_registry *registry = not_null(js_registry_new());
+    EXPECT_NEWS(registry, list, " +1 @1=a1 +2 @2=a2 +3 +4 +5");
+    succeed_all(registry);
+    EXPECT(registry, JS_RESUME_ALL, list, "", "5 done: 0 to run");
+    js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
+    EXPECT(registry, JS_RESUME_ALL, list, " 2 3 5",
+           "2 done, 1 failed, 2 again: 3 to run");
+    js_registry_free(registry);
+}
+
+/* A failed job that does not run again: what stands below is skipped, and what
+ * is done there stays so. */
+static void test_below_wait_ok_nothing_runs(void)
+{
+    static const char list[] = "a\nb\nwait ok\nc\nd\n";
+    struct js_registry *registry = not_null(js_registry_new());
+    struct walk walk;
+    EXPECT_NEWS(registry, list, " +1 +2 +3 +4");
+    succeed_all(registry);
+    js_registry_set(registry, 2, JS_JOB_STATE_FAILED);
+    js_registry_set(registry, 4, JS_JOB_STATE_LEFT);
+    walk_list(&walk, list, registry, JS_RESUME_NOT_FAILED);
+    expect_buf(&walk.ran, " 4", __LINE__); /* the graph skips it */
+    expect_buf(&walk.told, "2 done, 1 failed, 1 left: 1 to run", __LINE__);
+    walk_release(&walk);
     js_registry_free(registry);
 }
 
@@ -556,6 +589,9 @@ static const struct unit_test tests[] = {
      test_equal_jobs_are_told_by_their_number},
     {"changed jobs", test_changed_jobs},
     {"what comes after runs again", test_what_comes_after_runs_again},
+    {"what comes after a glob runs again",
+     test_what_comes_after_a_glob_runs_again},
+    {"below wait ok nothing runs", test_below_wait_ok_nothing_runs},
     {"what stands below a wait runs again",
      test_what_stands_below_a_wait_runs_again},
     {"only failed", test_only_failed},

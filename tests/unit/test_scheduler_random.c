@@ -460,9 +460,9 @@ static void add_few(struct few *few, uint64_t id)
         few->after[id][other] = rng_chance(&few->rng, 20);
         few->after_any[id][other] = rng_chance(&few->rng, 10);
         if (few->after[id][other])
-            edges[count++] = (struct js_graph_edge){names[other], false};
+            edges[count++] = (struct js_graph_edge){names[other], false, false};
         if (few->after_any[id][other])
-            edges[count++] = (struct js_graph_edge){names[other], true};
+            edges[count++] = (struct js_graph_edge){names[other], true, false};
     }
     snprintf(names[0], sizeof(names[0]), "%u", (unsigned)id);
     few->epoch[id] = few->epoch[id - 1];
