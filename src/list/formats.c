@@ -11,9 +11,8 @@ struct format {
     struct js_reader *(*new_reader)(const char *name);
 };
 
-/* Our own comes first. */
 static const struct format formats[] = {
-    {"lines", js_jobfile_new},
+    {JS_FORMATS_OWN, js_jobfile_new},
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
@@ -43,11 +42,107 @@ const char *js_formats_find(const char *format, struct js_err *err)
     return NULL;
 }
 
-struct js_reader *js_formats_new_reader(const char *format, const char *name)
+/* ---------------------------------------------------------------- guessing */
+
+/* What shows that a list is another tool's. Nobody has a command that begins
+ * like one of these, and as comments they would be lost in silence. */
+struct sign {
+    const char *format, *tool;
+    const char *start; /* of the line */
+    const char *word;  /* another word of the line; NULL: it needs none */
+    bool is_first;     /* it counts only up to the first command */
+    bool is_word;      /* a blank or the end of the line follows `start` */
+    bool may_be_inset; /* blanks may come before it */
+};
+
+static const struct sign signs[] = {
+    {"pmc", "a DAG of Pegasus MPI Cluster", "TASK", NULL, true, true, true},
+    {"pmc", "a DAG of Pegasus MPI Cluster", "EDGE", NULL, true, true, true},
+    {"greasy", "a task file of GREASY", "[#", NULL, false, false, true},
+    {"greasy", "a task file of GREASY", "[@", NULL, false, false, true},
+    {"disbatch", "a task file of disBatch", "#DISBATCH", NULL, false, true,
+     false},
+    {"slurm", "the script of a Slurm array", "#SBATCH", "--array", true, true,
+     false},
+    {"slurm", "the script of a Slurm array", "#SBATCH", "-a", true, true,
+     false},
+    {"parallel-joblog", "a joblog", "Seq\tHost\tStarttime\t", NULL, true, false,
+     false},
+};
+
+/* True if the word stands somewhere in the text, alone or before a "=". */
+static bool has_word(const char *text, size_t len, const char *word)
+{
+    size_t size = strlen(word);
+    for (size_t at = 0; at < len;) {
+        size_t end = at;
+        while (end < len && !js_text_is_blank(text[end]) && text[end] != '=')
+            end++;
+        if (end - at == size && memcmp(text + at, word, size) == 0)
+            return true;
+        while (end < len && !js_text_is_blank(text[end]))
+            end++;
+        at = js_text_skip_blanks(text, len, end);
+    }
+    return false;
+}
+
+/* `inset` is where the line begins, after blanks. */
+static bool is_sign(const struct sign *sign, const char *line, size_t len,
+                    size_t inset)
+{
+    size_t at = sign->may_be_inset ? inset : 0;
+    /* Each is at least two bytes long, which few lines have in common. */
+    if (len - at < 2 || line[at] != sign->start[0] ||
+        line[at + 1] != sign->start[1])
+        return false;
+    size_t size = strlen(sign->start);
+    if (len - at < size || memcmp(line + at, sign->start, size) != 0)
+        return false;
+    at += size;
+    if (sign->is_word && at < len && !js_text_is_blank(line[at]))
+        return false;
+    at = js_text_skip_blanks(line, len, at);
+    return !sign->word || has_word(line + at, len - at, sign->word);
+}
+
+/* A js_jobfile_guard_fn. */
+static bool guard_lines(const char *line, size_t len, bool is_first,
+                        struct js_err *ret_what)
+{
+    size_t inset = js_text_skip_blanks(line, len, 0);
+    char c = inset < len ? line[inset] : '\0';
+    /* Most lines show at once that they are none of these. */
+    if (!is_first && c != '#' && c != '[')
+        return false;
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        const struct sign *sign = &signs[i];
+        if ((sign->is_first && !is_first) || !is_sign(sign, line, len, inset))
+            continue;
+        if (js_formats_find(sign->format, NULL))
+            js_err_set(ret_what,
+                       "this list looks like %s: read it with --from %s, or "
+                       "run its lines as they are with --from lines",
+                       sign->tool, sign->format);
+        else
+            js_err_set(ret_what,
+                       "this list looks like %s, which jobsched cannot read; "
+                       "--from lines runs its lines as they are",
+                       sign->tool);
+        return true;
+    }
+    return false;
+}
+
+struct js_reader *js_formats_new_reader(const char *format, const char *name,
+                                        bool is_stream)
 {
     for (size_t i = 0; format && i < FORMATS; i++) {
         if (strcmp(formats[i].name, format) == 0)
             return formats[i].new_reader(name);
     }
-    return js_jobfile_new(name);
+    struct js_reader *reader = js_jobfile_new(name);
+    if (reader)
+        js_jobfile_set_guard(reader, guard_lines, is_stream);
+    return reader;
 }

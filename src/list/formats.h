@@ -2,7 +2,10 @@
  * formats - the formats that a list may have, by name.
  *
  * A list is in our own format ("lines", list/jobfile.h), or in that of another
- * tool, which a reader in list/from/ knows. The name is what --from takes.
+ * tool, which a reader in list/from/ knows. The name is what --from takes. A
+ * list of which nobody has said the format is read as ours, unless it is
+ * unmistakably another tool's: its lines may still be shell commands, but not
+ * the ones that were meant.
  */
 #ifndef JS_LIST_FORMATS_H
 #define JS_LIST_FORMATS_H
@@ -10,7 +13,11 @@
 #include "base/err.h"
 #include "list/reader.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Our own, and the first of all. */
+#define JS_FORMATS_OWN "lines"
 
 /* The name of format number `i`, from 0 on; NULL: there are no more. */
 const char *js_formats_name(size_t i);
@@ -20,7 +27,11 @@ const char *js_formats_name(size_t i);
 const char *js_formats_find(const char *format, struct js_err *err);
 
 /* Creates the reader of a format that exists, for an input that messages call
- * `name`. NULL: our own. Returns NULL with errno ENOMEM on failure. */
-struct js_reader *js_formats_new_reader(const char *format, const char *name);
+ * `name`. NULL: our own, but a list of another tool is an error that names the
+ * option to use. In a stream only what comes before the first command, and that
+ * itself, can show this, because jobs may run before the rest is read. Returns
+ * NULL with errno ENOMEM on failure. */
+struct js_reader *js_formats_new_reader(const char *format, const char *name,
+                                        bool is_stream);
 
 #endif

@@ -14,6 +14,9 @@
  * backslash and a CR. A longer text is too long in any case. */
 enum { TEXT_MAX = JS_READER_COMMAND_MAX + 2 };
 
+/* A guard sees no more than this of a comment. */
+enum { COMMENT_KEPT = 1024 };
+
 /* The kind of the line being read, as far as its bytes so far show it. */
 enum line_kind {
     LINE_BLANK, /* nothing, or blanks */
@@ -23,8 +26,8 @@ enum line_kind {
 };
 
 /*
- * Each byte is examined once, on its way from `input` to `text`. Bytes of a
- * comment are dropped, so an endless comment needs no memory.
+ * Each byte is examined once, on its way from `input` to `text`. Most bytes of
+ * a long comment are dropped, so an endless comment needs no memory.
  */
 struct jobfile {
     struct js_reader reader; /* must be first */
@@ -46,6 +49,10 @@ struct jobfile {
 
     struct js_attributes defaults;
     bool has_defaults;
+
+    js_jobfile_guard_fn guard; /* NULL: there is none, or no longer */
+    bool is_guard_brief;
+    bool has_command; /* a line was a command */
 
     /* The entry, or the error, that was returned last. */
     bool is_given;     /* `text` is still that of its line */
@@ -197,6 +204,26 @@ static int refuse_at(struct jobfile *file, size_t at, const char *why)
 
 /* ---------------------------------------------------------------- entries */
 
+/* Refuses a line that shows that the list is in another format. */
+static int refuse_foreign(struct jobfile *file)
+{
+    struct js_err what;
+    if (!file->guard || !file->guard(file->text.data, file->text.len,
+                                     !file->has_command, &what))
+        return 0;
+    return fail_at(file, file->first_line, 1, what.text);
+}
+
+/* Called for a comment that sets no defaults. */
+static int end_comment(struct jobfile *file)
+{
+    drop_carriage_return(file);
+    if (refuse_foreign(file) < 0)
+        return -1;
+    begin_line(file);
+    return 0;
+}
+
 /* Reads the attributes of the line, if it or the defaults have any. */
 static int read_attributes(struct jobfile *file, struct js_entry *ret)
 {
@@ -252,6 +279,11 @@ static int end_command(struct jobfile *file, struct js_entry *ret)
     }
     if (len > JS_READER_COMMAND_MAX)
         return fail_too_long(file);
+    if (refuse_foreign(file) < 0)
+        return -1;
+    file->has_command = true;
+    if (file->is_guard_brief)
+        file->guard = NULL;
     while (len > from && js_text_is_blank(text[len - 1]))
         len--;
     file->is_given = true;
@@ -291,21 +323,21 @@ static int end_defaults(struct jobfile *file, struct js_entry *ret)
     size_t from =
         js_text_skip_blanks(text->data, text->len, 0) + strlen(defaults_word);
     /* The input may have ended within the word. */
-    if (from <= text->len && may_be_defaults(text)) {
-        /* A bad line must leave the earlier defaults unchanged. */
-        if (js_attributes_copy(&defaults, &file->defaults) < 0)
-            return jobfile_fail_errno(file);
-        if (js_defaults_read(text->data + from, text->len - from, &defaults,
-                             &at, &err) < 0) {
-            js_attributes_release(&defaults);
-            ret->kind = JS_ENTRY_NONE;
-            return errno == ENOMEM ? jobfile_fail_errno(file)
-                                   : refuse_at(file, from + at, err.text);
-        }
-        js_attributes_release(&file->defaults);
-        file->defaults = defaults;
-        file->has_defaults = true;
+    if (from > text->len || !may_be_defaults(text))
+        return end_comment(file);
+    /* A bad line must leave the earlier defaults unchanged. */
+    if (js_attributes_copy(&defaults, &file->defaults) < 0)
+        return jobfile_fail_errno(file);
+    if (js_defaults_read(text->data + from, text->len - from, &defaults, &at,
+                         &err) < 0) {
+        js_attributes_release(&defaults);
+        ret->kind = JS_ENTRY_NONE;
+        return errno == ENOMEM ? jobfile_fail_errno(file)
+                               : refuse_at(file, from + at, err.text);
     }
+    js_attributes_release(&file->defaults);
+    file->defaults = defaults;
+    file->has_defaults = true;
     begin_line(file);
     return 0;
 }
@@ -343,13 +375,17 @@ static int read_comment(struct jobfile *file)
     const char *nul = memchr(bytes, '\0', len);
     if (nul)
         return refuse_nul(file, (size_t)(nul - bytes));
+    size_t kept = file->text.len < COMMENT_KEPT && file->guard
+                      ? COMMENT_KEPT - file->text.len
+                      : 0;
+    if (js_buf_append(&file->text, bytes, len < kept ? len : kept) < 0)
+        return jobfile_fail_errno(file);
     file->at += len;
     file->column += len;
-    if (newline) {
-        advance_newline(file);
-        begin_line(file);
-    }
-    return 0;
+    if (!newline)
+        return 0;
+    advance_newline(file);
+    return end_comment(file);
 }
 
 /* Reads until it is clear that the comment sets no defaults. */
@@ -371,7 +407,8 @@ static int read_defaults(struct jobfile *file, struct js_entry *ret)
     }
     if (!may_be_defaults(&file->text)) {
         file->kind = LINE_COMMENT;
-        file->text.len = 0;
+        if (!file->guard || file->text.len > COMMENT_KEPT)
+            file->text.len = file->guard ? COMMENT_KEPT : 0;
     }
     return 0;
 }
@@ -462,8 +499,18 @@ static int jobfile_next(struct js_reader *reader, struct js_entry *ret,
     /* The last line may have no newline. A backslash at its end stays. */
     if (file->kind == LINE_DEFAULTS)
         return end_defaults(file, ret);
+    if (file->kind == LINE_COMMENT)
+        return end_comment(file);
     drop_carriage_return(file);
     return end_command(file, ret);
+}
+
+void js_jobfile_set_guard(struct js_reader *reader, js_jobfile_guard_fn guard,
+                          bool is_brief)
+{
+    struct jobfile *file = jobfile_of(reader);
+    file->guard = guard;
+    file->is_guard_brief = is_brief;
 }
 
 struct js_reader *js_jobfile_new(const char *name)

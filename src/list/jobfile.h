@@ -34,8 +34,22 @@
 
 #include "list/reader.h"
 
+#include <stdbool.h>
+
 /* `name` is the input's name in messages. Returns NULL with errno ENOMEM on
  * failure. js_reader_free() frees it. */
 struct js_reader *js_jobfile_new(const char *name);
+
+/* Returns true if a line shows that the list is not in our format; *ret_what
+ * says so. It is asked about each line that is not blank and sets no defaults:
+ * joined, without its line end, and of a comment only the first 1,024 bytes.
+ * is_first: no command came before it. */
+typedef bool (*js_jobfile_guard_fn)(const char *line, size_t len, bool is_first,
+                                    struct js_err *ret_what);
+
+/* Has the guard look at the lines of a new reader; at most up to the first
+ * command if is_brief. A line that it objects to is an error that is final. */
+void js_jobfile_set_guard(struct js_reader *reader, js_jobfile_guard_fn guard,
+                          bool is_brief);
 
 #endif

@@ -206,7 +206,7 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
     check.graph = js_graph_new();
     if (check.graph)
         check.jobs = js_intake_new(
-            list->name, js_formats_new_reader(list->format, list->name),
+            list->name, js_formats_new_reader(list->format, list->name, false),
             check.graph, config->resume);
     if (check.jobs && js_warnings_begin(&check.warnings, list->name,
                                         config->sink, check.jobs, false) == 0)
@@ -215,6 +215,9 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
         list_fail_errno(list, err);
     js_intake_free(check.jobs);
     js_graph_free(check.graph);
+    /* It is ours indeed. */
+    if (!list->format)
+        list->format = JS_FORMATS_OWN;
     return rc;
 }
 
@@ -295,7 +298,7 @@ struct js_list *js_list_new_text(const char *name, const char *text, size_t len,
                                  struct js_err *err)
 {
     const struct js_list_config config = {.path = name};
-    struct js_list *list = list_new(name, NULL, err);
+    struct js_list *list = list_new(name, JS_FORMATS_OWN, err);
     int rc = -1;
     if (list && js_buf_append(&list->text, text, len) < 0)
         list_fail_errno(list, err);

@@ -48,7 +48,8 @@ struct js_list_need {
  * readers may share it. */
 struct js_list {
     char *name;         /* as messages show it */
-    const char *format; /* of the text (list/formats.h) */
+    const char *format; /* of the text (list/formats.h); not NULL once the list
+                           has been checked */
     struct js_buf text;
     struct js_buf needs; /* struct js_list_need */
     struct js_list_survey survey;

@@ -288,10 +288,10 @@ struct js_source *js_source_new_list(const struct js_list *list,
         resume->is_stream = false;
         js_resume_rewind(resume);
     }
-    source->jobs =
-        js_intake_new(js_list_name(list),
-                      js_formats_new_reader(list->format, js_list_name(list)),
-                      source->graph, resume);
+    source->jobs = js_intake_new(
+        js_list_name(list),
+        js_formats_new_reader(list->format, js_list_name(list), false),
+        source->graph, resume);
     if (source->jobs)
         return source;
     js_source_free(source);
@@ -320,7 +320,7 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
     source->name = js_list_show_path(path);
     if (source->name)
         source->jobs = js_intake_new(
-            source->name, js_formats_new_reader(format, source->name),
+            source->name, js_formats_new_reader(format, source->name, true),
             source->graph, config->resume);
     if (source->jobs &&
         js_warnings_begin(&source->warnings, source->name, config->sink,

@@ -2,8 +2,8 @@
  * Any bytes as a job list: no crash, no leak, and the same jobs and warnings
  * however the input is cut into pieces.
  */
+#include "list/formats.h"
 #include "list/intake.h"
-#include "list/jobfile.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -44,7 +44,9 @@ static struct sum read_in(const uint8_t *data, size_t size, size_t piece)
     struct sum sum = {0};
     struct js_graph *graph = js_graph_new();
     struct js_intake *intake =
-        graph ? js_intake_new("f", js_jobfile_new("f"), graph, NULL) : NULL;
+        graph ? js_intake_new("f", js_formats_new_reader(NULL, "f", false),
+                              graph, NULL)
+              : NULL;
     const struct js_intake_checks checks = {
         .warn = count_warning, .arg = &sum, .is_stream = true};
     if (!intake || js_intake_set_checks(intake, &checks) < 0)

@@ -41,3 +41,41 @@ load common
     lacks err 'the journal says'
     claim test "$(grep -c ' format ' jobs.txt.journal)" -eq 0
 }
+
+# Each of these lines would run in a shell, and does with --from lines.
+@test "from: a list that is unmistakably another tool's does not run as commands" {
+    local list
+    mkdir bin
+    for list in TASK EDGE '[#' '[@'; do
+        printf '#!/bin/sh\necho "ran $*"\n' >"bin/$list"
+        chmod +x "bin/$list"
+    done
+    PATH=$PWD/bin:$PATH
+    for list in 'TASK a ./x' 'EDGE a b' 'echo ran; :\n[# 1 #] ./x' '[@ dir @] ./x' \
+        'echo ran\n#DISBATCH BARRIER\necho ran' \
+        '#!/bin/sh\n#SBATCH --array=1-9\necho ran'; do
+        printf "%b\n" "$list" >jobs.txt
+        farm 1 jobs.txt
+        status_is 2
+        contains err 'jobs.txt:[1-3]:1: this list looks like .*--from lines'
+        lacks out ran
+        claim test ! -e jobs.txt.journal
+        run -2 "$JOBSCHED" --check jobs.txt
+        run -2 "$JOBSCHED" --dry-run jobs.txt
+        farm 1 jobs.txt --from lines
+        status_is 0
+        contains out ran
+        # From now on the journal says how it is read.
+        farm 1 jobs.txt
+        status_is 0
+        rm jobs.txt.journal
+    done
+}
+
+@test "from: a stream is another tool's if its first line that counts says so" {
+    run -2 "$JOBSCHED" -n 1 - <<<$'\n# comment\n#DISBATCH PREFIX x\necho ran'
+    claim grep -q 'standard input:3:1: this list looks like a task file of disBatch' <<<"$output"
+    claim test -z "$(grep -x ran <<<"$output")"
+    run -0 "$JOBSCHED" -n 1 - <<<$'echo ran\n#DISBATCH BARRIER\necho ran'
+    equal "$(grep -cx ran <<<"$output")" 2
+}
