@@ -222,6 +222,12 @@ void js_lifeline_free(struct js_lifeline *lifeline)
     free(lifeline);
 }
 
+void js_lifeline_leave(struct js_lifeline *lifeline)
+{
+    if (lifeline)
+        js_fd_close(&lifeline->fd);
+}
+
 /* The kernel knows the peer's pid, so no message is needed. */
 pid_t js_lifeline_launcher(const struct js_lifeline *lifeline)
 {

@@ -81,6 +81,9 @@ struct js_lifeline {
  */
 int js_lifeline_connect(const char *folder, int rank, int64_t timeout_ns,
                         struct js_lifeline **ret, struct js_err *err);
+/* Closes the connection and nothing else: this process is about to end, and to
+ * close the launcher's files may hang. NULL is allowed. */
+void js_lifeline_leave(struct js_lifeline *lifeline);
 void js_lifeline_free(struct js_lifeline *lifeline); /* NULL is allowed */
 
 /* The descriptor that the launcher handed over as its standard input (0),

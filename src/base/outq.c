@@ -1,6 +1,8 @@
 #include "base/outq.h"
 
+#include "base/background.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -17,6 +19,16 @@
 
 /* A terminal reports room while its backlog is smaller than this many bytes. */
 enum { TERMINAL_ROOM = 256 };
+
+/* While the task is given, the thread has `bytes`, `written` and `error`. */
+struct js_outq_behind {
+    struct js_worker *worker;
+    struct js_task task;
+    int fd;
+    struct js_buf bytes;
+    size_t written;
+    int error;
+};
 
 /* Reopening the file creates a file description of our own, whose O_NONBLOCK
  * affects no other process. A regular file must not be reopened: the offset is
@@ -54,11 +66,64 @@ struct js_outq *js_outq_new(int fd)
     return outq;
 }
 
+/* Runs in the thread. */
+static bool outq_behind_work(void *arg)
+{
+    struct js_outq_behind *behind = arg;
+    while (behind->written < behind->bytes.len && !behind->error) {
+        ssize_t n = write(behind->fd, behind->bytes.data + behind->written,
+                          behind->bytes.len - behind->written);
+        if (n >= 0)
+            behind->written += (size_t)n;
+        else if (errno != EINTR)
+            behind->error = errno;
+    }
+    return true;
+}
+
+void js_outq_write_behind(struct js_outq *outq, const char *name,
+                          bool (*must_leave)(void *arg, int64_t ns), void *arg)
+{
+    struct stat st;
+    if (outq->is_closed || fstat(outq->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    struct js_outq_behind *behind = calloc(1, sizeof(*behind));
+    if (behind)
+        behind->worker = js_worker_new(must_leave, arg);
+    if (!behind || !behind->worker) {
+        free(behind);
+        return;
+    }
+    behind->fd = outq->fd;
+    behind->task =
+        (struct js_task){.work = outq_behind_work, .arg = behind, .name = name};
+    outq->behind = behind;
+}
+
+int64_t js_outq_begun_ns(const struct js_outq *outq, const char **ret_name)
+{
+    return js_worker_begun_ns(outq->behind ? outq->behind->worker : NULL,
+                              ret_name);
+}
+
+struct pollfd js_outq_event(const struct js_outq *outq)
+{
+    if (outq->behind)
+        return (struct pollfd){.fd = js_worker_fd(outq->behind->worker),
+                               .events = POLLIN};
+    return (struct pollfd){.fd = outq->fd, .events = POLLOUT};
+}
+
 void js_outq_free(struct js_outq *outq)
 {
-    if (!outq)
+    if (!outq || (outq->behind && js_task_is_given(&outq->behind->task)))
         return;
     int saved = errno;
+    if (outq->behind) {
+        js_worker_free(outq->behind->worker);
+        js_buf_release(&outq->behind->bytes);
+        free(outq->behind);
+    }
     js_fd_close(&outq->reopened);
     js_buf_release(&outq->waiting);
     free(outq);
@@ -95,10 +160,36 @@ static size_t outq_write_some(struct js_outq *outq, const char *bytes,
     return 0;
 }
 
+/* Takes the result of the thread's last write, and gives the thread all bytes
+ * that wait. */
+static void outq_hand_over(struct js_outq *outq)
+{
+    struct js_outq_behind *behind = outq->behind;
+    /* Clears first: if the write ends only now, the thread rings again. */
+    js_worker_clear(behind->worker);
+    if (js_task_is_given(&behind->task))
+        return;
+    outq->written += behind->written;
+    outq->lost += outq->in_flight - behind->written;
+    outq->in_flight = behind->written = 0;
+    if (!outq->error)
+        outq->error = behind->error;
+    if (outq->error || outq->is_held || outq->waiting.len == 0)
+        return;
+    struct js_buf empty = behind->bytes;
+    behind->bytes = outq->waiting;
+    outq->waiting = empty;
+    outq->waiting.len = 0;
+    outq->in_flight = behind->bytes.len;
+    js_worker_give(behind->worker, &behind->task);
+}
+
 void js_outq_flush(struct js_outq *outq)
 {
     struct js_buf *waiting = &outq->waiting;
-    while (!outq->error && outq->start < waiting->len) {
+    if (outq->behind)
+        outq_hand_over(outq);
+    while (!outq->behind && !outq->error && outq->start < waiting->len) {
         size_t n = outq_write_some(outq, waiting->data + outq->start,
                                    waiting->len - outq->start);
         if (n == 0)
@@ -111,6 +202,17 @@ void js_outq_flush(struct js_outq *outq)
         outq->start = 0;
         waiting->len = 0;
     }
+}
+
+bool js_outq_settle(struct js_outq *outq)
+{
+    js_outq_flush(outq);
+    while (outq->behind && outq->in_flight > 0) {
+        if (!js_worker_await(outq->behind->worker))
+            return false;
+        js_outq_flush(outq);
+    }
+    return true;
 }
 
 /* Takes all bytes, or none if there is no memory. */
@@ -130,7 +232,7 @@ static int outq_put(struct js_outq *outq, const void *bytes, size_t len)
         return -1;
     size_t direct = 0;
     /* Bytes that fit now need not be copied. */
-    if (outq->waiting.len == 0)
+    if (outq->waiting.len == 0 && !outq->behind)
         direct = outq_write_some(outq, bytes, len);
     if (outq->error) {
         outq->lost += len - direct;

@@ -12,6 +12,10 @@
  * In GONE, everything given to the queue is dropped, and js_outq_error() says
  * why. The process must ignore SIGPIPE.
  *
+ * A write to a regular file cannot be made without waiting. If its file system
+ * may hang, js_outq_write_behind() has a thread make the writes; then bytes are
+ * unwritten until the thread has written them.
+ *
  * On a terminal some text may be shown temporarily, such as a progress bar.
  * This text is not part of the output: it is visible only while nothing else is
  * waiting, and the next write removes it first.
@@ -21,6 +25,7 @@
 
 #include "base/buf.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +54,8 @@ struct js_outq {
     bool is_within_line;
     bool is_held;
     const char *undo; /* removes the text shown; NULL: no text is shown */
+    struct js_outq_behind *behind; /* the thread that writes; NULL: none */
+    size_t in_flight; /* bytes that the thread has; they are not in `waiting` */
     size_t start;     /* how many bytes of `waiting` are written */
     struct js_buf waiting;
     size_t lost; /* bytes that were accepted, but not written when the queue
@@ -66,7 +73,14 @@ struct js_outq {
  */
 struct js_outq *js_outq_new(int fd);
 
-/* Drops unwritten bytes. NULL is allowed. Keeps errno. */
+/* From now on a thread makes the writes, if this is a regular file and a thread
+ * can be started. `name` is for messages; for must_leave() see js_worker_new().
+ */
+void js_outq_write_behind(struct js_outq *outq, const char *name,
+                          bool (*must_leave)(void *arg, int64_t ns), void *arg);
+
+/* Drops unwritten bytes. What a hung write uses stays. NULL is allowed. Keeps
+ * errno. */
 void js_outq_free(struct js_outq *outq);
 
 /* Takes a copy of the bytes and writes as much as possible at once. Returns 0,
@@ -76,6 +90,14 @@ int js_outq_write(struct js_outq *outq, const void *bytes, size_t len);
 /* Writes as much as possible at once. */
 void js_outq_flush(struct js_outq *outq);
 
+/* If a thread makes the writes, waits until nothing is left to write. Returns
+ * false if must_leave() was true before that. */
+bool js_outq_settle(struct js_outq *outq);
+
+/* When the thread's write began; JS_NEVER_NS: there is none. *ret_name is the
+ * name of the file, or NULL. */
+int64_t js_outq_begun_ns(const struct js_outq *outq, const char **ret_name);
+
 /* While the queue is held, it takes bytes but does not write them, and shows
  * nothing. Text shown temporarily is removed first. */
 void js_outq_hold(struct js_outq *outq, bool is_held);
@@ -83,7 +105,7 @@ void js_outq_hold(struct js_outq *outq, bool is_held);
 /* The number of bytes taken and not yet written; 0 in GONE. */
 static inline size_t js_outq_pending(const struct js_outq *outq)
 {
-    return outq->waiting.len - outq->start;
+    return outq->waiting.len - outq->start + outq->in_flight;
 }
 
 /* In GONE: the number of bytes that were taken but never written, including
@@ -132,11 +154,12 @@ static inline bool js_outq_is_showing(const struct js_outq *outq)
  * ENOMEM. */
 int js_outq_hide(struct js_outq *outq);
 
-/* The descriptor to poll for POLLOUT while bytes are pending. */
+/* The descriptor written to, and what to wait for while bytes are pending. */
 static inline int js_outq_fd(const struct js_outq *outq)
 {
     return outq->fd;
 }
+struct pollfd js_outq_event(const struct js_outq *outq);
 
 /* 0 in OPEN; in GONE the errno that ended it. */
 static inline int js_outq_error(const struct js_outq *outq)

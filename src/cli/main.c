@@ -1,4 +1,6 @@
 /* The command: reads the options, runs, and reports how the run ended. */
+#include "base/background.h"
+#include "base/clock.h"
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "cli/command_line.h"
@@ -22,6 +24,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* How long the last messages may take if this process must leave. */
+static const int64_t report_most_ns = JS_NS_PER_S;
 
 /* How often to check whether mpirun has read the last messages. */
 enum { HEARING_LOOKS = 100 };
@@ -164,15 +169,24 @@ static void main_report(const struct js_options *options,
         explain_demonstration(options, result->status);
 }
 
+static void main_leave(void *arg)
+{
+    jobsched_leave(arg);
+}
+
 static int main_run(const struct js_options *options)
 {
     struct jobsched_result result;
+    struct js_watchdog dog;
     bool is_launched = options->config.status_file != NULL;
     if (!is_launched)
         announce_demonstration(options);
     jobsched_run(&options->config, &result);
     if (result.status == JOBSCHED_BAD_INPUT && !result.is_master)
         return speak_for_all(result.status);
+    /* Standard error may be the file that does not answer. */
+    if (result.is_abrupt)
+        js_watchdog_start(&dog, report_most_ns, main_leave, &result);
     main_report(options, &result);
     if (result.is_abrupt)
         jobsched_leave(&result);

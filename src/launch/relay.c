@@ -190,7 +190,7 @@ void js_relay_end(struct js_relay *relay, bool (*is_to_stop)(void *arg),
         js_relay_serve(relay);
         if (js_outq_pending(relay->out) == 0 || is_to_stop(arg))
             return;
-        struct pollfd event = {.fd = js_outq_fd(relay->out), .events = POLLOUT};
+        struct pollfd event = js_outq_event(relay->out);
         poll(&event, 1, LOOK_MS);
     } while (true);
 }

@@ -475,10 +475,9 @@ static int master_check_progress(struct js_master *master, struct js_err *err)
                   (!has_jobs || js_scheduler_is_out_of_time(scheduler));
     if (master->now_ns >= master->leave_ns)
         return 1;
-    if (js_delivery_look(master->delivery).waiting > 0 || master->must_assign)
-        return 0;
     /* A run that must end does not wait for files that do not answer. */
-    if (look.to_come > 0 || look.is_stuck || look.is_writing)
+    if (js_delivery_look(master->delivery).waiting > 0 || master->must_assign ||
+        look.to_come > 0 || look.is_stuck || look.is_writing)
         return look.is_stuck && counts.assigned == 0 &&
                master->now_ns >= master->quit_ns;
     if (is_played_out && look.unwritten == 0)

@@ -589,8 +589,7 @@ int js_slave_wait(struct js_slave *slave, struct js_err *err)
             .fd = slave->runner.ops->fd(slave->runner.self), .events = events};
     }
     if (trace && js_outq_pending(trace) > 0)
-        fds[count++] =
-            (struct pollfd){.fd = js_outq_fd(trace), .events = POLLOUT};
+        fds[count++] = js_outq_event(trace);
     int rc = js_link_wait(slave->link, fds, count, slave_deadline_ns(slave),
                           slave_patience_ns(slave), err);
     slave->runner.has_events = !slave->is_retired && fds[0].revents != 0;

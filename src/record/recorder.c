@@ -538,6 +538,30 @@ void js_recorder_report(struct js_recorder *recorder)
 
 /* ---------------------------------------------------------------- a turn */
 
+/* Returns when the oldest call under way began, and the name of its file;
+ * JS_NEVER_NS: there is none. */
+static int64_t recorder_oldest_call(const struct js_recorder *recorder,
+                                    const struct js_journal_state *journal,
+                                    const char **ret_name)
+{
+    const struct js_outq *outqs[] = {recorder->console.out,
+                                     recorder->console.err};
+    int64_t since_ns = js_worker_begun_ns(recorder->worker, ret_name);
+    if (journal->syncing_ns < since_ns) {
+        since_ns = journal->syncing_ns;
+        *ret_name = journal->path;
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *name;
+        int64_t begun_ns = js_outq_begun_ns(outqs[i], &name);
+        if (begun_ns < since_ns) {
+            since_ns = begun_ns;
+            *ret_name = name;
+        }
+    }
+    return since_ns;
+}
+
 /* Finds out whether a call on a file takes too long, and reports it, as well as
  * the end of such a call. Without a worker, this process has waited for the
  * call. */
@@ -547,13 +571,9 @@ static void recorder_find_stuck(struct js_recorder *recorder,
 {
     const struct js_log *log = &recorder->console.log;
     const char *name;
-    int64_t since_ns = js_worker_begun_ns(recorder->worker, &name);
     if (!recorder->worker)
         return;
-    if (journal->syncing_ns < since_ns) {
-        since_ns = journal->syncing_ns;
-        name = journal->path;
-    }
+    int64_t since_ns = recorder_oldest_call(recorder, journal, &name);
     bool was_stuck = recorder->stuck_since_ns != JS_NEVER_NS;
     if (recorder->look_ns < now_ns - stopped_ns)
         recorder->awake_ns = now_ns;
@@ -747,8 +767,7 @@ nfds_t js_recorder_wait_for(const struct js_recorder *recorder,
         return count;
     for (int i = 0; i < (outqs[0] == outqs[1] ? 1 : 2); i++) {
         if (js_outq_pending(outqs[i]) > 0)
-            fds[count++] =
-                (struct pollfd){.fd = js_outq_fd(outqs[i]), .events = POLLOUT};
+            fds[count++] = js_outq_event(outqs[i]);
     }
     return count;
 }

@@ -14,7 +14,8 @@
  *
  * FILES THAT DO NOT ANSWER. A worker makes all calls on files, so that a hung
  * file system (a parallel file system whose server is away for minutes) does
- * not stop the loop. Jobs that have ended wait to be recorded. Once a call has
+ * not stop the loop; the output queues have threads of their own for files
+ * (base/outq.h). Jobs that have ended wait to be recorded. Once a call has
  * taken 2 s, or JS_RECORDER_MAX_WAITING bytes wait, js_recorder_commit()
  * returns false: no job should be started, because its program and folder are
  * usually on the same server. The log reports this, and reports when the file

@@ -13,7 +13,7 @@
 static void check_drain(struct js_outq *outq)
 {
     while (js_outq_pending(outq) > 0) {
-        struct pollfd fd = {.fd = js_outq_fd(outq), .events = POLLOUT};
+        struct pollfd fd = js_outq_event(outq);
         poll(&fd, 1, -1);
         js_outq_flush(outq);
     }

@@ -66,6 +66,14 @@ int js_run_master_open_recorder(struct js_run *run, struct js_err *err)
     run->out = is_one_way ? run->err : js_outq_new(STDOUT_FILENO);
     recorder.out = run->out;
     recorder.err = run->err;
+    /* The slaves' lines of a trace must not come before ours. */
+    if (run->out && run->err && run->worker && !config->trace) {
+        js_outq_write_behind(run->out, "standard output",
+                             js_run_launcher_must_leave, run);
+        if (run->err != run->out)
+            js_outq_write_behind(run->err, "standard error",
+                                 js_run_launcher_must_leave, run);
+    }
     if (!run->out || !run->err ||
         js_recorder_open(&run->recorder, &recorder) < 0)
         return js_err_errno(err, "the output of jobs cannot be set up");
@@ -296,6 +304,19 @@ static enum jobsched_status run_status_of(struct js_run *run,
                                                        : JOBSCHED_SUCCEEDED;
 }
 
+/* Waits until the files that take our output have it. If the run must end, a
+ * file that does not answer counts as one that cannot be written. */
+static void run_settle_output(struct js_run *run)
+{
+    struct js_outq *outqs[] = {run->out, run->err};
+    for (int i = 0; i < 2; i++) {
+        if (!js_outq_settle(outqs[i])) {
+            js_outq_fail(outqs[i], ETIMEDOUT);
+            run->ending.is_abrupt = true;
+        }
+    }
+}
+
 /* This covers everything that may still go wrong, except the journal's last
  * record, which must report it. */
 static enum jobsched_status run_settle_result(struct js_run *run,
@@ -307,6 +328,7 @@ static enum jobsched_status run_settle_result(struct js_run *run,
     /* If this cannot be written, the end cannot be written either. */
     js_recorder_settle(&run->recorder, &joblog_err);
     js_console_flush(&run->recorder.console);
+    run_settle_output(run);
     /* When all jobs had ended, a launcher that passes their output on may still
      * learn that its reader has gone. */
     js_run_launcher_await_relay(run);
@@ -372,6 +394,8 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
                     !js_worker_await(run->worker);
     run->ending.is_abrupt = (is_hurried && !js_launchenv_is_patient()) ||
                             ran.lost > 0 || run->is_stuck;
+    if (js_recorder_look(&run->recorder).is_stuck)
+        run_settle_output(run);
     run->ending.lost = ran.lost;
     run->ending.has_run = ran.wall_ns > 0;
     /* The slaves need not wait for the slow steps from here on. But a launcher
@@ -389,6 +413,7 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
     run->ending.is_abrupt |= run->is_stuck;
     js_console_flush(&run->recorder.console);
     js_console_end_line(&run->recorder.console);
+    run_settle_output(run);
     return js_run_fail(result, status, &err);
 }
 

@@ -471,7 +471,10 @@ enum jobsched_status jobsched_run(const struct jobsched_config *config,
         signal(SIGXFSZ, old_size);
     }
     js_runner_free(rank.runner);
-    js_lifeline_free(rank.lifeline);
+    if (result->is_abrupt)
+        js_lifeline_leave(rank.lifeline);
+    else
+        js_lifeline_free(rank.lifeline);
     free(rank.variables);
     js_buf_release(&rank.environ);
     return status;

@@ -3,59 +3,7 @@
 # no job is lost or runs twice, and a run can be ended meanwhile.
 
 load common
-
-# ./away is that file system, for everything that the farm starts. It answers while
-# ./shut does not exist; each call that hangs adds a line to ./hung.
-LEASE=$((3 * JS_PATIENCE))
-
-away() {
-    mkdir -p away
-    # A sanitizer must come before every other library.
-    AWAY=(env "ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS-}"
-        "LD_PRELOAD=$JS_HELPERS/hang_preload" "HANG_BELOW=$PWD/away"
-        "HANG_GATE=$PWD/shut" "HANG_LOG=$PWD/hung")
-}
-
-# farm_start, with the folder ./away.
-start() { # N ARGUMENT...
-    away
-    farm_command "$1" --slave-timeout "$LEASE" --grace 2 "${@:2}"
-    COMMAND=("${AWAY[@]}" "${COMMAND[@]}")
-    farm_run_in_background
-}
-
-# Does the same with the launcher, whose process is $FARM.
-launch() { # ARGUMENT...
-    away
-    mkdir -p tmp
-    COMMAND=("${AWAY[@]}" "JS_MARK=$MARK" "TMPDIR=$PWD/tmp" "$JOBSCHED"
-        --slave-timeout "$LEASE" --grace 2 "$@")
-    farm_run_in_background
-}
-
-# True if this call hangs in the process, or in any process.
-is_held() { # CALL [PID]
-    has_lines hung 1 "^($1) ${2:-}"
-}
-
-# Longer than the lease of --slave-timeout and --grace, and than the journal's.
-outlast_lease() {
-    sleep $((LEASE + 4))
-}
-
-# Jobs 1 and 2 run until ./go; those that follow note that they have run.
-write_list() {
-    away
-    {
-        printf '%s\n' "echo 1 >>began; $HOLD; echo 1 >>ran" \
-            "echo 2 >>began; $HOLD; echo 2 >>ran"
-        printf 'echo %s >>ran\n' 3 4 5 6
-    } >away/jobs.txt
-}
-
-all_ran_once() {
-    equal "$(sort ran | tr '\n' ' ')" '1 2 3 4 5 6 '
-}
+load filesystem
 
 @test "filesystem: jobs that run outlast a journal that hangs, and are recorded later" {
     write_list
@@ -118,6 +66,68 @@ all_ran_once() {
     farm_end
     status_is 4
     contains err 'the joblog away/joblog is missing its last lines'
+    nothing_left
+}
+
+@test "filesystem: jobs that run outlast a standard output that hangs, and nothing of it is lost" {
+    printf '%s\n' "[name=a] echo 1 >>began; $HOLD; echo said 1" \
+        'echo 2 >>began; until test -e on; do sleep 0.05; done; echo 2 >>ran; echo said 2' \
+        '[after=a] echo said 3; echo 3 >>ran' >jobs.txt
+    launch_into_away -n 2 jobs.txt
+    wait_until "$PATIENCE" has_lines began 2 .
+    touch shut go
+    wait_until "$PATIENCE" has_lines err 1 'standard output has not answered for 2 s: no more jobs are started'
+    outlast_lease
+    touch on
+    wait_until "$PATIENCE" exists ran
+    turns 100 "$(launched_rank 0)"
+    equal "$(grep -c ' ok ' jobs.txt.journal)" 0
+    rm shut
+    farm_end
+    status_is 0
+    equal "$(xargs <ran)" '2 3'
+    equal "$(sort away/out | xargs)" 'said 1 said 2 said 3'
+}
+
+@test "filesystem: SIGTERM ends a run whose standard output hangs within the grace, with 4" {
+    local master
+    write_list
+    sed -i 's/$/; echo "said $JOBSCHED_JOB_ID"/' away/jobs.txt
+    mv away/jobs.txt .
+    launch_into_away -n 2 jobs.txt
+    wait_until "$PATIENCE" has_lines began 2 .
+    master=$(launched_rank 0)
+    touch shut go
+    wait_until "$PATIENCE" has_lines err 1 'standard output has not answered for 2 s'
+    kill -TERM "$FARM"
+    farm_end
+    status_is 4
+    contains err 'standard output: .*: jobs whose output could not be written are not recorded: run the same command again'
+    claim is_gone "$master"
+    nothing_left
+    rm -f shut began ran
+    launch_into_away -n 2 jobs.txt
+    farm_end
+    status_is 0
+    all_ran_once
+}
+
+@test "filesystem: SIGTERM ends a run whose standard error hangs as well" {
+    local master
+    away
+    echo "echo 1 >>began; $HOLD; echo said 1; echo failed >&2; exit 1" >jobs.txt
+    farm_command_redirected '>away/out 2>away/err' 1 --grace 2 jobs.txt
+    COMMAND=("${AWAY[@]}" "${COMMAND[@]}")
+    farm_run_in_background
+    wait_until "$PATIENCE" exists began
+    master=$(rank_pid 0)
+    touch shut go
+    wait_until "$PATIENCE" is_held write "$master"
+    kill -TERM "$master"
+    wait_until "$PATIENCE" is_gone "$master"
+    farm_end
+    equal "$(grep -c ' failed 1 ' jobs.txt.journal)" 0
+    contains jobs.txt.journal ' end 4 '
     nothing_left
 }
 

@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -464,6 +466,50 @@ static void test_outq_to_a_file(void)
     close(fd);
 }
 
+static bool never(void *arg, int64_t ns)
+{
+    (void)arg;
+    (void)ns;
+    return false;
+}
+
+/* Also beyond the largest size that a file may have. */
+static void test_outq_writes_behind(void)
+{
+    enum { PIECES = 1000, MOST = 100 };
+    char path[] = "/tmp/js-outq-XXXXXX", got[8 * PIECES], wanted[8 * PIECES];
+    struct rlimit limit, small;
+    int fd = mkstemp(path), len = 0;
+    CU_ASSERT_FATAL(fd >= 0);
+    unlink(path);
+    struct js_outq *outq = not_null(js_outq_new(fd));
+    js_outq_write_behind(outq, "it", never, NULL);
+    for (int i = 0; i < PIECES; i++) {
+        int size =
+            snprintf(wanted + len, sizeof(wanted) - (size_t)len, "%d\n", i);
+        CU_ASSERT_EQUAL(js_outq_write(outq, wanted + len, (size_t)size), 0);
+        len += size;
+    }
+    CU_ASSERT_TRUE(js_outq_settle(outq));
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
+    CU_ASSERT_EQUAL(js_outq_written(outq), (uint64_t)len);
+    CU_ASSERT_EQUAL(pread(fd, got, sizeof(got), 0), len);
+    CU_ASSERT_EQUAL(memcmp(got, wanted, (size_t)len), 0);
+    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    small = (struct rlimit){(rlim_t)len + MOST, limit.rlim_max};
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
+    CU_ASSERT_EQUAL(js_outq_write(outq, wanted, 3 * MOST), 0);
+    CU_ASSERT_TRUE(js_outq_settle(outq));
+    setrlimit(RLIMIT_FSIZE, &limit);
+    signal(SIGXFSZ, old);
+    CU_ASSERT_EQUAL(js_outq_error(outq), EFBIG);
+    CU_ASSERT_EQUAL(js_outq_pending(outq), 0);
+    CU_ASSERT_EQUAL(js_outq_lost(outq), 2 * MOST);
+    js_outq_free(outq);
+    close(fd);
+}
+
 /* To a byte. */
 static void test_outq_knows_what_was_lost(void)
 {
@@ -785,6 +831,7 @@ static const struct unit_test tests[] = {
     {"outq to a socket", test_outq_to_a_socket},
     {"outq not opened anew", test_outq_that_cannot_be_opened_anew},
     {"outq to a file", test_outq_to_a_file},
+    {"outq writes behind", test_outq_writes_behind},
     {"outq knows what was lost", test_outq_knows_what_was_lost},
     {"outq knows where lines begin", test_outq_knows_where_lines_begin},
     {"outq shows for the moment", test_outq_shows_for_the_moment},
