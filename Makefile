@@ -65,7 +65,7 @@ say = $(if $(filter-out 0,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 found = $(foreach pattern,$(1),$(or $(wildcard $(pattern)),\
 	$(error nothing matches $(pattern))))
 # The readers of other tools' lists.
-FROM_SOURCES := $(wildcard src/list/from/*.c)
+FROM_SOURCES := $(call found,src/list/from/*.c)
 PLAIN_SOURCES := $(foreach room,base list sched node record runner,\
 	$(call found,src/$(room)/*.c)) $(FROM_SOURCES)
 MPI_SOURCES := $(call found,src/mpi/*.c src/run/*.c)

@@ -2,6 +2,11 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "list/from/glost.h"
+#include "list/from/greasy.h"
+#include "list/from/launcher.h"
+#include "list/from/parallel_joblog.h"
+#include "list/from/pylauncher.h"
 #include "list/jobfile.h"
 
 #include <string.h>
@@ -13,6 +18,11 @@ struct format {
 
 static const struct format formats[] = {
     {JS_FORMATS_OWN, js_jobfile_new},
+    {"glost", js_from_glost_new},
+    {"greasy", js_from_greasy_new},
+    {"launcher", js_from_launcher_new},
+    {"parallel-joblog", js_from_parallel_joblog_new},
+    {"pylauncher", js_from_pylauncher_new},
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };

@@ -42,6 +42,48 @@ load common
     claim test "$(grep -c ' format ' jobs.txt.journal)" -eq 0
 }
 
+# Line 2 comes after line 1, which fails at first; the folder is there.
+greasy_list() {
+    mkdir runs
+    printf '%s\n' 'test -e go && echo first' \
+        '# a comment has a number too' \
+        '[# 1 #] [@ runs @] echo third' >tasks.txt
+}
+
+@test "from: the same format wherever the list is read" {
+    greasy_list
+    farm 1 tasks.txt --from greasy --check
+    status_is 0
+    contains out 'tasks.txt: 2 jobs; longest chain 2'
+    touch go
+    farm 1 tasks.txt --from greasy --dry-run
+    status_is 0
+    contains out 'job 2: .*echo third'
+    rm go
+    farm 1 tasks.txt --from greasy
+    status_is 1
+    contains err '1 failed, 1 skipped'
+    # The journal says how to read it.
+    run -0 "$JOBSCHED" --status tasks.txt
+    claim grep -q 'test -e go' <<<"$output"
+    run -0 "$JOBSCHED" --explain 3 tasks.txt
+    claim grep -q 'echo third' <<<"$output"
+    run -0 "$JOBSCHED" --report r.html tasks.txt
+    contains r.html 'echo third'
+    # Unless the user says something else.
+    run -0 "$JOBSCHED" --explain 1 --from lines tasks.txt
+    claim test -z "$(grep 'echo third' <<<"$output")"
+    touch go
+    farm 1 tasks.txt --retry-failed
+    status_is 0
+    equal "$(sort out | xargs)" 'first third'
+    farm 1 tasks.txt
+    status_is 0
+    contains err '2 done: 0 to run'
+    run -0 "$JOBSCHED" --plan tasks.txt
+    claim grep -q '2 jobs' <<<"$output"
+}
+
 # Each of these lines would run in a shell, and does with --from lines.
 @test "from: a list that is unmistakably another tool's does not run as commands" {
     local list

@@ -362,6 +362,19 @@ launch_start() {
     contains err '^jobsched: the run broke off.*run the same command again'
 }
 
+@test "launch: a restart reads the list in the same format" {
+    printf '%s\n' "echo >>began.1; $HOLD" '# 2' '[# 1 #] echo third' >tasks.txt
+    launch_start -n 1 --from greasy --slave-timeout $((2 * JS_PATIENCE)) --grace 0.2 tasks.txt
+    wait_until "$PATIENCE" exists began.1
+    kill -KILL "$(launched_rank 0)"
+    wait_until "$PATIENCE" has_lines began.1 2 ''
+    touch go
+    farm_end
+    status_is 0
+    equal "$(said_by_jobs out)" third
+    equal "$(grep -c ' format greasy$' tasks.txt.journal)" 2
+}
+
 # A restart is the same run going on.
 @test "launch: what has failed is not run again by a restart, and counts" {
     echo 'echo x >>ran; false' >jobs.txt

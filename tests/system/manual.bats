@@ -139,8 +139,8 @@ words() {
 }
 
 @test "manual: the formats of lists are those that are known" {
-    sed -n '/^static const struct format formats/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' \
-        "$ROOT/src/list/formats.c" | sort >known
+    run -2 "$JOBSCHED" --from none jobs.txt
+    sed 's/.*the formats are: //; s/, /\n/g' <<<"$output" | sort >known
     claim grep -qx lines known
     claim diff known <(sed -n '/^[.]Sh LISTS OF/,/^[.]Sh EX/s/^[.]It Cm \([a-z-]*\)$/\1/p' \
         "$ROOT/src/cli/doc/jobsched.5.in" | sort)
