@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -67,36 +68,55 @@ int js_buf_printf(struct js_buf *buf, const char *format, ...)
     return rc;
 }
 
-/* Looks up two digits at a time. */
+enum { EIGHT_DIGITS = 100 * 1000 * 1000, DIGITS_MAX = 20 };
+
+/* Returns the digits of a number below EIGHT_DIGITS, the first in the lowest
+ * byte. Each step splits all parts of the number at once: multiplying by
+ * 10486 / 2^20 divides by 100, and by 103 / 2^10 divides by 10. */
+static uint64_t buf_digits(uint64_t number)
+{
+    uint64_t fours = number / 10000 | number % 10000 << 32;
+    uint64_t high = fours * 10486 >> 20 & UINT64_C(0x0000007f0000007f);
+    uint64_t twos = high | (fours - 100 * high) << 16;
+    high = twos * 103 >> 10 & UINT64_C(0x000f000f000f000f);
+    return high | (twos - 10 * high) << 8;
+}
+
+/* Writes eight bytes, of which those in front of the returned position are the
+ * number's. */
+static char *buf_put_number(char *to, uint64_t number)
+{
+    static const uint64_t zeros = UINT64_C(0x3030303030303030);
+    uint64_t parts[(DIGITS_MAX + 7) / 8];
+    int count = 0;
+    for (; number >= EIGHT_DIGITS; number /= EIGHT_DIGITS)
+        parts[count++] = number % EIGHT_DIGITS;
+    uint64_t digits = buf_digits(number);
+    int skipped = __builtin_ctzll(digits) / 8;
+    digits = htole64((digits | zeros) >> 8 * skipped);
+    memcpy(to, &digits, sizeof(digits));
+    to += 8 - skipped;
+    while (count > 0) {
+        digits = htole64(buf_digits(parts[--count]) | zeros);
+        memcpy(to, &digits, sizeof(digits));
+        to += sizeof(digits);
+    }
+    return to;
+}
+
 int js_buf_put_numbers(struct js_buf *buf, char before, const uint64_t *numbers,
                        size_t count)
 {
-    enum { DIGITS_MAX = 20, NUMBER_MAX = 1 + DIGITS_MAX };
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324"
-        "25262728293031323334353637383940414243444546474849"
-        "50515253545556575859606162636465666768697071727374"
-        "75767778798081828384858687888990919293949596979899";
-    if (js_buf_reserve(buf, count * NUMBER_MAX) < 0)
+    if (js_buf_reserve(buf, count * (1 + DIGITS_MAX)) < 0)
         return -1;
     char *to = buf->data + buf->len;
     for (size_t i = 0; i < count; i++) {
-        uint64_t number = numbers[i];
         if (before)
             *to++ = before;
-        if (number < 10) {
-            *to++ = (char)('0' + number);
-            continue;
-        }
-        /* Longer than necessary, because a fixed size is copied. */
-        char digits[2 * DIGITS_MAX] = "";
-        size_t at = DIGITS_MAX;
-        for (; number >= 10; number /= 100)
-            memcpy(&digits[at -= 2], &pairs[number % 100 * 2], 2);
-        if (number > 0)
-            digits[--at] = (char)('0' + number);
-        memcpy(to, digits + at, DIGITS_MAX);
-        to += DIGITS_MAX - at;
+        if (numbers[i] < 10)
+            *to++ = (char)('0' + numbers[i]);
+        else
+            to = buf_put_number(to, numbers[i]);
     }
     buf->len = (size_t)(to - buf->data);
     return 0;

@@ -99,6 +99,29 @@ static inline const char *js_take(struct js_cursor *cursor, size_t len)
     return bytes;
 }
 
+/* The counterparts of js_put_u64() and js_put_u32(), for bytes that js_take()
+ * has returned. Each moves *at behind the number. */
+static inline uint64_t js_get_u64(const char **at)
+{
+    uint64_t bytes;
+    memcpy(&bytes, *at, sizeof(bytes));
+    *at += sizeof(bytes);
+    return le64toh(bytes);
+}
+
+static inline int64_t js_get_i64(const char **at)
+{
+    return (int64_t)js_get_u64(at);
+}
+
+static inline uint32_t js_get_u32(const char **at)
+{
+    uint32_t bytes;
+    memcpy(&bytes, *at, sizeof(bytes));
+    *at += sizeof(bytes);
+    return le32toh(bytes);
+}
+
 static inline uint8_t js_unpack_u8(struct js_cursor *cursor)
 {
     const char *at = js_take(cursor, 1);

@@ -27,8 +27,9 @@ struct js_intake {
     struct js_conflicts *conflicts;
     unsigned asked; /* how often a shell was asked */
 
-    uint64_t jobs; /* counted so far, refused ones included */
-    int errnum;    /* of a failure that is final; 0: there was none */
+    struct js_pool *pool; /* for jobs */
+    uint64_t jobs;        /* counted so far, refused ones included */
+    int errnum;           /* of a failure that is final; 0: there was none */
     struct js_err failure;
 };
 
@@ -45,7 +46,8 @@ struct js_intake *js_intake_new(const char *name, struct js_reader *reader,
     intake->graph = graph;
     intake->resume = resume;
     intake->name = strdup(name);
-    if (!intake->name) {
+    intake->pool = js_pool_new();
+    if (!intake->name || !intake->pool) {
         js_intake_free(intake);
         return NULL;
     }
@@ -59,6 +61,7 @@ void js_intake_free(struct js_intake *intake)
     int saved = errno;
     js_reader_free(intake->reader);
     js_conflicts_free(intake->conflicts);
+    js_pool_close(intake->pool);
     free(intake->edges);
     free(intake->name);
     free(intake);
@@ -301,8 +304,9 @@ static int admit(struct js_intake *intake, struct js_job *job,
 static int make_job(struct js_intake *intake, const struct js_entry *entry,
                     struct js_job **ret)
 {
-    struct js_job *job = js_job_new_with(intake->jobs, entry->attributes,
-                                         entry->command, entry->command_len);
+    struct js_job *job =
+        js_job_new_in(intake->pool, intake->jobs, entry->attributes,
+                      entry->command, entry->command_len);
     if (!job)
         return intake_fail_errno(intake, entry);
     job->is_imported = entry->is_done;

@@ -12,9 +12,10 @@
 
 enum { NAME_LETTER = 'n', ENV_LETTER = 'e' };
 
-struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
+struct js_job *js_job_new_simulated(struct js_pool *pool, uint64_t seq,
+                                    int64_t duration_ns)
 {
-    struct js_job *job = js_job_new(seq, "", 0);
+    struct js_job *job = js_job_new_in(pool, seq, NULL, "", 0);
     if (!job)
         return NULL;
     job->kind = JS_JOB_SIMULATED;
@@ -22,14 +23,14 @@ struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns)
     return job;
 }
 
-struct js_job *js_job_new_with(uint64_t seq,
-                               const struct js_attributes *attributes,
-                               const char *command, size_t len)
+struct js_job *js_job_new_in(struct js_pool *pool, uint64_t seq,
+                             const struct js_attributes *attributes,
+                             const char *command, size_t len)
 {
     struct js_buf details = JS_BUF_INIT;
     struct js_job *job = NULL;
     if (!attributes || js_job_spec_pack(&details, attributes) == 0)
-        job = malloc(sizeof(*job) + details.len + len + 1);
+        job = js_pool_get(pool, sizeof(*job) + details.len + len + 1);
     if (!job) {
         js_buf_release(&details);
         return NULL;
@@ -66,7 +67,7 @@ struct js_job *js_job_new_with(uint64_t seq,
 struct js_job *js_job_copy(const struct js_job *job)
 {
     size_t size = sizeof(*job) + job->details_len + job->command_len + 1;
-    struct js_job *copy = malloc(size);
+    struct js_job *copy = js_pool_get(NULL, size);
     if (!copy)
         return NULL;
     memcpy(copy, job, size);

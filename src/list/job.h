@@ -14,14 +14,13 @@
 #define JS_LIST_JOB_H
 
 #include "base/buf.h"
+#include "base/pool.h"
 #include "list/attributes.h"
 #include "list/outcome.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 enum js_job_kind {
     JS_JOB_COMMAND = 1,   /* runs a line in /bin/sh */
@@ -80,10 +79,18 @@ struct js_job {
  * after-any. If they are NULL, the job needs one core. Its id is its position
  * in the input until it is changed. The command is copied. Returns NULL with
  * errno ENOMEM on failure. */
-struct js_job *js_job_new_with(uint64_t seq,
-                               const struct js_attributes *attributes,
-                               const char *command, size_t len);
-struct js_job *js_job_new_simulated(uint64_t seq, int64_t duration_ns);
+struct js_job *js_job_new_in(struct js_pool *pool, uint64_t seq,
+                             const struct js_attributes *attributes,
+                             const char *command, size_t len);
+struct js_job *js_job_new_simulated(struct js_pool *pool, uint64_t seq,
+                                    int64_t duration_ns);
+
+static inline struct js_job *
+js_job_new_with(uint64_t seq, const struct js_attributes *attributes,
+                const char *command, size_t len)
+{
+    return js_job_new_in(NULL, seq, attributes, command, len);
+}
 
 static inline struct js_job *js_job_new(uint64_t seq, const char *command,
                                         size_t len)
@@ -113,16 +120,17 @@ static inline uint32_t js_request_nodes(const struct js_request *request)
 /* True if the job needs one core and nothing else. */
 static inline bool js_job_is_plain(const struct js_job *job)
 {
-    return job->request.cores == 1 && job->request.gpus == 0 &&
-           job->request.mem_bytes == 0 && js_request_nodes(&job->request) == 1;
+    const struct js_request *request = &job->request;
+    /* Asked several times for each job: there is one branch for the numbers. */
+    return ((request->cores ^ 1) | request->gpus | (request->nodes & ~1U)) ==
+               0 &&
+           request->mem_bytes == 0;
 }
 
 /* NULL is allowed. Keeps errno. */
 static inline void js_job_free(struct js_job *job)
 {
-    int saved = errno;
-    free(job);
-    errno = saved;
+    js_pool_put(job);
 }
 
 /* A queue, first in, first out. All zero means empty. It owns the jobs in

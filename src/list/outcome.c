@@ -113,11 +113,13 @@ static const char *const signal_names[] = {
     [SIGSYS] = "SIGSYS",
 };
 
+enum { OUTCOME_BYTES = 7 * sizeof(uint64_t) + 6 * sizeof(uint32_t) };
+
 int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 {
     /* This is written out rather than done with a table, because each job sends
      * an outcome (base/pack.h). */
-    char *at = js_buf_extend(buf, 7 * sizeof(uint64_t) + 6 * sizeof(uint32_t));
+    char *at = js_buf_extend(buf, OUTCOME_BYTES);
     if (!at)
         return -1;
     at = js_put_i64(at, outcome->start_unix_ns);
@@ -138,19 +140,24 @@ int js_outcome_pack(struct js_buf *buf, const struct js_outcome *outcome)
 
 void js_outcome_unpack(struct js_cursor *cursor, struct js_outcome *ret)
 {
-    ret->start_unix_ns = js_unpack_i64(cursor);
-    ret->run_ns = js_unpack_i64(cursor);
-    ret->user_cpu_ns = js_unpack_i64(cursor);
-    ret->system_cpu_ns = js_unpack_i64(cursor);
-    ret->max_rss_bytes = js_unpack_u64(cursor);
-    ret->out_bytes = js_unpack_u64(cursor);
-    ret->err_bytes = js_unpack_u64(cursor);
-    ret->exit_code = js_unpack_u32(cursor);
-    ret->signal = js_unpack_u32(cursor);
-    ret->leftovers = js_unpack_u32(cursor);
-    uint32_t step = js_unpack_u32(cursor);
-    ret->step_errno = (int32_t)js_unpack_u32(cursor);
-    uint32_t cause = js_unpack_u32(cursor);
+    const char *at = js_take(cursor, OUTCOME_BYTES);
+    if (!at) {
+        memset(ret, 0, sizeof(*ret));
+        return;
+    }
+    ret->start_unix_ns = js_get_i64(&at);
+    ret->run_ns = js_get_i64(&at);
+    ret->user_cpu_ns = js_get_i64(&at);
+    ret->system_cpu_ns = js_get_i64(&at);
+    ret->max_rss_bytes = js_get_u64(&at);
+    ret->out_bytes = js_get_u64(&at);
+    ret->err_bytes = js_get_u64(&at);
+    ret->exit_code = js_get_u32(&at);
+    ret->signal = js_get_u32(&at);
+    ret->leftovers = js_get_u32(&at);
+    uint32_t step = js_get_u32(&at);
+    ret->step_errno = (int32_t)js_get_u32(&at);
+    uint32_t cause = js_get_u32(&at);
     ret->step = (enum js_step)step;
     ret->cause = (enum js_stop_reason)cause;
     /* A message may come from another build of the program. */

@@ -40,7 +40,8 @@ struct js_source {
 
     struct js_resume *resume; /* NULL: all jobs run */
 
-    int64_t duration_ns; /* of the demonstration's jobs */
+    int64_t duration_ns;  /* of the demonstration's jobs */
+    struct js_pool *pool; /* for them; NULL: no demonstration */
 
     struct js_intake *jobs; /* NULL: a demonstration */
     struct js_graph *graph; /* of the jobs given out */
@@ -84,8 +85,13 @@ struct js_source *js_source_new_demo(uint64_t count, int64_t duration_ns,
                                      struct js_resume *resume)
 {
     struct js_source *source = source_new(SOURCE_DEMO);
-    if (!source)
+    struct js_pool *pool = js_pool_new();
+    if (!source || !pool) {
+        js_source_free(source);
+        js_pool_close(pool);
         return NULL;
+    }
+    source->pool = pool;
     source->total = count;
     source->duration_ns = duration_ns;
     source->resume = resume;
@@ -105,6 +111,7 @@ void js_source_free(struct js_source *source)
     js_intake_free(source->jobs);
     js_graph_free(source->graph);
     js_list_free(source->own_list);
+    js_pool_close(source->pool);
     free(source->name);
     free(source);
     errno = saved;
@@ -222,8 +229,8 @@ static enum js_source_state next_simulated(struct js_source *source,
 {
     while (source->given < source->total) {
         enum js_resume_decision decision = JS_RESUME_DECISION_RUN;
-        struct js_job *job =
-            js_job_new_simulated(++source->given, source->duration_ns);
+        struct js_job *job = js_job_new_simulated(source->pool, ++source->given,
+                                                  source->duration_ns);
         /* Jobs of the demonstration do not come after other jobs. */
         if (!job || (source->resume && js_resume_decide(source->resume, job,
                                                         JS_RESUME_DECISION_DONE,

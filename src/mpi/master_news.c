@@ -35,10 +35,12 @@ static void master_blame(void *arg, const struct js_job *job, unsigned slave)
 static void master_report_blamed(struct js_master *master, unsigned slave)
 {
     struct js_master_blame *blame = &master->blame;
+    if (blame->count == 0)
+        return;
     const char *host = js_master_host(master, slave);
     if (blame->count > NAMED_MAX)
         js_buf_printf(&blame->names, " and %u more", blame->count - NAMED_MAX);
-    const char *names = blame->count > 0 ? js_buf_string(&blame->names) : NULL;
+    const char *names = js_buf_string(&blame->names);
     if (names && blame->count > 1)
         js_log(&master->config.log,
                "slave %u on %s: jobs%s were running there, and one of them may "

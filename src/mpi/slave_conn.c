@@ -134,17 +134,18 @@ int js_slave_conn_give(struct js_slave_conn *conn,
                        const struct js_outgoing_job *outgoing)
 {
     const struct js_job *job = outgoing->job;
-    struct js_outgoing_job own = *outgoing;
-    own.allocation_len = (uint32_t)own.allocation.len;
+    struct js_buf allocation = outgoing->allocation;
+    uint32_t len = (uint32_t)allocation.len;
     if (slave_conn_reserve(conn) < 0 ||
-        (own.allocation_len > 0 &&
-         js_buf_append(&own.allocation, job->text,
-                       job->details_len + job->command_len) < 0)) {
-        js_buf_release(&own.allocation);
+        (len > 0 && js_buf_append(&allocation, job->text,
+                                  job->details_len + job->command_len) < 0)) {
+        js_buf_release(&allocation);
         return -1;
     }
-    conn->outgoing[conn->outgoing_count] = own;
-    conn->outgoing_count++;
+    struct js_outgoing_job *own = &conn->outgoing[conn->outgoing_count++];
+    *own = *outgoing;
+    own->allocation = allocation;
+    own->allocation_len = len;
     slave_conn_enqueue(conn);
     return 0;
 }
@@ -195,8 +196,9 @@ static void slave_conn_drop_outgoing(struct js_slave_conn *conn, unsigned count)
             js_buf_release(&conn->outgoing[i].allocation);
     }
     conn->outgoing_count -= count;
-    memmove(&conn->outgoing[0], &conn->outgoing[count],
-            conn->outgoing_count * sizeof(conn->outgoing[0]));
+    if (conn->outgoing_count > 0)
+        memmove(&conn->outgoing[0], &conn->outgoing[count],
+                conn->outgoing_count * sizeof(conn->outgoing[0]));
     conn->jobs_sent += count;
     conn->text = NULL;
     if (conn->outgoing_count > 0 || conn->outgoing_capacity == OUTGOING_FEW)
@@ -372,7 +374,7 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
         rc = js_slave_conn_post(conn, JS_TAG_FETCH,
                                 js_wire_pack_fetch(&conn->out, &fetch), err);
     }
-    if (rc == 0)
+    if (rc == 0 && conn->ends.len > 0)
         rc = slave_conn_send_ends(conn, err);
     if (rc == 0)
         rc = slave_conn_pump_jobs(conn, inline_max, err);
@@ -381,7 +383,7 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
         conn->beat_owed = 0;
     }
     /* Some of these were for jobs that have only now been sent. */
-    return rc < 0 ? rc : slave_conn_send_ends(conn, err);
+    return rc < 0 || conn->ends.len == 0 ? rc : slave_conn_send_ends(conn, err);
 }
 
 /* Counts are totals: an acknowledgement that is older than the last one changes

@@ -350,9 +350,12 @@ int js_wire_pack_done(struct js_buf *buf, const struct js_wire_done *done)
 
 int js_wire_unpack_done(struct js_cursor *cursor, struct js_wire_done *ret)
 {
-    ret->ticket = js_unpack_u64(cursor);
-    ret->jobs = js_unpack_u64(cursor);
-    ret->beat = js_unpack_u64(cursor);
+    const char *at = js_take(cursor, 3 * sizeof(uint64_t));
+    if (!at)
+        return wire_bad_message();
+    ret->ticket = js_get_u64(&at);
+    ret->jobs = js_get_u64(&at);
+    ret->beat = js_get_u64(&at);
     js_outcome_unpack(cursor, &ret->outcome);
     ret->captured = js_unpack_u8(cursor);
     bool has_inlined = js_unpack_u8(cursor);

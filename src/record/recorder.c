@@ -78,7 +78,7 @@ static void unreported_free(struct js_unreported *unreported)
     if (unreported->read && js_task_is_given(&unreported->read->task))
         return;
     free(unreported->read);
-    free(unreported);
+    js_pool_put(unreported);
 }
 
 int js_recorder_open(struct js_recorder *ret,
@@ -98,6 +98,7 @@ int js_recorder_open(struct js_recorder *ret,
     };
     js_console_init(&ret->console, config->out, config->err);
     ret->display.config.console = &ret->console;
+    ret->pool = js_pool_new();
     ret->delivery =
         js_delivery_new(config->out, config->err, &ret->console.log);
     return ret->delivery ? 0 : -1;
@@ -115,6 +116,7 @@ void js_recorder_release(struct js_recorder *recorder)
     }
     while ((name = js_strmap_next(&recorder->mishaps, &position)))
         free(js_strmap_get(&recorder->mishaps, name));
+    js_pool_close(recorder->pool);
     js_strmap_release(&recorder->mishaps);
     js_buf_release(&recorder->failed_names);
     js_delivery_free(recorder->delivery);
@@ -380,9 +382,13 @@ static void add_to_journal(struct js_recorder *recorder,
                            const struct js_completion *completion)
 {
     const char *parent;
-    const struct mishap *mishap = find_parent(recorder, completion, &parent);
-    uint64_t parent_id =
-        mishap ? mishap->id : find_earlier_parent(recorder, completion, parent);
+    uint64_t parent_id = 0;
+    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED) {
+        const struct mishap *mishap =
+            find_parent(recorder, completion, &parent);
+        parent_id = mishap ? mishap->id
+                           : find_earlier_parent(recorder, completion, parent);
+    }
     if (js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
         recorder_drop(recorder, completion->job);
         unreported_free(unreported);
@@ -413,7 +419,7 @@ static struct tail_read *tail_read_begin(const struct js_recorder *recorder,
     const struct js_outcome *outcome = &completion->outcome;
     const char *dir = recorder->output_dir;
     struct js_output_tail tail;
-    if (!dir || !js_output_tail_begin(&tail, outcome))
+    if (!js_output_tail_begin(&tail, outcome))
         return NULL;
     size_t room = strlen(dir) + sizeof("/18446744073709551615.err");
     struct tail_read *read = calloc(1, sizeof(*read) + room);
@@ -492,14 +498,16 @@ void js_recorder_finished(struct js_recorder *recorder,
         js_job_free(completion->job);
         return;
     }
-    struct js_unreported *unreported = malloc(sizeof(*unreported));
+    struct js_unreported *unreported =
+        js_pool_get(recorder->pool, sizeof(*unreported));
     if (!unreported) {
         recorder_drop(recorder, completion->job);
         return;
     }
     *unreported = (struct js_unreported){.completion = *completion};
     unreported->completion.tail = NULL;
-    unreported->read = tail_read_begin(recorder, completion);
+    if (recorder->output_dir)
+        unreported->read = tail_read_begin(recorder, completion);
     /* In most cases nothing must be read first. */
     if (!recorder->unread.first && !unreported->read) {
         add_to_journal(recorder, unreported, completion);

@@ -98,6 +98,7 @@ struct js_recorder {
                                slow */
     int64_t look_ns;        /* when to check for a slow call again */
     int64_t awake_ns;       /* when this process last resumed after a stop */
+    struct js_pool *pool;   /* for the lists below; NULL: it uses malloc() */
     struct js_strmap mishaps; /* what happened to jobs because of which others
                                  are skipped; owned */
     struct js_unreported_list unreported; /* owned, like the next */

@@ -103,18 +103,21 @@ struct js_backlog_slave {
                          must run alone there */
     bool has_losses;  /* it is in the list of slaves with losses */
     bool is_unplaced; /* it is in the list of slaves to be settled */
+    bool is_unranked; /* it is in the list of slaves to be ranked */
+    bool is_admitted; /* the allocator knows the slave as open, or as empty */
+    bool is_admitted_empty;
     uint32_t constrained;
     uint32_t slotted;
     uint32_t ahead_count;
     uint32_t new_losses;
     struct js_assignment *assignments; /* for each slot */
     struct js_backlog_ahead *ahead;    /* JS_SCHEDULER_AHEAD_MAX */
-    uint32_t *order;                   /* an index for each slot */
+    uint16_t *order;                   /* an index for each slot */
     int level; /* 0: it has a free slot; else how much work it would have ahead
                   of time with one more job; -1: it has no room or no credit */
     int lead;  /* how much work it has ahead; -1: it is lost */
     struct js_backlog_slave *next, *prev;
-    struct js_backlog_slave *next_with_losses, *next_unplaced;
+    struct js_backlog_slave *next_with_losses, *next_unplaced, *next_unranked;
 };
 
 /*
@@ -142,7 +145,8 @@ enum {
  *   have a slave.
  * - In `recallable` the winner is the slave with the most jobs ahead among
  *   those that are not recalled; in `empties` it is the first slave that has a
- *   free slot and on which a job would be alone.
+ *   free slot and on which a job would be alone. Slaves that are is_unranked
+ *   may have other keys there; they are ranked before anybody asks.
  * - The unreported assignments are a list, in the order in which they began.
  * - Tickets are below next_ticket.
  * - The allocations in use are exactly those that the assignments hold. The
@@ -153,7 +157,7 @@ struct js_backlog {
     struct js_allocator *allocator;
     struct js_backlog_slave *
         *slaves;        /* indexed by number; NULL where there is none */
-    unsigned slave_end; /* one more than the highest number */
+    unsigned slave_end; /* above the highest number */
     unsigned live_slaves;
     uint64_t live_slots;
     uint64_t assigned;
@@ -170,6 +174,7 @@ struct js_backlog {
     struct js_tournament recallable, empties;
     struct js_backlog_slave *with_losses;
     struct js_backlog_slave *first_unplaced, *last_unplaced;
+    struct js_backlog_slave *first_unranked;
     struct js_assignment *first_begun, *last_begun;
     struct js_allocation given; /* to the last plain job */
     unsigned idle;
@@ -186,6 +191,14 @@ struct js_backlog {
     uint64_t places;  /* slaves examined after a change; for tests */
     struct js_log_histogram run_times; /* of the jobs that succeeded */
 };
+
+_Static_assert(JS_BACKLOG_LEVELS <= 128, "`filled` has a bit for each");
+
+/* The jobs of the slave. */
+static inline uint32_t js_backlog_count(const struct js_backlog_slave *slave)
+{
+    return slave->slotted + slave->ahead_count;
+}
 
 /* True if the job was lost with a slave and must run alone. */
 static inline bool js_job_is_suspect(const struct js_job *job)
@@ -234,13 +247,7 @@ struct js_backlog_slave *js_backlog_find_room(struct js_backlog *backlog,
 
 /* Returns the first slave on which a job would be alone and that has a free
  * slot, or NULL. */
-static inline struct js_backlog_slave *
-js_backlog_find_empty(struct js_backlog *backlog)
-{
-    js_backlog_settle(backlog);
-    size_t number = js_tournament_best(&backlog->empties);
-    return number == SIZE_MAX ? NULL : backlog->slaves[number];
-}
+struct js_backlog_slave *js_backlog_find_empty(struct js_backlog *backlog);
 
 /* The first function chooses the slave with the fewest jobs. That slave gets no
  * more jobs until it is empty; then it gets a job that must run alone. There is
@@ -338,5 +345,6 @@ void js_backlog_report_begun(struct js_backlog *backlog,
 /* Checks the invariants above by recounting; aborts if one does not hold.
  */
 void js_backlog_assert_invariants(const struct js_backlog *backlog);
+void js_backlog_room_assert_invariants(const struct js_backlog *backlog);
 
 #endif

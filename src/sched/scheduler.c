@@ -136,10 +136,12 @@ bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler)
     if (scheduler->config.is_ordered && !scheduler->config.is_stream)
         return true;
     /* This suffices to fill every slave between two turns of the master. */
-    return scheduler->ready.count < scheduler->config.round_size +
-                                        scheduler->backlog.live_slots +
-                                        (uint64_t)JS_SCHEDULER_AHEAD_MAX *
-                                            scheduler->backlog.live_slaves;
+    const struct js_backlog *backlog = &scheduler->backlog;
+    uint64_t most = backlog->live_slots +
+                    (uint64_t)JS_SCHEDULER_AHEAD_MAX * backlog->live_slaves;
+    return scheduler->ready.count <
+           scheduler->config.round_size +
+               (most < JS_SCHEDULER_READY_MAX ? most : JS_SCHEDULER_READY_MAX);
 }
 
 bool js_scheduler_needs_jobs(const struct js_scheduler *scheduler)
@@ -221,8 +223,7 @@ static void scheduler_dispatch(struct js_scheduler *scheduler,
     ret->job = job;
 }
 
-/* The job goes before all others, because it has already waited for its turn.
- */
+/* It goes before all others, because it has already waited for its turn. */
 static void scheduler_dispatch_again(struct js_scheduler *scheduler,
                                      struct js_job *job)
 {
@@ -289,8 +290,7 @@ static int scheduler_place_alone(struct js_scheduler *scheduler,
     return 0;
 }
 
-/* Finds an allocation for a job that needs more than a slot. Returns the same
- * values as js_allocator_take(). */
+/* Like js_allocator_take(), for a job that needs more than a slot. */
 static int scheduler_place_wide(struct js_scheduler *scheduler,
                                 const struct js_job *job,
                                 struct js_lanes_look *look,

@@ -80,6 +80,8 @@ enum {
     JS_SCHEDULER_AHEAD_MAX = 63, /* the most jobs that a slave may have ahead
                                     of time */
     JS_SCHEDULER_KINDS = 1000,
+    JS_SCHEDULER_READY_MAX = 65536, /* more are not needed at once, whatever
+                                       the number of slaves */
 };
 
 /*
@@ -157,8 +159,8 @@ int js_scheduler_add_slave(struct js_scheduler *scheduler, unsigned number,
 int js_scheduler_add(struct js_scheduler *scheduler, struct js_job *job);
 
 /* True while the run has not been stopped and the scheduler needs more jobs:
- * fewer are READY than the slaves could take at once, or the order needs all of
- * them. */
+ * fewer are READY than the slaves could take at once (or
+ * JS_SCHEDULER_READY_MAX), or the order needs all of them. */
 bool js_scheduler_wants_jobs(const struct js_scheduler *scheduler);
 
 /* True if it wants jobs, and they could change its next decision: a round has

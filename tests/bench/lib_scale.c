@@ -32,7 +32,6 @@
 #include <unistd.h>
 
 enum {
-    NODE_CORES = 128,
     TRIES = 3,     /* of a run during which this machine changed its speed */
     LINES_MAX = 3, /* of messages, for each run */
     CHAIN = 20     /* jobs, each after the one before it */
@@ -46,7 +45,7 @@ enum spread { EQUAL, LOGNORMAL };
 /* What is asked of a run. A goal of 0 asks nothing. */
 struct shape {
     const char *name;
-    int slaves;     /* a node has as many as make NODE_CORES slots */
+    int slaves;     /* a node has as many as make FAKE_NODE_CORES slots */
     uint32_t slots; /* of each slave */
     int64_t run_ns; /* of a job, in the mean */
     double waves;   /* jobs a slot, or for all the slots that it takes */
@@ -261,20 +260,12 @@ static unsigned width_of(const struct shape *shape)
 static int nodes_of(const struct shape *shape)
 {
     int64_t slots = (int64_t)shape->slaves * shape->slots;
-    return (int)((slots + NODE_CORES - 1) / NODE_CORES);
+    return (int)((slots + FAKE_NODE_CORES - 1) / FAKE_NODE_CORES);
 }
 
 static int node_of(const struct shape *shape, int rank)
 {
-    return (int)(((int64_t)rank - 1) * shape->slots / NODE_CORES);
-}
-
-static void describe_node(struct js_node *ret, int number)
-{
-    memset(ret, 0, sizeof(*ret));
-    snprintf(ret->host, sizeof(ret->host), "n%05d", number);
-    ret->boot_id = (uint64_t)number + 1;
-    js_cpuset_parse("0-127", &ret->cpus);
+    return (int)(((int64_t)rank - 1) * shape->slots / FAKE_NODE_CORES);
 }
 
 static void job_started(void *arg, const struct js_runner *runner,
@@ -326,7 +317,7 @@ static void take_seat(struct run *run, int rank, const struct js_topo *topo)
                                      .trace = run->out,
                                      .environ = environ_of_host,
                                      .tmpdir = "/tmp"};
-    describe_node(&config.node, node);
+    fake_runner_describe_node(&config.node, node);
     seat->slave = not_null(js_slave_new(&config, &seat->link));
     fake_net_add(run->net, rank, FAKE_START_NS, slave_turn, seat);
     const struct shape *shape = run->shape;
@@ -447,7 +438,7 @@ static void open_master(struct run *run)
         .log = run->log,
         .stop_request = nothing_requested,
     };
-    describe_node(&config.node, nodes_of(run->shape));
+    fake_runner_describe_node(&config.node, nodes_of(run->shape));
     run->link = fake_net_link(run->net, 0);
     run->master = not_null(js_master_new(&config, &run->link));
 }
@@ -520,9 +511,9 @@ static double slots_time_ns(const struct run *run, int64_t from_ns,
     double slots = (double)shape->slaves * shape->slots;
     int64_t lost_ns = latest(FAKE_START_NS + shape->lose_ns, from_ns);
     double span_ns = (double)(until_ns - from_ns);
+    int nodes = nodes_of(shape), lost = nodes / 10;
     if (shape->lose_ns > 0 && until_ns > lost_ns)
-        span_ns -= (double)(until_ns - lost_ns) * (nodes_of(shape) / 10) /
-                   nodes_of(shape);
+        span_ns -= (double)(until_ns - lost_ns) * lost / nodes;
     return slots * span_ns;
 }
 

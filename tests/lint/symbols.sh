@@ -13,6 +13,7 @@ printf '%s\n' "$nm" | awk '
         also["attributes"] = "defaults strings"
         also["background"] = "bgsync task watchdog worker"
         also["backlog"] = "log_histogram"
+        also["backlog_room"] = "backlog"
         also["completion"] = "output_tail summary"
         also["conflicts"] = "lineage"
         also["delivery"] = "console"

@@ -7,7 +7,7 @@ dispatching() { # FILE
     valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         --toggle-collect=js_master_run --toggle-collect=js_source_next \
         --toggle-collect=send_job --toggle-collect=post --toggle-collect=receive \
-        "$JS_BENCH/lib_master" "$1" 2>counted
+        --toggle-collect=wait_link "$JS_BENCH/lib_master" "$1" 2>counted
     awk '/Collected/ { print $NF }' counted
 }
 

@@ -45,6 +45,15 @@ int fake_runner_slave_turn(struct js_slave *slave, bool *has_greeted,
     return rc == 0 ? js_slave_wait(slave, err) : rc;
 }
 
+void fake_runner_describe_node(struct js_node *ret, int number)
+{
+    memset(ret, 0, sizeof(*ret));
+    snprintf(ret->host, sizeof(ret->host), "n%05d", number);
+    ret->boot_id = (uint64_t)number + 1;
+    for (unsigned i = 0; i < FAKE_NODE_CORES; i++)
+        js_cpuset_add(&ret->cpus, i);
+}
+
 void fake_runner_release(struct js_runner *runner)
 {
     free(runner->jobs);

@@ -18,6 +18,8 @@
 #include "mpi/slave.h"
 #include "runner/runner.h"
 
+enum { FAKE_NODE_CORES = 128 };
+
 struct fake_job; /* in a slot */
 
 struct js_runner {
@@ -65,6 +67,9 @@ bool fake_runner_is_running(const struct js_runner *runner, uint64_t id);
  * sends HELLO. Returns 0, or -1 with *err. */
 int fake_runner_slave_turn(struct js_slave *slave, bool *has_greeted,
                            struct js_err *err);
+
+/* What the slaves on node `number` say of it in their HELLO. */
+void fake_runner_describe_node(struct js_node *ret, int number);
 
 /* Byte `at` of what job `id` writes to stream 0 or 1. */
 char fake_runner_byte(uint64_t id, unsigned stream, uint64_t at);

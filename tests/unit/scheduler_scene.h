@@ -112,7 +112,7 @@ static inline void add_jobs(struct js_scheduler *scheduler, uint64_t first,
                             uint64_t last)
 {
     for (uint64_t id = first; id <= last; id++)
-        add_new(scheduler, js_job_new_simulated(id, 1));
+        add_new(scheduler, js_job_new_simulated(NULL, id, 1));
 }
 
 static inline void add_wide_job(struct js_scheduler *scheduler, uint64_t id,

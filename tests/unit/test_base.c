@@ -10,6 +10,7 @@
 #include "base/launchenv.h"
 #include "base/outq.h"
 #include "base/pack.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -809,6 +810,36 @@ static void test_bgsync(void)
     CU_ASSERT_EQUAL(errno, EBADF);
 }
 
+/* Sizes around the limits of a pool's kinds, and one that none has. */
+static void test_pool(void)
+{
+    enum { MANY = 5000, SIZES = 6 };
+    static const size_t sizes[SIZES] = {1, 31, 32, 1023, 1024, 5000};
+    char **all = not_null(calloc(MANY, sizeof(*all)));
+    struct js_pool *pool = not_null(js_pool_new());
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++) {
+            all[i] = not_null(js_pool_get(pool, sizes[i % SIZES]));
+            CU_ASSERT_EQUAL((uintptr_t)all[i] % sizeof(uint64_t), 0);
+            memset(all[i], i, sizes[i % SIZES]);
+        }
+        for (int i = 0; i < MANY; i++) {
+            char first = all[i][0], last = all[i][sizes[i % SIZES] - 1];
+            CU_ASSERT(first == (char)i && last == (char)i);
+            js_pool_put(all[i]);
+        }
+    }
+    js_pool_put(NULL);
+    char *without = not_null(js_pool_get(NULL, 10));
+    char *late = not_null(js_pool_get(pool, 10));
+    js_pool_close(pool);
+    late[9] = without[9] = 'x';
+    js_pool_put(late);
+    js_pool_put(without);
+    js_pool_close(NULL);
+    free(all);
+}
+
 static const struct unit_test tests[] = {
     {"watchdog", test_watchdog},
     {"sync in the background", test_bgsync},
@@ -817,6 +848,7 @@ static const struct unit_test tests[] = {
     {"buf unescapes", test_buf_unescapes},
     {"buf puts numbers", test_buf_puts_numbers},
     {"arrays grow", test_arrays_grow},
+    {"pool", test_pool},
     {"pack refuses every truncation", test_pack_refuses_every_truncation},
     {"pack refuses bad strings", test_pack_refuses_bad_strings_and_rests},
     {"durations", test_units_durations},

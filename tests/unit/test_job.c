@@ -34,7 +34,7 @@ static void test_job_holds_its_command(void)
     CU_ASSERT_EQUAL(job->command_len, 8);
     CU_ASSERT_STRING_EQUAL(job->command, "echo \xff x");
     js_job_free(job);
-    job = not_null(js_job_new_simulated(8, 42));
+    job = not_null(js_job_new_simulated(NULL, 8, 42));
     CU_ASSERT_EQUAL(job->kind, JS_JOB_SIMULATED);
     CU_ASSERT_EQUAL(job->duration_ns, 42);
     CU_ASSERT_EQUAL(job->attempt, 1);
@@ -57,15 +57,15 @@ static void test_queue_is_first_in_first_out(void)
     struct js_job_queue queue = {0};
     CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
     for (uint64_t id = 1; id <= 3; id++)
-        js_job_queue_push(&queue, js_job_new_simulated(id, 0));
+        js_job_queue_push(&queue, js_job_new_simulated(NULL, id, 0));
     CU_ASSERT_EQUAL(queue.count, 3);
     pop_expecting(&queue, 1);
     pop_expecting(&queue, 2);
     pop_expecting(&queue, 3);
     CU_ASSERT_PTR_NULL(js_job_queue_pop(&queue));
     CU_ASSERT_EQUAL(queue.count, 0);
-    js_job_queue_push(&queue, js_job_new_simulated(4, 0));
-    js_job_queue_push(&queue, js_job_new_simulated(5, 0));
+    js_job_queue_push(&queue, js_job_new_simulated(NULL, 4, 0));
+    js_job_queue_push(&queue, js_job_new_simulated(NULL, 5, 0));
     pop_expecting(&queue, 4);
     js_job_queue_release(&queue);
     CU_ASSERT_EQUAL(queue.count, 0);

@@ -511,9 +511,10 @@ static struct js_job *random_job(struct model *model)
     struct rng *rng = &model->rng;
     uint64_t id = ++model->added;
     struct js_job *job =
-        model->is_simulated ? js_job_new_simulated(
-                                  id, (int64_t)rng_below(rng, 5) * JS_NS_PER_MS)
-                            : js_job_new(id, "x", 1);
+        model->is_simulated
+            ? js_job_new_simulated(NULL, id,
+                                   (int64_t)rng_below(rng, 5) * JS_NS_PER_MS)
+            : js_job_new(id, "x", 1);
     not_null(job);
     job->expected_ns = -1;
     if (rng_chance(rng, 4))

@@ -64,9 +64,9 @@ static void test_identity(void)
 
 static void test_simulated_jobs_have_one(void)
 {
-    struct js_job *a = not_null(js_job_new_simulated(1, 250));
-    struct js_job *b = not_null(js_job_new_simulated(2, 250));
-    struct js_job *c = not_null(js_job_new_simulated(3, 251));
+    struct js_job *a = not_null(js_job_new_simulated(NULL, 1, 250));
+    struct js_job *b = not_null(js_job_new_simulated(NULL, 2, 250));
+    struct js_job *c = not_null(js_job_new_simulated(NULL, 3, 251));
     struct js_identity of_a = js_identity_of(a), of_b = js_identity_of(b),
                        of_c = js_identity_of(c);
     CU_ASSERT_TRUE(js_identity_equal(&of_a, &of_b));

@@ -313,10 +313,10 @@ static void test_a_wide_loss_in_company_proves_nothing(void)
 {
     struct js_scheduler *scheduler = scheduler_of(10, false);
     add_slaves(scheduler, 1, 4);
-    struct js_job *wide = not_null(js_job_new_simulated(1, 1));
+    struct js_job *wide = not_null(js_job_new_simulated(NULL, 1, 1));
     wide->request.cores = 2;
     wide->losses = 2; /* in an earlier run */
-    struct js_job *plain = not_null(js_job_new_simulated(2, 1));
+    struct js_job *plain = not_null(js_job_new_simulated(NULL, 2, 1));
     plain->priority = 1;
     add_new(scheduler, plain);
     expect_step(scheduler, JS_SCHEDULER_DISPATCH);

@@ -799,7 +799,7 @@ static void test_bad_job_text(void)
 
 static void test_simulated_job(void)
 {
-    struct js_job *job = js_job_new_simulated(9, 123456789);
+    struct js_job *job = js_job_new_simulated(NULL, 9, 123456789);
     struct js_wire_job wire;
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
     js_wire_job_of(&wire, job, 1, 0);

@@ -27,7 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NODE_CORES = 128, LINES_MAX = 3 };
+enum { LINES_MAX = 3 };
 
 /* The state of one process; fake_link.h has one struct for all processes. */
 struct fake_net {
@@ -160,11 +160,8 @@ static void describe_node(const struct fake_net *net, struct js_node *ret)
 {
     int number = net->mpi.rank == 0
                      ? 0
-                     : 1 + (net->mpi.rank - 1) * net->slots / NODE_CORES;
-    memset(ret, 0, sizeof(*ret));
-    snprintf(ret->host, sizeof(ret->host), "n%05d", number);
-    ret->boot_id = (uint64_t)number + 1;
-    js_cpuset_parse("0-127", &ret->cpus);
+                     : 1 + (net->mpi.rank - 1) * net->slots / FAKE_NODE_CORES;
+    fake_runner_describe_node(ret, number);
 }
 
 /* ---------------------------------------------------------------- a slave */
