@@ -23,6 +23,7 @@
     _(values)                                                                  \
     _(product)                                                                 \
     _(attributes)                                                              \
+    _(from_disbatch)                                                           \
     _(from_greasy)                                                             \
     _(from_launchers)                                                          \
     _(from_parallel_joblog)                                                    \

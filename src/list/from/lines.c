@@ -125,14 +125,15 @@ int js_lines_next(struct js_lines *lines, const char **ret, size_t *ret_len,
     if (!lines->is_begun && !lines_begin(lines))
         return 0;
     if (lines->is_after_cr && lines->at < input->len) {
-        lines->at += input->data[lines->at] == '\n';
+        lines->is_same = input->data[lines->at] != '\n';
+        lines->at += !lines->is_same;
         lines->looked_at = lines->at;
         lines->is_after_cr = false;
     }
     size_t end = lines_find_end(lines);
     size_t len = end - lines->at;
     if (len > JS_READER_COMMAND_MAX) {
-        lines->line++;
+        lines->line += !lines->is_same;
         return lines_fail_at(lines, 1,
                              "the line is longer than 16 MiB (16777216 bytes): "
                              "put the command in a script",
@@ -142,7 +143,8 @@ int js_lines_next(struct js_lines *lines, const char **ret, size_t *ret_len,
         lines->looked_at = end;
         return 0;
     }
-    lines->line++;
+    lines->line += !lines->is_same;
+    lines->is_same = false;
     const char *text = input->data + lines->at;
     lines->is_torn = end == input->len;
     lines->is_after_cr = !lines->is_torn && input->data[end] == '\r';

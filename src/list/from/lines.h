@@ -38,8 +38,10 @@ struct js_lines {
     bool is_begun;    /* the check for a byte order mark is done */
     bool is_ended;    /* no more input will come */
     bool allows_nul;  /* set by a reader whose lines may contain NUL */
-    bool ends_at_cr;  /* ... whose lines end at a CR of any kind */
+    bool ends_at_cr;  /* ... whose lines end at a CR of any kind; it does not
+                         count as a line of its own unless an LF follows */
     bool is_after_cr; /* an LF here would belong to the CR before it */
+    bool is_same;     /* there was none: the next line has the same number */
     uint64_t line;    /* number of the line that was returned last */
     bool is_torn;     /* that line had no line end */
 
