@@ -28,6 +28,7 @@
     _(from_launchers)                                                          \
     _(from_parallel_joblog)                                                    \
     _(from_pmc)                                                                \
+    _(from_slurm)                                                              \
     _(attributes_random)                                                       \
     _(job)                                                                     \
     _(log_histogram)                                                           \
