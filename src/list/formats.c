@@ -2,11 +2,14 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "list/from/disbatch.h"
 #include "list/from/glost.h"
 #include "list/from/greasy.h"
 #include "list/from/launcher.h"
 #include "list/from/parallel_joblog.h"
+#include "list/from/pmc.h"
 #include "list/from/pylauncher.h"
+#include "list/from/slurm.h"
 #include "list/jobfile.h"
 
 #include <string.h>
@@ -16,13 +19,26 @@ struct format {
     struct js_reader *(*new_reader)(const char *name);
 };
 
+static struct js_reader *new_pmc(const char *name)
+{
+    return js_from_pmc_new(name, NULL);
+}
+
+static struct js_reader *new_slurm(const char *name)
+{
+    return js_from_slurm_new(name, NULL);
+}
+
 static const struct format formats[] = {
     {JS_FORMATS_OWN, js_jobfile_new},
+    {"disbatch", js_from_disbatch_new},
     {"glost", js_from_glost_new},
     {"greasy", js_from_greasy_new},
     {"launcher", js_from_launcher_new},
     {"parallel-joblog", js_from_parallel_joblog_new},
+    {"pmc", new_pmc},
     {"pylauncher", js_from_pylauncher_new},
+    {"slurm", new_slurm},
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };

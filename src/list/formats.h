@@ -15,9 +15,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Our own, and the first of all. */
 #define JS_FORMATS_OWN "lines"
+
+/* True for our own, which NULL stands for as well. */
+static inline bool js_formats_is_own(const char *format)
+{
+    return !format || strcmp(format, JS_FORMATS_OWN) == 0;
+}
 
 /* The name of format number `i`, from 0 on; NULL: there are no more. */
 const char *js_formats_name(size_t i);

@@ -208,8 +208,11 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
         check.jobs = js_intake_new(
             list->name, js_formats_new_reader(list->format, list->name, false),
             check.graph, config->resume);
-    if (check.jobs && js_warnings_begin(&check.warnings, list->name,
-                                        config->sink, check.jobs, false) == 0)
+    bool is_begun =
+        check.jobs && js_warnings_begin(&check.warnings, list->name,
+                                        config->sink, check.jobs, false) == 0;
+    check.warnings.is_list = js_formats_is_own(list->format);
+    if (is_begun)
         rc = check_text(&check, err);
     else
         list_fail_errno(list, err);

@@ -331,8 +331,10 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
             source->graph, config->resume);
     if (source->jobs &&
         js_warnings_begin(&source->warnings, source->name, config->sink,
-                          source->jobs, true) == 0)
+                          source->jobs, true) == 0) {
+        source->warnings.is_list = js_formats_is_own(format);
         source->input = js_input_new(input);
+    }
     if (source->input)
         return source;
     js_err_errno(err, "%s", path);

@@ -46,7 +46,7 @@ void js_warnings_look(struct js_warnings *warnings, const char *bytes,
 {
     struct js_err text;
     struct js_buf line = JS_BUF_INIT;
-    bool is_first = !warnings->is_begun;
+    bool is_first = warnings->is_list && !warnings->is_begun;
     warnings->is_begun = true;
     size_t shebang = is_first && len > 0 && warnings->sink.report
                          ? js_shline_shebang(bytes, len)

@@ -30,6 +30,8 @@ struct js_warnings {
     const char *name; /* of the input; borrowed */
     struct js_warnings_sink sink;
     uint64_t counts[JS_WARNING_COUNT];
+    bool is_list;  /* set by the caller if the input is in our own format, so
+                      that its first line should not name a shell */
     bool is_begun; /* the first bytes have been examined */
 };
 

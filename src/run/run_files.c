@@ -129,7 +129,9 @@ void js_run_files_report_resume(struct js_run *run)
     js_source_survey(run->source, &survey);
     const struct js_resume_counts *counts = &survey.resume;
     const struct js_log *log = &run->recorder.console.log;
-    if (!run->journal || !js_journal_look(run->journal).has_jobs)
+    /* A new journal knows of nothing, unless another tool's records do. */
+    bool has_jobs = run->journal && js_journal_look(run->journal).has_jobs;
+    if (!has_jobs && counts->done == 0)
         return;
     if (!survey.is_known)
         js_log(log,

@@ -121,3 +121,143 @@ greasy_list() {
     run -0 "$JOBSCHED" -n 1 - <<<$'echo ran\n#DISBATCH BARRIER\necho ran'
     equal "$(grep -cx ran <<<"$output")" 2
 }
+
+# ---------------------------------------------------------------- other tools
+
+@test "from greasy: lines are numbered, and name folders and other lines" {
+    mkdir -p runs/a runs/b
+    printf '#!/bin/sh\nbasename "$PWD"; echo "$1" >log\n' >sim
+    chmod +x sim
+    PATH=$PWD:$PATH
+    cat >tasks.txt <<'LIST'
+# line 1 is a comment and has number 1
+echo prepare
+[# 2 #] [@ runs/a @] sim 1
+[# -2 #] [@ $PWD/runs/b @] sim 2
+[# 3-4 #] cat runs/a/log runs/b/log
+LIST
+    farm 2 tasks.txt --from greasy
+    status_is 0
+    equal "$(head -n 1 out)" prepare
+    equal "$(sed -n '2,3p' out | sort | xargs)" 'a b'
+    equal "$(tail -n 2 out | xargs)" '1 2'
+    sed -i '4s/-2/1/' tasks.txt
+    farm 2 tasks.txt --from greasy --fresh
+    status_is 2
+    contains err 'tasks.txt:4:4: line 1 is a comment, not a task'
+}
+
+@test "from launcher: every line is a job of its own, in bash" {
+    printf '%s\n' 'echo 1 $LAUNCHER_JID' '# nothing' '' 'X=5; exit' \
+        '[[ a == a ]] && echo "${X-unset} $LAUNCHER_JID"' >lines
+    printf 'cd sub\necho last $LAUNCHER_JID' >>lines
+    farm 1 lines --from launcher
+    status_is 1
+    equal "$(cat out)" $'1 1\nunset 4\nlast 6'
+    contains err 'lines:6:1: warning: this job has a shell of its own'
+    printf '\nsleep $LAUNCHER_TSK_ID\n' >>lines
+    farm 1 lines --from launcher
+    status_is 2
+    contains err 'lines:8:7: LAUNCHER_TSK_ID is not set here: [$]JOBSCHED_SLAVE'
+}
+
+@test "from pylauncher: numbers and cores" {
+    printf '# no job\n\n echo PYL_ID $JOBSCHED_CORES \n1,echo PYLTID $JOBSCHED_CORES' >lines
+    farm 1 lines --from pylauncher
+    status_is 0
+    equal "$(cat out)" $'0 1\n1 1'
+}
+
+@test "from glost: every line that is not empty is a job" {
+    printf 'echo a # first\necho a # second\n\n# nothing\nwait\n[cores=9] x || echo b' >lines
+    farm 1 lines --from glost
+    status_is 0
+    equal "$(cat out)" $'a\na\nb'
+    contains err '5 jobs: 5 done'
+}
+
+@test "from disbatch: prefix, suffix, repeat and barriers" {
+    cat >tasks <<'LIST'
+#DISBATCH PREFIX cd runs && echo 
+#DISBATCH SUFFIX  $DISBATCH_TASKID_ZP $DISBATCH_CORES_PER_TASK ${BASH_VERSION:+bash}
+17
+#DISBATCH BARRIER CHECK
+#DISBATCH REPEAT 2 start 100 step 50 ${DISBATCH_REPEAT_INDEX}
+LIST
+    farm 2 tasks --from disbatch
+    status_is 1
+    contains err '3 jobs: 0 done, 1 failed, 2 skipped'
+    mkdir runs
+    farm 2 tasks --from disbatch
+    status_is 0
+    equal "$(head -n 1 out)" '17 000000 1 bash'
+    equal "$(tail -n 2 out | sort)" $'100 000002 1 bash\n150 000003 1 bash'
+}
+
+@test "from pmc: tasks run without a shell, after their parents" {
+    printf '#!/bin/sh\necho "$PMC_TASK:$PMC_MEMORY:$PMC_CPUS:$PMC_RANK:$*"\n' >sim
+    chmod +x sim
+    cat >dag <<'LIST'
+TASK join sim "all runs" '$HOME' *
+TASK sim1 -m 500 -c 1 ./sim --seed 1
+TASK sim2 -t 2 ./sim --seed 2
+EDGE sim1 join
+EDGE sim2 join
+EDGE sim2 join
+LIST
+    farm 1 dag --from pmc
+    status_is 0
+    equal "$(cat out)" \
+        $'sim1:500:1:1:--seed 1\nsim2:0:1:1:--seed 2\njoin:0:1:1:all runs $HOME *'
+    echo 'EDGE join sim1' >>dag
+    farm 1 dag --from pmc
+    status_is 2
+    contains err 'dag:[47]:1: these tasks wait for each other, .*: (join after sim1 after join|sim1 after join after sim1)'
+}
+
+@test "from slurm: a job for each element of an array" {
+    mkdir out.d
+    cat >sweep.sh <<'LIST'
+#!/bin/bash
+#SBATCH --job-name=sweep --array=0-20:10 -p long
+#SBATCH --output=out.d/%x.%3a
+[[ $1 ]] || cd "$SLURM_SUBMIT_DIR"
+echo "$SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_TASK_COUNT in ${PWD##*/}"
+echo oops >&2
+LIST
+    farm 2 sweep.sh --from slurm
+    status_is 0
+    contains err 'sweep.sh:1:1: warning: these options have no meaning here and are ignored: --partition$'
+    lacks err 'names a shell'
+    equal "$(cat out)" ''
+    equal "$(cat out.d/sweep.010)" "10 of 3 in ${PWD##*/}"$'\noops'
+    claim test -e out.d/sweep.000 -a -e out.d/sweep.020
+    farm 2 sweep.sh --from slurm
+    contains err '3 done: 0 to run'
+    # The script's text is part of what a job does.
+    echo 'true' >>sweep.sh
+    farm 2 sweep.sh --from slurm
+    contains err '3 changed: 3 to run'
+    sed -i 's/0-20:10/&%4/' sweep.sh
+    farm 2 sweep.sh --from slurm
+    status_is 2
+    contains err 'sweep.sh:2:41: --array=0-20:10%4: jobsched cannot limit'
+}
+
+@test "from parallel-joblog: what the log has as done does not run" {
+    local T=$'\t'
+    printf '%s\n' "Seq${T}Host${T}Starttime${T}JobRuntime${T}Send${T}Receive${T}Exitval${T}Signal${T}Command" \
+        "2${T}:${T}1.0${T}0.1${T}0${T}0${T}1${T}0${T}echo 2 \$PARALLEL_SEQ" \
+        "1${T}:${T}1.0${T}0.1${T}0${T}0${T}0${T}0${T}echo 1" \
+        "3${T}:${T}1.0${T}0.1${T}0${T}0${T}0${T}9${T}echo 3" \
+        "4${T}:${T}1.0${T}0.1${T}0${T}0${T}1${T}0${T}echo 4; exit 1" >log
+    farm 1 log --from parallel-joblog
+    status_is 1
+    equal "$(cat out)" $'2 2\n3\n4'
+    contains err '1 done, 3 new: 3 to run'
+    run -0 "$JOBSCHED" --status log
+    claim grep -q '4 jobs: 3 done, 1 failed' <<<"$output"
+    # From now on the journal counts, and knows the format.
+    farm 1 log
+    contains err '3 done, 1 failed: 1 to run'
+}

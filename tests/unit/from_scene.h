@@ -32,8 +32,8 @@ static inline void from_scene_entry(struct js_buf *to,
                                     const struct js_entry *entry)
 {
     const struct js_attributes *attributes = entry->attributes;
-    if (entry->kind == JS_ENTRY_WAIT) {
-        js_buf_puts(to, "wait\n");
+    if (entry->kind != JS_ENTRY_JOB) {
+        js_buf_puts(to, entry->kind == JS_ENTRY_WAIT ? "wait\n" : "wait ok\n");
         return;
     }
     js_buf_printf(to, "%llu:", (unsigned long long)entry->line);

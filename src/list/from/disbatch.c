@@ -137,21 +137,6 @@ static int disbatch_take_repeat(struct disbatch *disbatch, const char *line,
     return 0;
 }
 
-static int disbatch_take_barrier(struct disbatch *disbatch, const char *line,
-                                 size_t at, size_t len, struct js_entry *ret,
-                                 struct js_err *err)
-{
-    if (js_lines_begins(line + at, len - at, " CHECK"))
-        return js_lines_refuse(
-            &disbatch->lines, disbatch->lines.line, at + 2, err,
-            "jobsched has no BARRIER that checks: the tasks below would run "
-            "although one above had failed. Without CHECK it only waits");
-    disbatch->task++;
-    ret->kind = JS_ENTRY_WAIT;
-    ret->line = disbatch->lines.line;
-    return 1;
-}
-
 /* Reads a line that begins with "#DISBATCH ". Returns 1 with an entry; 0 if
  * there is none, or the entries of a REPEAT follow; or -1. */
 static int disbatch_take_directive(struct disbatch *disbatch, const char *line,
@@ -176,9 +161,14 @@ static int disbatch_take_directive(struct disbatch *disbatch, const char *line,
     if (disbatch_has_word(line, len, at, "REPEAT"))
         return disbatch_take_repeat(disbatch, line, at + strlen("REPEAT"), len,
                                     err);
-    if (js_lines_begins(line + at, len - at, "BARRIER"))
-        return disbatch_take_barrier(disbatch, line, at + strlen("BARRIER"),
-                                     len, ret, err);
+    if (js_lines_begins(line + at, len - at, "BARRIER")) {
+        at += strlen("BARRIER");
+        bool is_check = js_lines_begins(line + at, len - at, " CHECK");
+        disbatch->task++;
+        ret->kind = is_check ? JS_ENTRY_WAIT_OK : JS_ENTRY_WAIT;
+        ret->line = lines->line;
+        return 1;
+    }
     if (disbatch_has_word(line, len, at, "PERENGINE"))
         return js_lines_refuse(
             lines, lines->line, at + 1, err,

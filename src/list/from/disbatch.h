@@ -10,10 +10,11 @@
  * Bash runs each task. A directive begins at column 1, in capitals; the words
  * behind it may be in any case, except for BARRIER. PREFIX and SUFFIX are put
  * around the tasks without a blank. Blank lines and other lines that begin with
- * '#' are no tasks. BARRIER is a `wait`, and takes a task id.
+ * '#' are no tasks. BARRIER is a `wait`, BARRIER CHECK a `wait ok`; both take a
+ * task id.
  *
  * It differs from disBatch in this: a directive that disBatch does not know is
- * an error. BARRIER CHECK and PERENGINE are not supported.
+ * an error. PERENGINE is not supported.
  */
 #ifndef JS_LIST_FROM_DISBATCH_H
 #define JS_LIST_FROM_DISBATCH_H

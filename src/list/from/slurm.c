@@ -568,11 +568,14 @@ struct js_reader *js_from_slurm_new(const char *name,
     if (!slurm)
         return NULL;
     js_attributes_init(&slurm->attributes);
-    slurm->config = *config;
+    if (config)
+        slurm->config = *config;
     if (js_lines_init(&slurm->lines, &ops, name) < 0) {
         free(slurm);
         return NULL;
     }
+    if (!slurm->config.path)
+        slurm->config.path = slurm->lines.name;
     slurm->lines.allows_nul = true;
     return &slurm->lines.reader;
 }

@@ -29,15 +29,15 @@
 
 #include <stddef.h>
 
-/* All is borrowed until the reader is freed. */
 struct js_from_slurm_config {
-    const char *path;        /* of the script, for the jobs */
+    const char *path;        /* of the script, for the jobs; NULL: `name` */
     const char *array;       /* instead of the script's --array; NULL: that */
     const char *const *args; /* $1 and so on; ends with NULL; NULL: none */
 };
 
-/* `name` is the input's name in messages. Returns NULL with errno ENOMEM on
- * failure. */
+/* `name` is the input's name in messages. What *config points to is borrowed
+ * until the reader is freed; NULL: all as usual. Returns NULL with errno ENOMEM
+ * on failure. */
 struct js_reader *js_from_slurm_new(const char *name,
                                     const struct js_from_slurm_config *config);
 
