@@ -193,8 +193,9 @@ static int greasy_compare(const void *a, const void *b)
 /* Makes `after` of the parents, each once. */
 static int greasy_set_after(struct greasy *greasy)
 {
-    qsort(greasy->parents, greasy->parent_count, sizeof(*greasy->parents),
-          greasy_compare);
+    if (greasy->parent_count > 0)
+        qsort(greasy->parents, greasy->parent_count, sizeof(*greasy->parents),
+              greasy_compare);
     for (size_t i = 0; i < greasy->parent_count; i++) {
         char name[sizeof(greasy->name)];
         int size = snprintf(name, sizeof(name), "%" PRIu64, greasy->parents[i]);

@@ -1,0 +1,90 @@
+/*
+ * list_sum - what comes of a list, as numbers: the same however the input is
+ * cut into pieces.
+ */
+#ifndef JS_TESTS_LIST_SUM_H
+#define JS_TESTS_LIST_SUM_H
+
+#include "list/formats.h"
+#include "list/intake.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct list_sum {
+    uint64_t jobs, bytes, errors, warnings;
+    uint64_t is_final; /* an error was: nothing comes after it */
+};
+
+static inline void list_sum_add(uint64_t *sum, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        *sum = 31 * *sum + (unsigned char)bytes[i];
+}
+
+static inline void list_sum_warn(void *arg, enum js_warning kind,
+                                 const char *text)
+{
+    struct list_sum *sum = arg;
+    sum->warnings += (uint64_t)kind;
+    list_sum_add(&sum->warnings, text, strlen(text));
+}
+
+static inline void list_sum_take(struct list_sum *sum, struct js_intake *intake)
+{
+    struct js_job *job;
+    struct js_err err;
+    int rc;
+    while (!sum->is_final && (rc = js_intake_next(intake, &job, &err)) != 0) {
+        if (rc < 0) {
+            sum->is_final = errno != EINVAL;
+            list_sum_add(&sum->errors, err.text, strlen(err.text));
+            continue;
+        }
+        sum->jobs += job->seq + job->line;
+        list_sum_add(&sum->bytes, job->text,
+                     job->details_len + job->command_len);
+        js_job_free(job);
+    }
+}
+
+static inline struct list_sum list_sum_of(const char *format, const char *data,
+                                          size_t size, size_t piece)
+{
+    struct list_sum sum = {0};
+    struct js_graph *graph = js_graph_new();
+    struct js_intake *intake =
+        graph ? js_intake_new("f", js_formats_new_reader(format, "f", false),
+                              graph, NULL)
+              : NULL;
+    const struct js_intake_checks checks = {
+        .warn = list_sum_warn, .arg = &sum, .is_stream = true};
+    if (!intake || js_intake_set_checks(intake, &checks) < 0)
+        abort();
+    for (size_t at = 0; at < size; at += piece) {
+        size_t len = size - at < piece ? size - at : piece;
+        if (js_intake_feed(intake, data + at, len) < 0)
+            abort();
+        list_sum_take(&sum, intake);
+    }
+    if (js_intake_feed(intake, NULL, 0) < 0)
+        abort();
+    list_sum_take(&sum, intake);
+    js_intake_free(intake);
+    js_graph_free(graph);
+    return sum;
+}
+
+/* Aborts if it makes a difference how the input is cut. */
+static inline void list_sum_check(const char *format, const char *data,
+                                  size_t size)
+{
+    struct list_sum whole = list_sum_of(format, data, size, size ? size : 1);
+    struct list_sum cut = list_sum_of(format, data, size, 7);
+    if (memcmp(&whole, &cut, sizeof(whole)) != 0)
+        abort();
+}
+
+#endif
