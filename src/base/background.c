@@ -243,7 +243,8 @@ int js_worker_fd(const struct js_worker *worker)
 void js_worker_clear(struct js_worker *worker)
 {
     uint64_t count;
-    if (worker && atomic_exchange(&worker->is_rung, false) &&
+    if (worker && atomic_load(&worker->is_rung) &&
+        atomic_exchange(&worker->is_rung, false) &&
         read(worker->fd, &count, sizeof(count)) < 0)
         return; /* it is about to be rung, and is cleared next time */
 }

@@ -23,6 +23,7 @@ enum { MARKER_MAX = 64 * 1024 };
  * when the process ends. */
 struct js_outdir {
     int fd; /* of the marker, locked */
+    struct js_task task;
 };
 
 /* The list and journal that write there, escaped; "": there is none. */
@@ -261,6 +262,22 @@ end:
     if (!*ret)
         js_fd_close(&fd);
     return rc;
+}
+
+static bool outdir_leave_work(void *arg)
+{
+    struct js_outdir *outdir = arg;
+    js_fd_close(&outdir->fd);
+    return false;
+}
+
+void js_outdir_leave(struct js_outdir *outdir, struct js_worker *worker)
+{
+    if (!outdir)
+        return;
+    outdir->task = (struct js_task){
+        .work = outdir_leave_work, .arg = outdir, .name = marker_name};
+    js_worker_give(worker, &outdir->task);
 }
 
 void js_outdir_close(struct js_outdir *outdir)

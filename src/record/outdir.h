@@ -16,6 +16,7 @@
 #ifndef JS_RECORD_OUTDIR_H
 #define JS_RECORD_OUTDIR_H
 
+#include "base/background.h"
 #include "base/err.h"
 
 struct js_outdir;
@@ -37,7 +38,12 @@ struct js_outdir_config {
 int js_outdir_take(const struct js_outdir_config *config,
                    struct js_outdir **ret, struct js_err *err);
 
-/* Releases the folder when the run is over. NULL is allowed. */
+/* Has the worker release the folder, because the run is over. NULL is
+ * allowed. */
+void js_outdir_leave(struct js_outdir *outdir, struct js_worker *worker);
+
+/* Releases the folder, unless that is done, and frees the struct, which the
+ * worker must not have. NULL is allowed. */
 void js_outdir_close(struct js_outdir *outdir);
 
 #endif

@@ -409,6 +409,7 @@ static enum jobsched_status run_master(struct js_run *run, struct js_link *link,
      * ended. */
     status = run_settle_result(run, status, &err);
     status = js_run_files_end_journal(run, status, &err);
+    js_outdir_leave(run->outdir, run->worker);
     run->is_stuck |= !js_worker_await(run->worker);
     run->ending.is_abrupt |= run->is_stuck;
     js_console_flush(&run->recorder.console);

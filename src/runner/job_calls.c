@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* How long a turn of the loop waits for calls, all of them together. Calls as
- * quick as usual do not count: a turn may start a hundred jobs. */
+/* How long a turn of the loop waits for calls, all of them together: while none
+ * hangs, and while some hang already. Calls as quick as usual do not count: a
+ * turn may start a hundred jobs. */
 static const int64_t turn_most_ns = 50 * JS_NS_PER_MS;
+static const int64_t turn_hung_most_ns = 5 * JS_NS_PER_MS;
 static const int64_t quick_ns = 2 * JS_NS_PER_MS;
 
 /*
@@ -171,7 +173,8 @@ void js_job_calls_begin_turn(struct js_job_calls *calls)
 static bool job_calls_must_leave(void *arg, int64_t ns)
 {
     const struct js_job_calls *calls = arg;
-    return calls->waited_ns + ns >= turn_most_ns;
+    return calls->waited_ns + ns >=
+           (calls->under_way > 0 ? turn_hung_most_ns : turn_most_ns);
 }
 
 /* Sees to it that there is a worker for the next call, room for it among the
@@ -213,7 +216,7 @@ static bool job_calls_do(struct js_job_calls *calls, struct js_job_call *call,
     bool is_over = false;
     call->task = (struct js_task){.work = work, .arg = &call->start};
     js_worker_give(calls->worker, &call->task);
-    if (calls->waited_ns < turn_most_ns)
+    if (!job_calls_must_leave(calls, 0))
         is_over = js_worker_await(calls->worker);
     int64_t waited_ns = js_clock_ns() - begun_ns;
     if (waited_ns > quick_ns)

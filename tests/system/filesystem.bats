@@ -112,23 +112,26 @@ load filesystem
     all_ran_once
 }
 
-@test "filesystem: SIGTERM ends a run whose standard error hangs as well" {
-    local master
+@test "filesystem: SIGTERM ends a run whose standard error hangs as well, and its journal" {
+    local master journal
     away
-    echo "echo 1 >>began; $HOLD; echo said 1; echo failed >&2; exit 1" >jobs.txt
-    farm_command_redirected '>away/out 2>away/err' 1 --grace 2 jobs.txt
-    COMMAND=("${AWAY[@]}" "${COMMAND[@]}")
-    farm_run_in_background
-    wait_until "$PATIENCE" exists began
-    master=$(rank_pid 0)
-    touch shut go
-    wait_until "$PATIENCE" is_held write "$master"
-    kill -TERM "$master"
-    wait_until "$PATIENCE" is_gone "$master"
-    farm_end
-    equal "$(grep -c ' failed 1 ' jobs.txt.journal)" 0
+    for journal in jobs.txt.journal away/jobs.txt.journal; do
+        rm -f shut go began hung
+        echo "echo 1 >>began; $HOLD; echo said 1; echo failed >&2; exit 1" >"${journal%.journal}"
+        farm_command_redirected '>away/out 2>away/err' 1 --grace 2 "${journal%.journal}"
+        COMMAND=("${AWAY[@]}" "${COMMAND[@]}")
+        farm_run_in_background
+        wait_until "$PATIENCE" exists began
+        master=$(rank_pid 0)
+        touch shut go
+        wait_until "$PATIENCE" is_held write "$master"
+        kill -TERM "$master"
+        wait_until "$PATIENCE" is_gone "$master"
+        farm_end
+        equal "$(grep -c ' failed 1 ' "$journal")" 0
+        nothing_left
+    done
     contains jobs.txt.journal ' end 4 '
-    nothing_left
 }
 
 # The slaves go on without their master until the lease ends; the time of the
@@ -222,6 +225,21 @@ until test -e on; do sleep 0.05; done" >away/program
         contains jobs.txt.journal ' stopped 1 1 '
         nothing_left
     done
+}
+
+# Whether all of its output is there is not known, so the job runs again.
+@test "filesystem: SIGTERM ends a run whose job has ended, but not its output, within the grace" {
+    away
+    echo "echo so; exec >/dev/null 2>&1; echo 1 >>began; $HOLD" >jobs.txt
+    launch -n 1 --output away/out jobs.txt
+    wait_until "$PATIENCE" exists began
+    touch shut go
+    wait_until "$PATIENCE" is_held 'fstat|stat|close'
+    kill -TERM "$FARM"
+    farm_end
+    status_is 3
+    contains jobs.txt.journal ' stopped 1 1 '
+    nothing_left
 }
 
 # Job 5 needs a thread other than the one that has started job 1 and hangs with job
