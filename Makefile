@@ -450,8 +450,8 @@ chaos: $(JOBSCHED)
 	$(Q)$(TEST_ENV) JOBSCHED='$(abspath $(JOBSCHED))' \
 		tests/system/chaos $(KIND) $(RUNS) $(SEED)
 
-## fuzz: arbitrary bytes as a job list, values, a journal or a message
-# Arbitrary bytes as a job list, values, a journal or a message: FUZZ_TIME seconds each, from
+## fuzz: arbitrary bytes as a job list, values, a template, a journal or a message
+# Arbitrary bytes as any of these: FUZZ_TIME seconds each, from
 # the corpus in tests/fuzz. What is found new is kept in build/fuzz/corpus.
 FUZZ_CC ?= clang
 FUZZ_TIME ?= 60

@@ -36,29 +36,43 @@ void js_argv_addf(struct js_argv *argv, const char *format, ...)
     argv->items[argv->count] = NULL;
 }
 
-int js_argv_quote_word(struct js_buf *buf, const char *word, size_t len)
+bool js_argv_is_plain(const char *bytes, size_t len)
 {
     /* This lists the safe characters rather than the others, because it is easy
-     * to forget some of the shell's special characters. Strings of safe
-     * characters get no quotes, because the command line is shown to people. */
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_@%+=:,./-";
-    size_t safe = 0;
-    while (safe < len && word[safe] && strchr(plain, word[safe]))
-        safe++;
-    if (len > 0 && safe == len)
-        return js_buf_append(buf, word, len);
-    int rc = js_buf_puts(buf, "'");
-    for (const char *end = word + len; rc == 0 && word < end;) {
-        const char *quote = memchr(word, '\'', (size_t)(end - word));
-        const char *stop = quote ? quote : end;
-        rc = js_buf_append(buf, word, (size_t)(stop - word));
-        if (rc == 0 && quote)
-            rc = js_buf_puts(buf, "'\\''");
-        word = stop + (quote != NULL);
+     * to forget some of the shell's special characters. In ASCII, those of
+     * "+,-./" come before the digits, ':' after them, and '@' before 'A'. */
+    size_t at = 0;
+    while (at < len &&
+           ((bytes[at] >= 'a' && bytes[at] <= 'z') ||
+            (bytes[at] >= '@' && bytes[at] <= 'Z') ||
+            (bytes[at] >= '+' && bytes[at] <= ':') || bytes[at] == '_' ||
+            bytes[at] == '%' || bytes[at] == '='))
+        at++;
+    return len > 0 && at == len;
+}
+
+int js_argv_escape(struct js_buf *buf, const char *bytes, size_t len)
+{
+    const char *quote;
+    while (len > 0 && (quote = memchr(bytes, '\'', len))) {
+        size_t before = (size_t)(quote - bytes);
+        if (js_buf_append(buf, bytes, before) < 0 ||
+            js_buf_puts(buf, "'\\''") < 0)
+            return -1;
+        bytes += before + 1;
+        len -= before + 1;
     }
-    return rc == 0 ? js_buf_puts(buf, "'") : -1;
+    return js_buf_append(buf, bytes, len);
+}
+
+int js_argv_quote_word(struct js_buf *buf, const char *word, size_t len)
+{
+    /* Plain words get no quotes, because people read them. */
+    if (js_argv_is_plain(word, len))
+        return js_buf_append(buf, word, len);
+    if (js_buf_puts(buf, "'") < 0 || js_argv_escape(buf, word, len) < 0)
+        return -1;
+    return js_buf_puts(buf, "'");
 }
 
 int js_argv_quote(const struct js_argv *argv, struct js_buf *buf)

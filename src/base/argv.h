@@ -46,8 +46,16 @@ static inline int js_argv_check(const struct js_argv *argv)
     return -1;
 }
 
-/* Appends the bytes, quoted if /bin/sh would otherwise not read them as one
- * plain word. Returns 0, or -1 with errno ENOMEM. */
+/* True if a shell reads the bytes, as a whole argument, as they are: letters,
+ * digits and _@%+=:,./- only, and at least one. */
+bool js_argv_is_plain(const char *bytes, size_t len);
+
+/* Appends the bytes so that a shell reads them as they are between two single
+ * quotes, which it does not append. Returns 0, or -1 with errno ENOMEM. */
+int js_argv_escape(struct js_buf *buf, const char *bytes, size_t len);
+
+/* Appends the bytes, in single quotes if they are not plain. Returns 0, or -1
+ * with errno ENOMEM. */
 int js_argv_quote_word(struct js_buf *buf, const char *word, size_t len);
 
 /* Appends the strings in that form, with blanks between them. */

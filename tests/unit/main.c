@@ -14,6 +14,7 @@
     _(json)                                                                    \
     _(table)                                                                   \
     _(heap)                                                                    \
+    _(sh_template)                                                             \
     _(warnings)                                                                \
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
