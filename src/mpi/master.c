@@ -57,7 +57,6 @@ static void master_note_recorded(void *arg,
 struct js_master *js_master_new(const struct js_master_config *config,
                                 struct js_link *link)
 {
-    static const struct js_node nameless;
     struct js_master *master = calloc(1, sizeof(*master));
     if (!master)
         return NULL;
@@ -89,10 +88,8 @@ struct js_master *js_master_new(const struct js_master_config *config,
             &scheduler, js_source_graph(config->source), master->allocator);
     master->conns = calloc((size_t)link->size, sizeof(*master->conns));
     for (int i = 0; master->conns && i < link->size; i++)
-        master->conns[i] = (struct js_slave_conn){.link = link,
-                                                  .queue = &master->queue,
-                                                  .rank = i,
-                                                  .node = &nameless};
+        master->conns[i] = (struct js_slave_conn){
+            .link = link, .queue = &master->queue, .rank = i};
     if (!master->scheduler || !master->allocator || !master->conns ||
         js_allocator_add(master->allocator, 0, &config->node, false) < 0) {
         js_master_free(master);
@@ -120,7 +117,8 @@ void js_master_free(struct js_master *master)
 
 const char *js_master_host(const struct js_master *master, unsigned slave)
 {
-    return master->conns[slave].node->host;
+    const struct js_node_about *node = master->conns[slave].node;
+    return node ? node->host : "";
 }
 
 /* ---------------------------------------------------------------- a turn */
@@ -413,11 +411,11 @@ static int master_pump(struct js_master *master, struct js_err *err)
                                      .offset = fetch.offset,
                                      .stream = fetch.stream,
                                      .length = fetch.length};
-        int rc =
-            fetch.length > 0
-                ? js_slave_conn_post(conn, JS_TAG_FETCH,
-                                     js_wire_pack_fetch(&conn->out, &wire), err)
-                : js_slave_conn_release_output(conn, fetch.ticket, err);
+        int rc = fetch.length > 0
+                     ? js_slave_conn_post(
+                           conn, JS_TAG_FETCH,
+                           js_wire_pack_fetch(&conn->queue->out, &wire), err)
+                     : js_slave_conn_release_output(conn, fetch.ticket, err);
         if (rc < 0)
             return -1;
     }

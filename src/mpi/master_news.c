@@ -293,7 +293,7 @@ static bool master_is_host_alive(const struct js_master *master, int slave)
 {
     const struct js_slave_conn *conn = &master->conns[slave];
     int64_t lately_ns = master->listened_ns - master->config.setup.lease_ns / 2;
-    if (js_node_is_same(conn->node, &master->config.node))
+    if (conn->is_near)
         return true;
     const unsigned *ranks;
     size_t count =

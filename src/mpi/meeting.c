@@ -161,8 +161,7 @@ static int meeting_send_setups(struct js_master *master, struct js_err *err)
             return js_err_set(err, "slave %u has no place", slave);
         setup.index = place.index;
         setup.slaves = place.slaves;
-        setup.node_cpus = place.node->cpus;
-        setup.held = place.node->held;
+        js_node_about_cpus(place.node, &setup.node_cpus, &setup.held);
         setup.quota_cores = place.node->quota_cores;
         if (meeting_ask_for_node(master, slave, err) < 0 ||
             js_slave_conn_set_up(&master->conns[slave], &setup,
@@ -279,7 +278,7 @@ static int meeting_clear_hosts(struct js_master *master, struct js_err *err)
             continue;
         conn->clearing = JS_SLAVE_CONN_CLEARING;
         if (js_slave_conn_post(conn, JS_TAG_CLEAR,
-                               js_wire_pack_clear(&conn->out,
+                               js_wire_pack_clear(&conn->queue->out,
                                                   master->config.dead,
                                                   master->config.dead_count),
                                err) < 0)

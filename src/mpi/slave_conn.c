@@ -8,7 +8,6 @@ void js_slave_conn_release(struct js_slave_conn *conn)
     js_slave_conn_take_away(conn);
     free(conn->outgoing);
     js_buf_release(&conn->home);
-    js_buf_release(&conn->out);
     js_buf_release(&conn->setup);
     js_buf_release(&conn->releases);
     js_buf_release(&conn->ends);
@@ -41,10 +40,10 @@ struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue)
 int js_slave_conn_post(struct js_slave_conn *conn, enum js_tag tag, int packed,
                        struct js_err *err)
 {
-    int rc = packed < 0
-                 ? js_master_no_memory(err)
-                 : js_link_post(conn->link, conn->rank, tag, &conn->out, err);
-    conn->out.len = 0;
+    int rc = packed < 0 ? js_master_no_memory(err)
+                        : js_link_post(conn->link, conn->rank, tag,
+                                       &conn->queue->out, err);
+    conn->queue->out.len = 0;
     return rc;
 }
 
@@ -69,7 +68,8 @@ static int slave_conn_send_text(struct js_slave_conn *conn, struct js_err *err)
     size_t len = conn->text_len - conn->text_sent;
     if (len > JS_WIRE_CHUNK)
         len = JS_WIRE_CHUNK;
-    int packed = js_buf_append(&conn->out, conn->text + conn->text_sent, len);
+    int packed =
+        js_buf_append(&conn->queue->out, conn->text + conn->text_sent, len);
     if (js_slave_conn_post(conn, JS_TAG_TEXT, packed, err) < 0)
         return -1;
     conn->text_sent += len;
@@ -98,6 +98,7 @@ void js_slave_conn_queue_release(struct js_slave_conn_queue *queue)
 {
     while (queue->spare_count > 0)
         free(queue->spares[--queue->spare_count]);
+    js_buf_release(&queue->out);
 }
 
 static int slave_conn_reserve(struct js_slave_conn *conn)
@@ -317,11 +318,11 @@ static int slave_conn_send_jobs(struct js_slave_conn *conn, uint32_t inline_max,
     /* As many jobs as fit into one message, up to the first one whose text must
      * be sent separately. */
     while (rc == 0 && count < conn->outgoing_count &&
-           conn->out.len < JS_WIRE_BATCH && len <= JS_WIRE_BATCH_TEXT) {
+           conn->queue->out.len < JS_WIRE_BATCH && len <= JS_WIRE_BATCH_TEXT) {
         struct js_wire_job wire;
         const char *text = slave_conn_write_head(conn, &conn->outgoing[count],
                                                  inline_max, &wire);
-        rc = js_wire_pack_job(&conn->out, &wire, text);
+        rc = js_wire_pack_job(&conn->queue->out, &wire, text);
         if (++count < conn->outgoing_count)
             slave_conn_text_of(&conn->outgoing[count], &len);
     }
@@ -372,7 +373,8 @@ int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
         js_buf_consume(&conn->releases, sizeof(fetch.ticket));
         conn->releases_total++;
         rc = js_slave_conn_post(conn, JS_TAG_FETCH,
-                                js_wire_pack_fetch(&conn->out, &fetch), err);
+                                js_wire_pack_fetch(&conn->queue->out, &fetch),
+                                err);
     }
     if (rc == 0 && conn->ends.len > 0)
         rc = slave_conn_send_ends(conn, err);

@@ -69,6 +69,7 @@ struct js_slave_conn_queue {
                                        room for JS_SCHEDULER_CREDIT */
     unsigned spare_count;
     size_t text_bytes; /* total length of the texts sent so far */
+    struct js_buf out; /* a message being packed: empty between two calls */
 };
 
 /* Invariants:
@@ -95,8 +96,8 @@ struct js_slave_conn {
                        yet */
     bool is_queued; /* private */
     struct js_link *link; /* borrowed */
-    /* owned by the allocator; it has no name until MET */
-    const struct js_node *node;
+    /* owned by the allocator; NULL until MET */
+    const struct js_node_about *node;
     struct js_process_pair processes; /* valid from MET on */
     struct js_buf home;  /* a list of the CPUs that its jobs are bound to;
                             empty unless the map is shown */
@@ -106,12 +107,11 @@ struct js_slave_conn {
     uint32_t *homes;     /* owned: those of its READY, until its node has been
                             described; otherwise NULL */
 
-    struct js_buf out; /* a message being packed: empty between two calls */
+    struct js_slave_conn_queue *queue; /* borrowed; that of all connections */
 
     /* Private from here on. */
-    struct js_slave_conn_queue *queue; /* borrowed */
-    struct js_slave_conn *next;        /* in the queue */
-    struct js_outgoing_job *outgoing;  /* owned; NULL: no capacity */
+    struct js_slave_conn *next;       /* in the queue */
+    struct js_outgoing_job *outgoing; /* owned; NULL: no capacity */
     unsigned outgoing_count, outgoing_capacity;
     uint64_t jobs_sent; /* since the start */
     uint64_t batches_sent;
@@ -127,8 +127,8 @@ struct js_slave_conn {
     struct js_wire_ack acknowledged;     /* by the slave, since the start */
 };
 
-/* A connection is AWAITED if everything in it but rank, link, queue and node
- * is zero. */
+/* A connection is AWAITED if everything in it but rank, link and queue is
+ * zero. */
 void js_slave_conn_release(struct js_slave_conn *conn);
 
 /* Every function below that sends returns 0, or -1 with *err if there is no
@@ -174,8 +174,8 @@ struct js_slave_conn *js_slave_conn_next(struct js_slave_conn_queue *queue);
 int js_slave_conn_pump(struct js_slave_conn *conn, uint32_t inline_max,
                        struct js_err *err);
 
-/* Sends at once what was packed into conn->out. `packed` is the return value of
- * the packing function. */
+/* Sends at once what was packed into conn->queue->out. `packed` is the return
+ * value of the packing function. */
 int js_slave_conn_post(struct js_slave_conn *conn, enum js_tag tag, int packed,
                        struct js_err *err);
 
@@ -185,8 +185,8 @@ static inline int js_slave_conn_post_number(struct js_slave_conn *conn,
                                             enum js_tag tag, uint64_t number,
                                             struct js_err *err)
 {
-    return js_slave_conn_post(conn, tag,
-                              js_wire_pack_number(&conn->out, number), err);
+    return js_slave_conn_post(
+        conn, tag, js_wire_pack_number(&conn->queue->out, number), err);
 }
 
 /* Answers a heartbeat, along with the next job that js_slave_conn_pump() sends,

@@ -109,7 +109,8 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
     if (!node)
         return -1;
     struct js_node_member *member = calloc(1, sizeof(*member));
-    if (!member || allocator_make_room(nodes, rank, node) < 0) {
+    if (!member || allocator_make_room(nodes, rank, node) < 0 ||
+        js_node_about_add(&node->about, about) < 0) {
         free(member);
         return -1;
     }
@@ -121,13 +122,6 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
             node->ranks[at] = node->ranks[at - 1];
         node->ranks[at] = rank;
     }
-    /* Each process reports what it knows about the node. */
-    struct js_node *known = &node->about;
-    js_cpuset_unite(&known->cpus, &about->cpus);
-    js_cpuset_unite(&known->held, &about->held);
-    if (known->quota_cores == 0 ||
-        (about->quota_cores > 0 && about->quota_cores < known->quota_cores))
-        known->quota_cores = about->quota_cores;
     *member = (struct js_node_member){.rank = rank,
                                       .node = node->index,
                                       .is_slave = is_slave,

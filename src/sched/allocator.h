@@ -59,8 +59,7 @@ int js_allocator_add(struct js_allocator *allocator, unsigned rank,
 
 /* The place of a slave. */
 struct js_location {
-    const struct js_node *node; /* owned by the allocator; its cpus are those of
-                                   all processes on it */
+    const struct js_node_about *node; /* owned by the allocator */
     uint32_t cores;  /* cores of the node; 0: it has not been described */
     unsigned index;  /* position among the slaves of its node, by rank */
     unsigned slaves; /* number of slaves on its node */

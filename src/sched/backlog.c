@@ -30,9 +30,10 @@ void js_backlog_release(struct js_backlog *backlog)
         for (uint32_t k = 0; slave && k < slave->slotted; k++) {
             struct js_assignment *own = &slave->assignments[slave->order[k]];
             js_job_free(own->job);
-            if (own->wide)
-                js_allocation_free(own->wide);
-            free(own->wide);
+            if (own->is_wide) {
+                js_allocation_free(own->held.wide);
+                free(own->held.wide);
+            }
         }
         for (uint32_t k = 0; slave && k < slave->ahead_count; k++)
             js_job_free(slave->ahead[k].job);
@@ -134,12 +135,13 @@ static struct js_assignment *backlog_begin(struct js_backlog *backlog,
     struct js_assignment *own = &slave->assignments[at];
     *own = (struct js_assignment){.ticket = ticket,
                                   .job = job,
-                                  .wide = wide,
-                                  .slot = from->slot,
-                                  .core = from->core,
+                                  .is_wide = wide != NULL,
+                                  .held.plain = {from->slot, from->core},
                                   .slave = slave->number,
                                   .begun_ns = backlog->now_ns,
                                   .earlier = backlog->last_begun};
+    if (wide)
+        own->held.wide = wide;
     *(own->earlier ? &own->earlier->later : &backlog->first_begun) = own;
     backlog->last_begun = own;
     /* The first job to report sets the time of the next check. Later jobs wait
@@ -235,7 +237,8 @@ bool js_backlog_take(struct js_backlog *backlog, struct js_backlog_slave *slave,
                                          .allocation = js_assignment_held(own),
                                          .node_loss = own->node_loss,
                                          .is_alone = own->is_alone};
-        free(own->wide);
+        if (own->is_wide)
+            free(own->held.wide);
         slave->slotted--;
         if (index < slave->slotted)
             memmove(&slave->order[index], &slave->order[index + 1],
@@ -305,9 +308,9 @@ static void backlog_lose_part(struct js_backlog *backlog,
 {
     for (uint32_t i = 0; i < slave->slotted; i++) {
         struct js_assignment *own = &slave->assignments[slave->order[i]];
-        if (own->node_loss != JS_NODE_LOSS_NONE || !own->wide ||
-            own->wide->other_count == 0 ||
-            !js_allocation_is_on(own->wide, lost))
+        if (own->node_loss != JS_NODE_LOSS_NONE || !own->is_wide ||
+            own->held.wide->other_count == 0 ||
+            !js_allocation_is_on(own->held.wide, lost))
             continue;
         own->node_loss = JS_NODE_LOSS_NEW;
         backlog->node_lost++;
@@ -413,7 +416,7 @@ static void assignment_assert_invariants(const struct js_backlog_slave *slave,
 {
     const struct js_allocation held = js_assignment_held(own);
     JS_INVARIANT(held.rank == slave->number && own->slave == slave->number);
-    JS_INVARIANT(js_job_is_plain(own->job) == !own->wide);
+    JS_INVARIANT(js_job_is_plain(own->job) == !own->is_wide);
     sums->held.cores += held.core_count;
     sums->held.gpus += held.gpu_count;
     for (uint32_t k = 0; k < held.other_count; k++) {

@@ -37,14 +37,19 @@ enum js_node_loss {
  * plain job holds a slot and its core. */
 struct js_assignment {
     uint64_t ticket;
-    struct js_job *job;         /* owned */
-    struct js_allocation *wide; /* owned; NULL: the job is plain */
-    uint32_t slot, core;        /* for a plain job */
-    unsigned slave;             /* its number */
-    uint8_t node_loss;          /* enum js_node_loss */
-    bool is_reported; /* js_scheduler_report_begun() has reported the job */
-    bool is_alone;    /* its slave was empty and gets no other job */
-    int64_t begun_ns; /* when it got its allocation */
+    struct js_job *job; /* owned */
+    union {
+        struct js_allocation *wide; /* owned; if is_wide */
+        struct {
+            uint32_t slot, core;
+        } plain;
+    } held;
+    unsigned slave;    /* its number */
+    uint8_t node_loss; /* enum js_node_loss */
+    bool is_wide;      /* the job is not plain */
+    bool is_reported;  /* js_scheduler_report_begun() has reported the job */
+    bool is_alone;     /* its slave was empty and gets no other job */
+    int64_t begun_ns;  /* when it got its allocation */
     struct js_assignment *earlier, *later; /* while it has not been reported */
 };
 
@@ -52,11 +57,11 @@ struct js_assignment {
 static inline struct js_allocation
 js_assignment_held(const struct js_assignment *own)
 {
-    return own->wide ? *own->wide
-                     : (struct js_allocation){.rank = own->slave,
-                                              .slot = own->slot,
-                                              .core_count = 1,
-                                              .core = own->core};
+    return own->is_wide ? *own->held.wide
+                        : (struct js_allocation){.rank = own->slave,
+                                                 .slot = own->held.plain.slot,
+                                                 .core_count = 1,
+                                                 .core = own->held.plain.core};
 }
 
 /* What js_backlog_take() has taken from a slave. */
@@ -116,6 +121,7 @@ struct js_backlog_slave {
     int level; /* 0: it has a free slot; else how much work it would have ahead
                   of time with one more job; -1: it has no room or no credit */
     int lead;  /* how much work it has ahead; -1: it is lost */
+    uint32_t settled; /* js_backlog.settled of its last update */
     struct js_backlog_slave *next, *prev;
     struct js_backlog_slave *next_with_losses, *next_unplaced, *next_unranked;
 };
@@ -177,6 +183,7 @@ struct js_backlog {
     struct js_backlog_slave *first_unranked;
     struct js_assignment *first_begun, *last_begun;
     struct js_allocation given; /* to the last plain job */
+    uint32_t settled;           /* how often the slaves were settled */
     unsigned idle;
     unsigned recalls;
     struct js_backlog_slave *cleared; /* NULL: none */

@@ -145,6 +145,7 @@ static void backlog_update(struct js_backlog *backlog,
                            struct js_backlog_slave *slave)
 {
     backlog->places++;
+    slave->settled = backlog->settled;
     backlog_move(backlog, slave, backlog_level_of(backlog, slave));
     int lead = slave_lead(slave);
     if (lead != slave->lead) {
@@ -178,6 +179,7 @@ void js_backlog_settle(struct js_backlog *backlog)
 {
     struct js_backlog_slave *slave;
     unsigned number;
+    backlog->settled++;
     while ((slave = backlog->first_unplaced)) {
         backlog->first_unplaced = slave->next_unplaced;
         slave->is_unplaced = false;
@@ -186,7 +188,7 @@ void js_backlog_settle(struct js_backlog *backlog)
     /* A slave whose level has not changed keeps its turn. */
     while (js_allocator_next_changed(backlog->allocator, &number)) {
         slave = js_backlog_find(backlog, number);
-        if (!slave)
+        if (!slave || slave->settled == backlog->settled)
             continue;
         int level = backlog_level_of(backlog, slave);
         backlog->places++;

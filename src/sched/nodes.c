@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void node_about_release(struct js_node_about *about)
+{
+    free(about->host);
+    free(about->words);
+}
+
 void js_nodes_release(struct js_nodes *nodes)
 {
     for (size_t i = 0; i < nodes->count; i++) {
@@ -16,6 +22,7 @@ void js_nodes_release(struct js_nodes *nodes)
         free(node->gpu_held);
         free(node->with_room);
         free(node->ranks);
+        node_about_release(&node->about);
         free(node);
     }
     for (size_t i = 0; i < nodes->member_end; i++) {
@@ -27,6 +34,43 @@ void js_nodes_release(struct js_nodes *nodes)
     free(nodes->members);
     js_idmap_release(&nodes->by_hash);
     free(nodes->weights);
+}
+
+int js_node_about_add(struct js_node_about *about, const struct js_node *report)
+{
+    uint32_t count = JS_CPUS_WORDS;
+    while (count > 0 && report->cpus.word[count - 1] == 0 &&
+           report->held.word[count - 1] == 0)
+        count--;
+    if (count > about->word_count) {
+        unsigned long *words =
+            realloc(about->words, 2 * count * sizeof(*words));
+        if (!words)
+            return -1;
+        for (uint32_t i = 2 * about->word_count; i < 2 * count; i++)
+            words[i] = 0;
+        about->words = words;
+        about->word_count = count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        about->words[2 * i] |= report->cpus.word[i];
+        about->words[2 * i + 1] |= report->held.word[i];
+    }
+    if (about->quota_cores == 0 ||
+        (report->quota_cores > 0 && report->quota_cores < about->quota_cores))
+        about->quota_cores = report->quota_cores;
+    return 0;
+}
+
+void js_node_about_cpus(const struct js_node_about *about,
+                        struct js_cpuset *ret_cpus, struct js_cpuset *ret_held)
+{
+    js_cpuset_clear(ret_cpus);
+    js_cpuset_clear(ret_held);
+    for (uint32_t i = 0; i < about->word_count; i++) {
+        ret_cpus->word[i] = about->words[2 * i];
+        ret_held->word[i] = about->words[2 * i + 1];
+    }
 }
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b)
@@ -44,7 +88,8 @@ struct js_node_state *js_nodes_find(struct js_nodes *nodes,
     struct js_node_state *alike = js_idmap_get(&nodes->by_hash, hash);
     struct js_node_state *last = NULL;
     for (; alike; last = alike, alike = alike->next_alike) {
-        if (js_node_is_same(&alike->about, about))
+        if (alike->about.boot_id == about->boot_id &&
+            js_host_is_same(alike->about.host, about->host))
             return alike;
     }
     struct js_node_state **list =
@@ -56,9 +101,12 @@ struct js_node_state *js_nodes_find(struct js_nodes *nodes,
     if (!node)
         return NULL;
     node->hash = hash;
-    node->about = *about;
+    node->about = (struct js_node_about){.host = strdup(about->host),
+                                         .boot_id = about->boot_id};
     node->index = nodes->count;
-    if (!last && js_idmap_put(&nodes->by_hash, node) < 0) {
+    if (!node->about.host ||
+        (!last && js_idmap_put(&nodes->by_hash, node) < 0)) {
+        node_about_release(&node->about);
         free(node);
         return NULL;
     }
@@ -197,14 +245,14 @@ static void nodes_review_slot(struct js_nodes *nodes,
 }
 
 /* Updates whether this core has room, after its use or the number of slots at
- * home there has changed. */
-static void nodes_review_core(struct js_nodes *nodes,
+ * home there has changed. Returns whether it has reviewed these slots. */
+static bool nodes_review_core(struct js_nodes *nodes,
                               struct js_node_state *node, uint32_t index)
 {
     const struct js_node_core *core = &node->cores[index];
     bool has_room = js_node_core_has_room(core);
     if (js_bits_has(node->with_room, index) == has_room)
-        return;
+        return false;
     js_bits_put(node->with_room, index, has_room);
     node->free_cores += has_room ? 1 : -1U;
     unsigned rank = core->first_rank;
@@ -215,6 +263,7 @@ static void nodes_review_core(struct js_nodes *nodes,
         rank = slave->slots[number].next_rank;
         number = slave->slots[number].next_slot;
     }
+    return true;
 }
 
 /* Finds the place of this slot in the chain of its core: *ret_rank and
@@ -331,13 +380,17 @@ void js_nodes_hold(struct js_nodes *nodes,
     struct js_node_member *slave = nodes->members[allocation->rank];
     struct js_node_state *node = nodes->list[slave->node];
     const uint32_t *cores = js_allocation_cores(allocation);
+    struct js_node_slot *slot = &slave->slots[allocation->slot];
+    bool is_reviewed = false;
     js_nodes_touch(nodes, node);
-    slave->slots[allocation->slot].holder = holder;
-    nodes_review_slot(nodes, node, slave, allocation->slot);
+    slot->holder = holder;
     for (uint32_t i = 0; i < allocation->core_count; i++) {
         node->cores[cores[i]].used++;
-        nodes_review_core(nodes, node, cores[i]);
+        is_reviewed |=
+            nodes_review_core(nodes, node, cores[i]) && cores[i] == slot->home;
     }
+    if (!is_reviewed)
+        nodes_review_slot(nodes, node, slave, allocation->slot);
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[js_allocation_gpus_of(allocation)[i]] = true;
     node->free_gpus -= allocation->gpu_count;
@@ -355,13 +408,16 @@ void js_nodes_let_go(struct js_nodes *nodes,
     struct js_node_member *slave = nodes->members[allocation->rank];
     struct js_node_state *node = nodes->list[slave->node];
     const uint32_t *cores = js_allocation_cores(allocation);
+    struct js_node_slot *slot = &slave->slots[allocation->slot];
+    bool is_reviewed = false;
     js_nodes_touch(nodes, node);
+    slot->holder = 0;
     for (uint32_t i = 0; i < allocation->core_count; i++) {
         node->cores[cores[i]].used--;
-        nodes_review_core(nodes, node, cores[i]);
+        is_reviewed |=
+            nodes_review_core(nodes, node, cores[i]) && cores[i] == slot->home;
     }
-    slave->slots[allocation->slot].holder = 0;
-    if (slave->slot_count > 0)
+    if (!is_reviewed && slave->slot_count > 0)
         nodes_review_slot(nodes, node, slave, allocation->slot);
     for (uint32_t i = 0; i < allocation->gpu_count; i++)
         node->gpu_held[js_allocation_gpus_of(allocation)[i]] = false;

@@ -39,6 +39,22 @@ struct js_node {
 
 bool js_node_is_same(const struct js_node *a, const struct js_node *b);
 
+/* What is kept of the reports about one node. */
+struct js_node_about {
+    char *host; /* owned */
+    uint64_t boot_id;
+    uint32_t quota_cores;
+    uint32_t word_count;
+    unsigned long *words; /* owned: CPUs of all reports, and those that are
+                             held, a word of each in turn */
+};
+
+/* Returns 0, or -1 with errno ENOMEM. */
+int js_node_about_add(struct js_node_about *about,
+                      const struct js_node *report);
+void js_node_about_cpus(const struct js_node_about *about,
+                        struct js_cpuset *ret_cpus, struct js_cpuset *ret_held);
+
 /* An allocation: a job's share of one node, and an equal share of each of the
  * others. */
 struct js_allocation {
@@ -131,7 +147,7 @@ struct js_node_core {
 struct js_node_state {
     uint64_t hash; /* hash of its name; the links belong to js_nodes_find() */
     struct js_node_state *next, *next_alike;
-    struct js_node about;
+    struct js_node_about about;
     struct js_resources resources;
     struct js_node_core *cores;
     bool *gpu_held;
