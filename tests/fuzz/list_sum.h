@@ -72,6 +72,7 @@ static inline struct list_sum list_sum_of(const char *format, const char *data,
     if (js_intake_feed(intake, NULL, 0) < 0)
         abort();
     list_sum_take(&sum, intake);
+    js_graph_assert_invariants(graph);
     js_intake_free(intake);
     js_graph_free(graph);
     return sum;
