@@ -82,6 +82,8 @@ enum jobsched_retry {
                                    those that failed */
 };
 
+enum { JOBSCHED_ONLY_MAX = 100 };
+
 #define JOBSCHED_GPUS_FOUND UINT32_MAX
 #define JOBSCHED_NO_SYNC INT64_MAX
 
@@ -139,6 +141,10 @@ struct jobsched_config {
     int64_t sync_ns;     /* upper bound on the finished work (in time) that a
                             power failure may lose (fdatasync). 0: none is
                             lost; JOBSCHED_NO_SYNC: no bound */
+    /* Names and ids of jobs and globs over names, also several with commas
+     * between them: only these jobs run, and those that they come after. The
+     * array ends with NULL; empty: all jobs. Not for a stream. */
+    const char *only[JOBSCHED_ONLY_MAX + 1];
     enum jobsched_retry retry; /* what to do with jobs that an earlier run
                                   did not complete successfully */
     bool is_job_stream; /* the list comes on standard input; job_file is only

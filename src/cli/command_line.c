@@ -278,6 +278,14 @@ static int command_line_check(const struct js_options *options,
         {config->no_journal && !config->joblog, is_plan,
          "--plan reads the journal, so it cannot be combined with "
          "--no-journal: name a joblog with --joblog instead"},
+        {config->only[0], options->action != JS_ACTION_RUN,
+         "--only selects the jobs of a run, and cannot be combined with "
+         "--status, --report or --plan"},
+        {config->only[0], !is_named,
+         "--only needs a job file; it cannot select from standard input"},
+        {config->only[0], config->retry == JOBSCHED_RETRY_ONLY_FAILED,
+         "--only cannot be combined with --retry-failed: each of them selects "
+         "the jobs that run"},
         {config->no_journal, is_ordered_by_journal,
          "--longest-first auto reads the journal, so it cannot be combined "
          "with --no-journal: name a joblog instead"},

@@ -258,6 +258,27 @@ static int set_part_of(const struct js_options_row *row,
     return 0;
 }
 
+static int set_only(const struct js_options_row *row,
+                    struct js_options *options, const char *value,
+                    struct js_err *err)
+{
+    size_t count = 0;
+    (void)row;
+    while (options->config.only[count])
+        count++;
+    if (!value[strspn(value, ",")])
+        return js_err_set(err,
+                          "must be the name or id of a job, or a glob such as "
+                          "'fit/*'");
+    if (count == JOBSCHED_ONLY_MAX)
+        return js_err_set(err,
+                          "may be given at most %d times; names may also stand "
+                          "between commas",
+                          JOBSCHED_ONLY_MAX);
+    options->config.only[count] = value;
+    return 0;
+}
+
 /* --quiet implies "never", but not against what the user has asked for. */
 static int set_progress(const struct js_options_row *row,
                         struct js_options *options, const char *value,
@@ -386,6 +407,10 @@ static const struct js_options_row rows[] = {
      CHOICE(config.retry, JOBSCHED_RETRY_ONLY_FAILED)},
     {"no-retry-failed", NULL, 0, JS_OF_RUN, "do not run failed jobs again",
      CHOICE(config.retry, JOBSCHED_RETRY_NOT_FAILED)},
+    {"only", "NAME|GLOB|ID", 0, JS_OF_RUN,
+     "run only these jobs, and the jobs that they come\n"
+     "after (may be given several times)",
+     .set = set_only},
     {"force-lock", NULL, 0, JS_OF_RUN,
      "take over the journal of a run that is certainly dead",
      FLAG(config.force_lock)},

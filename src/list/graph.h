@@ -228,6 +228,11 @@ struct js_graph_path {
 void js_graph_find_paths(struct js_graph *graph, struct js_graph_path *paths,
                          uint64_t count, int64_t gap_ns);
 
+/* Adds to a set of the jobs 1 to `count` (base/bits.h, by id - 1) all jobs that
+ * a job of the set comes after. They must be all jobs of the graph; none has
+ * ended. */
+void js_graph_select(struct js_graph *graph, uint64_t *bits, uint64_t count);
+
 /* Returns how many edges, nodes and ranges of ids all calls so far have
  * examined. This number must not grow faster than the number of jobs and edges.
  * For tests. */

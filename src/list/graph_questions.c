@@ -1,5 +1,7 @@
 #include "list/graph_private.h"
 
+#include "base/bits.h"
+
 /* ------------------------------------------------------------ questions */
 
 enum js_graph_wait js_graph_wait(const struct js_graph *graph, uint64_t id)
@@ -164,5 +166,53 @@ void js_graph_find_paths(struct js_graph *graph, struct js_graph_path *paths,
             behind = longest;
             longest = 0;
         }
+    }
+}
+
+/* ---------------------------------------------------------------- sets */
+
+static bool graph_has_child_in(const struct js_graph_node *node,
+                               const uint64_t *bits)
+{
+    for (const struct js_graph_link *link = node ? node->children.first : NULL;
+         link; link = link->next) {
+        const struct js_graph_node *child = link->child;
+        if (child->is_group ? js_graph_group_of(link->child)->longest > 0
+                            : js_bits_has(bits, (uint32_t)(child->id - 1)))
+            return true;
+    }
+    return false;
+}
+
+/* Returns the first job below the last `wait` line above this one, or 0. */
+static uint64_t graph_first_below_wait(const struct js_graph *graph,
+                                       uint64_t id)
+{
+    uint64_t first = 0;
+    for (const struct js_graph_epoch *epoch = graph->open->next; epoch;
+         epoch = epoch->next) {
+        if (epoch->held.first->first <= id)
+            first = epoch->held.first->first;
+    }
+    return first;
+}
+
+/* Backwards, as above. */
+void js_graph_select(struct js_graph *graph, uint64_t *bits, uint64_t count)
+{
+    struct js_graph_group *group = graph->groups;
+    uint64_t all_before = 0; /* jobs below this id are in the set */
+    bool is_empty = true;
+    for (uint64_t id = count; id > 0; id--) {
+        uint32_t at = (uint32_t)(id - 1);
+        for (; group && group->made_behind >= id; group = group->older)
+            group->longest = graph_has_child_in(&group->node, bits);
+        if (id >= all_before && !js_bits_has(bits, at) &&
+            !graph_has_child_in(js_idmap_get(&graph->nodes, id), bits))
+            continue;
+        js_bits_put(bits, at, true);
+        if (is_empty)
+            all_before = graph_first_below_wait(graph, id);
+        is_empty = false;
     }
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "list/formats.h"
 #include "list/intake.h"
+#include "list/selection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ void js_list_free(struct js_list *list)
     int saved = errno;
     js_buf_release(&list->text);
     js_buf_release(&list->needs);
+    js_buf_release(&list->selected);
     free(list->name);
     free(list);
     errno = saved;
@@ -271,7 +273,9 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
     if (list && (js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0 ||
                  js_file_read(fd, &list->text) < 0))
         list_fail_errno(list, err);
-    else if (list)
+    else if (list && (!config->only ||
+                      js_selection_find(list, config->only, config->resume,
+                                        &list->selected, err) == 0))
         rc = list_check(list, config, err);
     js_fd_close(&fd);
     if (rc == 0)

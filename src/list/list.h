@@ -51,7 +51,8 @@ struct js_list {
     const char *format; /* of the text (list/formats.h); not NULL once the list
                            has been checked */
     struct js_buf text;
-    struct js_buf needs; /* struct js_list_need */
+    struct js_buf needs;    /* struct js_list_need */
+    struct js_buf selected; /* list/selection.h; empty: all */
     struct js_list_survey survey;
 };
 
@@ -75,6 +76,8 @@ struct js_list_config {
                                  run; NULL: all run */
     const struct js_warnings_sink *sink; /* receives warnings, and the errors if
                                           there are several; may be NULL */
+    const char *const *only; /* selects the jobs that run (list/selection.h);
+                                ends with NULL, and needs `resume`; NULL: all */
 };
 
 /* Works like js_list_read(), for a regular file that is already open and is

@@ -1,5 +1,7 @@
 #include "list/resume.h"
 
+#include "base/bits.h"
+
 #include <inttypes.h>
 
 void js_resume_init(struct js_resume *resume, struct js_registry *registry,
@@ -52,7 +54,7 @@ static int accept_job(struct js_resume *resume, struct js_job *job,
     bool is_changed = namesake > 0 && namesake <= resume->known;
     if (decision == JS_RESUME_DECISION_DONE) {
         resume->counts.done++;
-    } else {
+    } else if (decision != JS_RESUME_DECISION_LEFT_OUT) {
         resume->counts.changed += is_changed;
         resume->counts.added += !is_changed;
     }
@@ -89,6 +91,25 @@ static bool has_gone_wrong(const struct js_registry_job *known)
            known->state == JS_JOB_STATE_SKIPPED || known->is_owed;
 }
 
+static bool is_left_out(const struct js_resume *resume,
+                        const struct js_job *job)
+{
+    return resume->selected &&
+           (job->seq > resume->selected_count ||
+            !js_bits_has(resume->selected, (uint32_t)(job->seq - 1)));
+}
+
+/* The decision on a job that is not selected. */
+static enum js_resume_decision
+decision_on_left_out(const struct js_registry_job *known,
+                     enum js_resume_decision after)
+{
+    if (known->state != JS_JOB_STATE_SUCCEEDED)
+        return JS_RESUME_DECISION_LEFT_OUT;
+    return after >= JS_RESUME_DECISION_RUN ? JS_RESUME_DECISION_OWED
+                                           : JS_RESUME_DECISION_DONE;
+}
+
 /* The order of these questions matters: the jobs that a job comes after decide
  * first, then what is known about the job itself. */
 static enum js_resume_decision decision_of(const struct js_resume *resume,
@@ -102,6 +123,8 @@ static enum js_resume_decision decision_of(const struct js_resume *resume,
         known->is_settled || resume->what == JS_RESUME_NOT_FAILED;
     if (is_new && job->is_imported && after != JS_RESUME_DECISION_RUN)
         return JS_RESUME_DECISION_DONE;
+    if (is_left_out(resume, job))
+        return decision_on_left_out(known, after);
     if (after == JS_RESUME_DECISION_ASIDE)
         return JS_RESUME_DECISION_ASIDE;
     if (is_only_failed && is_new)
@@ -127,7 +150,10 @@ static void count(struct js_resume *resume, const struct js_registry_job *known,
     counts->held +=
         decision == JS_RESUME_DECISION_ASIDE && has_gone_wrong(known);
     counts->kept += decision == JS_RESUME_DECISION_FAILED;
-    if (is_new)
+    counts->left_out += decision == JS_RESUME_DECISION_LEFT_OUT;
+    counts->owed += decision == JS_RESUME_DECISION_OWED;
+    if (is_new || decision == JS_RESUME_DECISION_LEFT_OUT ||
+        decision == JS_RESUME_DECISION_OWED)
         return;
     if (state == JS_JOB_STATE_SUCCEEDED)
         *(decision == JS_RESUME_DECISION_RUN ? &counts->again
@@ -147,7 +173,9 @@ static int renew(struct js_resume *resume, const struct js_job *job,
         if (resume_report(resume, JS_RESUME_BACK, job->id) < 0)
             return -1;
     }
-    if (state == JS_JOB_STATE_SUCCEEDED && decision == JS_RESUME_DECISION_RUN) {
+    if (state == JS_JOB_STATE_SUCCEEDED &&
+        (decision == JS_RESUME_DECISION_RUN ||
+         decision == JS_RESUME_DECISION_OWED)) {
         js_registry_set(resume->registry, job->id, JS_JOB_STATE_LEFT);
         if (resume_report(resume, JS_RESUME_AGAIN, job->id) < 0)
             return -1;
@@ -205,9 +233,12 @@ int js_resume_decide(struct js_resume *resume, struct js_job *job,
 {
     *ret = JS_RESUME_DECISION_RUN;
     if (!resume->registry && job->is_imported &&
-        after != JS_RESUME_DECISION_RUN) {
+        after != JS_RESUME_DECISION_RUN && resume->what != JS_RESUME_MATCH) {
         *ret = JS_RESUME_DECISION_DONE;
         resume->counts.done++;
+    } else if (!resume->registry && is_left_out(resume, job)) {
+        *ret = JS_RESUME_DECISION_LEFT_OUT;
+        resume->counts.left_out++;
     } else if (!resume->registry) {
         resume->counts.added++;
         resume->counts.runs++;
@@ -246,9 +277,13 @@ int js_resume_describe(const struct js_resume_counts *counts,
         uint64_t count;
         const char *what;
     } parts[] = {
-        {counts->failed, "failed"}, {counts->left, "left"},
-        {counts->again, "again"},   {counts->changed, "changed"},
-        {counts->added, "new"},     {counts->gone, "gone"},
+        {counts->failed, "failed"},
+        {counts->left, "left"},
+        {counts->again, "again"},
+        {counts->changed, "changed"},
+        {counts->added, "new"},
+        {counts->gone, "gone"},
+        {counts->left_out, "not selected"},
     };
     if (js_buf_printf(buf, "%" PRIu64 " done", counts->done) < 0)
         return -1;

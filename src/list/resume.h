@@ -5,10 +5,11 @@
  * Goes through the list in order, job by job, and gives each job its id and a
  * decision. It works like make: a job that succeeded does not run again, unless
  * it comes after a job that runs. A job that failed in an earlier start of this
- * same run (js_registry_settle()) does not run again either. Borrows the
- * registry and keeps it up to date. Each change is reported, so that it can be
- * recorded. Without a registry every job runs, and its id is its position in
- * the list. A new job that the records of another tool have as done
+ * same run (js_registry_settle()) does not run again either. A selection
+ * (list/selection.h) leaves out jobs, but none that a selected job comes after.
+ * Borrows the registry and keeps it up to date. Each change is reported, so
+ * that it can be recorded. Without a registry every job runs, and its id is its
+ * position in the list. A new job that the records of another tool have as done
  * (is_imported) counts as one that succeeded.
  */
 #ifndef JS_LIST_RESUME_H
@@ -40,8 +41,11 @@ enum js_resume_decision {
     JS_RESUME_DECISION_DONE = 0, /* it succeeded in an earlier run */
     JS_RESUME_DECISION_FAILED, /* it failed in an earlier run, and does not run
                                   again */
+    JS_RESUME_DECISION_LEFT_OUT, /* it has not ended, and is not selected */
     JS_RESUME_DECISION_RUN,
     JS_RESUME_DECISION_ASIDE, /* it does not run in this run */
+    JS_RESUME_DECISION_OWED,  /* it succeeded and is not selected, but comes
+                                 after a job that runs: a later run runs it */
 };
 
 /* A change in the registry. */
@@ -82,14 +86,20 @@ struct js_resume_counts {
     uint64_t held;    /* among these: failed ones that ONLY_FAILED asks for, but
                          that come after a job that does not run */
     uint64_t kept;    /* and those that failed and do not run again */
+    /* Of a selection; these count nowhere above. */
+    uint64_t left_out; /* not selected, and not ended */
+    uint64_t owed;     /* not selected and done, to run again in a later run */
 };
 
 struct js_resume {
     struct js_registry *registry; /* borrowed; NULL: none */
     enum js_resume_what what;
-    bool is_stream;      /* the list is read only once, and new jobs are not
-                            remembered */
-    js_resume_fn report; /* NULL for JS_RESUME_LOOK and MATCH */
+    bool is_stream; /* the list is read only once, and new jobs are not
+                       remembered */
+    const uint64_t *selected; /* the jobs that may run, by seq - 1; borrowed;
+                                 NULL: all */
+    uint64_t selected_count;  /* jobs of the list, selected or not */
+    js_resume_fn report;      /* NULL for JS_RESUME_LOOK and MATCH */
     js_resume_decided_fn decided; /* may be NULL */
     void *arg;
     struct js_resume_counts counts;

@@ -315,6 +315,11 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
     if (js_list_find_format(path, config->format, &format, err) < 0 ||
         js_list_check_kind(path, input->fd, &info, err) < 0)
         return NULL;
+    if (config->only) {
+        js_err_set(err, "--only needs a job file that can be read twice: it "
+                        "cannot select from a stream");
+        return NULL;
+    }
     struct js_source *source = source_new(SOURCE_STREAM);
     if (!source) {
         js_err_errno(err, "%s", path);

@@ -206,6 +206,11 @@ static int run_config_check_list(const struct jobsched_config *config,
         return js_err_set(err, "job_file: must not be empty");
     if (format && !config->job_file)
         return js_err_set(err, "--from (job_format) needs a job file");
+    if (config->only[0] && !config->job_file)
+        return js_err_set(err, "--only needs a job file");
+    if (config->only[0] && config->retry == JOBSCHED_RETRY_ONLY_FAILED)
+        return js_err_set(err, "--only cannot be combined with --retry-failed: "
+                               "each of them selects the jobs that run");
     if (format && !js_formats_find(format, &why))
         return js_err_set(err, "job_format: %s: %s", format, why.text);
     return 0;

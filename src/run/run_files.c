@@ -122,6 +122,19 @@ enum jobsched_status js_run_files_open_journal(struct js_run *run,
     return status;
 }
 
+/* Jobs that --only leaves out, although they must run again. */
+static void run_report_owed(const struct js_log *log, uint64_t owed)
+{
+    if (owed == 1)
+        js_log(log, "1 job is done and not selected, but comes after a job "
+                    "that runs: without --only it runs again");
+    else if (owed > 1)
+        js_log(log,
+               "%llu jobs are done and not selected, but come after jobs that "
+               "run: without --only they run again",
+               (unsigned long long)owed);
+}
+
 void js_run_files_report_resume(struct js_run *run)
 {
     struct js_buf text = JS_BUF_INIT;
@@ -131,7 +144,7 @@ void js_run_files_report_resume(struct js_run *run)
     const struct js_log *log = &run->recorder.console.log;
     /* A new journal knows of nothing, unless another tool's records do. */
     bool has_jobs = run->journal && js_journal_look(run->journal).has_jobs;
-    if (!has_jobs && counts->done == 0)
+    if (!has_jobs && counts->done == 0 && counts->left_out == 0)
         return;
     if (!survey.is_known)
         js_log(log,
@@ -139,10 +152,11 @@ void js_run_files_report_resume(struct js_run *run)
                "run again");
     else if (js_resume_describe(counts, &text) == 0)
         js_log(log, "%s%s", js_buf_string(&text),
-               counts->runs == 0 && counts->aside == 0
+               counts->runs == 0 && counts->aside == 0 && counts->left_out == 0
                    ? " (--fresh starts over)"
                    : "");
     js_buf_release(&text);
+    run_report_owed(log, counts->owed);
     if (counts->held > 0)
         js_log(log,
                "%llu failed job%s not retried, because %s after jobs that "
@@ -272,7 +286,8 @@ static const char *run_list_format(struct js_run *run)
 static void run_open_list(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
-    struct js_resume *resume = run->journal ? &run->resume : NULL;
+    const char *const *only = config->only[0] ? config->only : NULL;
+    struct js_resume *resume = run->journal || only ? &run->resume : NULL;
     const char *path = config->job_file;
     const struct js_target_own own[] = {
         {strcmp(path, "-") == 0 ? NULL : path, "the job list"},
@@ -285,7 +300,8 @@ static void run_open_list(struct js_run *run, struct js_err *err)
     const struct js_list_config list = {.path = path,
                                         .format = run_list_format(run),
                                         .resume = resume,
-                                        .sink = &sink};
+                                        .sink = &sink,
+                                        .only = only};
     bool is_stdin = config->is_job_stream || strcmp(path, "-") == 0 ||
                     js_file_fd_of(path) == STDIN_FILENO;
     if (run->rank && is_stdin) {

@@ -118,6 +118,53 @@ JOBS
     contains err '^jobsched: --retry-failed needs a journal, .*--journal$'
 }
 
+# bats test_tags=sanitize
+@test "journal: --only runs these jobs and what they come after" {
+    printf '%s\n' '[name=cut/1] echo 1' '[name=cut/2] echo 2' \
+        '[name=fit/1 after=cut/1] echo fit' '[after=cut/*] echo all' \
+        'exit 3' wait '[name=end] echo end' >jobs.txt
+    farm 2 jobs.txt --only fit/1
+    status_is 0
+    equal "$(xargs <out)" '1 fit'
+    contains err '0 done, 2 new, 4 not selected: 2 to run$'
+    contains err '2 jobs: 2 done, 0 failed, 0 skipped, 0 left'
+    farm 2 jobs.txt --only 'c*,fit/?' --only 3
+    status_is 0
+    equal "$(xargs <out)" 2
+    farm 2 jobs.txt --only end
+    status_is 1
+    equal "$(sort out | xargs)" 'all end'
+
+    # A done job that comes after one that runs is owed, and told.
+    sed -i 's/echo 1$/echo one/' jobs.txt
+    farm 2 jobs.txt --only cut/1
+    status_is 0
+    equal "$(xargs <out)" one
+    contains err '3 jobs are done and not selected, but come after jobs that run: without --only they run again$'
+    farm 2 jobs.txt --dry-run --only fit/*
+    status_is 0
+    equal "$(grep -c '' out)" 1
+    sed -i 's/exit 3/true/' jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(sort out | xargs)" 'all end fit'
+
+    farm 2 jobs.txt --no-journal --only 4
+    status_is 0
+    equal "$(sort out | xargs)" '2 all one'
+    farm 2 jobs.txt --only fit/1,mesh
+    status_is 2
+    contains err '^jobsched: --only mesh: no job in jobs.txt has this name or id$'
+    farm 2 - --only fit/1 <jobs.txt
+    status_is 2
+    mkfifo pipe
+    farm 2 pipe --only fit/1
+    status_is 2
+    contains err 'cannot select from a stream$'
+    farm 2 jobs.txt --only end --retry-failed
+    status_is 2
+}
+
 @test "journal: --retry-failed runs what comes after, and no new line" {
     printf '%s\n' '[name=a] echo a >>ran; test -e go' \
         '[name=b after-any=a] echo b >>ran' '[after=b] echo c >>ran' \

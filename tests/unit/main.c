@@ -41,6 +41,7 @@
     _(graph_globs)                                                             \
     _(graph_random)                                                            \
     _(resume)                                                                  \
+    _(selection)                                                               \
     _(list_state)                                                              \
     _(output_tail)                                                             \
     _(journal_format)                                                          \

@@ -284,6 +284,39 @@ static void test_abbreviations(void)
     bad("--verbose-x f", "unknown option --verbose-x", NULL);
 }
 
+static void test_only(void)
+{
+    struct line line;
+    char word[] = "--only=a";
+    char file[] = "f";
+    char *many[JOBSCHED_ONLY_MAX + 4] = {file};
+    const struct jobsched_config *config =
+        good(&line, "--only a,b --only=c* --only 7 f");
+    CU_ASSERT_STRING_EQUAL(config->only[0], "a,b");
+    CU_ASSERT_STRING_EQUAL(config->only[1], "c*");
+    CU_ASSERT_STRING_EQUAL(config->only[2], "7");
+    CU_ASSERT_PTR_NULL(config->only[3]);
+    int count = 1;
+    while (count <= JOBSCHED_ONLY_MAX)
+        many[count++] = word;
+    many[count] = file;
+    CU_ASSERT_EQUAL(
+        js_command_line_read(count + 1, many, &line.options, &line.err), 0);
+    CU_ASSERT_PTR_NULL(line.options.config.only[JOBSCHED_ONLY_MAX]);
+    many[count++] = word;
+    many[count] = file;
+    CU_ASSERT_EQUAL(
+        js_command_line_read(count + 1, many, &line.options, &line.err), -1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(line.err.text, "at most 100 times"));
+    bad("--only= f", "must be the name or id of a job", "'fit/*'");
+    bad("--only ,, f", "must be the name or id of a job", NULL);
+    bad("--only a -", "--only needs a job file", NULL);
+    bad("--only a", "--only needs a job file", NULL);
+    bad("--only a --retry-failed f", "cannot be combined", "--retry-failed");
+    bad("--only a --status f", "cannot be combined", "--status");
+    bad("--only a --plan f", "cannot be combined", "--plan");
+}
+
 /* Also where getopt would take them for something of our own. */
 static void test_words_of_other_tools(void)
 {
@@ -495,6 +528,7 @@ static const struct unit_test tests[] = {
     {"other actions", test_other_actions},
     {"unknown options", test_unknown_options},
     {"abbreviations", test_abbreviations},
+    {"only", test_only},
     {"words of other tools", test_words_of_other_tools},
     {"missing and needless values", test_missing_and_needless_values},
     {"calls do not know each other", test_calls_do_not_know_each_other},
