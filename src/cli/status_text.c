@@ -18,6 +18,7 @@ enum {
 struct status_page {
     const struct js_status_model *status;
     struct js_textbuf textbuf;
+    uint64_t awaited; /* jobs that the explained one waits for */
 };
 
 /* ---------------------------------------------------------------- pieces */
@@ -302,7 +303,8 @@ static void page_put_list(struct status_page *page)
  * is last. */
 int js_status_text(const struct js_status_model *status, struct js_buf *buf)
 {
-    struct status_page page = {status, {.buf = buf, .keeps_backslashes = true}};
+    struct status_page page = {
+        .status = status, .textbuf = {.buf = buf, .keeps_backslashes = true}};
     page_put_life(&page);
     page_put_counts(&page);
     page_put_running(&page);
@@ -372,9 +374,14 @@ static void page_put_title(struct status_page *page)
     page_put(page, job.is_gone ? "; it is no longer in the list\n" : "\n");
 }
 
+/* A glob may stand for thousands of jobs; --json has them all. */
+enum { AWAITED_SHOWN = 20 };
+
 static void page_put_awaited(void *arg, const struct js_awaited *awaited)
 {
     struct status_page *page = arg;
+    if (page->awaited++ >= AWAITED_SHOWN)
+        return;
     SAY(page, "  runs after% %", JS_TEXT(awaited->any ? " the end of" : ""),
         JS_TEXT(awaited->name));
     if (awaited->id > 0)
@@ -409,6 +416,10 @@ static void page_put_reasons(struct status_page *page)
     uint64_t above = js_list_state_above(status->list_state, it->job->seq);
     js_list_state_each(status->list_state, it->job->seq, page_put_awaited,
                        page);
+    if (page->awaited > AWAITED_SHOWN)
+        SAY(page, "  and after % that % not ended\n",
+            JS_COUNTED(page->awaited - AWAITED_SHOWN, "more job"),
+            JS_TEXT(page->awaited == AWAITED_SHOWN + 1 ? "has" : "have"));
     if (above > 0)
         SAY(page, "  is below a wait line: % above it % not ended\n",
             JS_COUNTED(above, "job"), JS_TEXT(above == 1 ? "has" : "have"));
@@ -503,7 +514,8 @@ static void page_put_attempts(struct status_page *page, uint64_t id,
 
 int js_status_explain(const struct js_status_model *status, struct js_buf *buf)
 {
-    struct status_page page = {status, {.buf = buf, .keeps_backslashes = true}};
+    struct status_page page = {
+        .status = status, .textbuf = {.buf = buf, .keeps_backslashes = true}};
     const struct js_status_model_job *it = &status->explained;
     struct js_journal_model_job job = {.latest = JS_JOURNAL_MODEL_NONE,
                                        .begun = JS_JOURNAL_MODEL_NONE};

@@ -115,6 +115,22 @@ JOBS
     contains err '^jobsched: jobs.txt:3:12: after-any=\?: no job above has a name that matches$'
 }
 
+@test "dependencies: asked why it waits for thirty, a job names twenty" {
+    {
+        echo '[name=j/0] touch runs; until test -e go; do sleep 0.1; done'
+        printf '[name=j/%d] true\n' {1..29}
+        echo '[name=last after=j/*] true'
+    } >jobs.txt
+    farm_start 1 jobs.txt
+    wait_until "$PATIENCE" exists runs
+    explain last
+    claim test "$(grep -c '^  runs after j/' told)" = 20
+    contains told '^  and after 10 more jobs that have not ended$'
+    touch go
+    farm_end
+    status_is 0
+}
+
 # bats test_tags=sanitize
 @test "dependencies: below wait ok nothing runs after a failure" {
     cat >jobs.txt <<'JOBS'

@@ -76,6 +76,16 @@ static void test_wait_lines(void)
     /* An edge that leads past a wait line. */
     expect("[name=a] a\nb\nwait\nc\nwait\nd\n[after=a] e\n", times_ns, 0, 30,
            "2 3 4");
+    expect("a\nb\nwait ok\nc\nd\nwait ok\ne\n", times_ns, 2, 32, "2 3 5");
+}
+
+/* A glob that is used again when more names have come. */
+static void test_globs(void)
+{
+    static const int64_t times_ns[] = {10, 5, 20, 1, 7, 3};
+    expect("[name=a1] a\n[name=b after=a*] b\n[name=a2] c\n"
+           "[name=c after=a*] d\n[after-any=?] e\n[name=a3 after=b] f\n",
+           times_ns, 2, 32, "3 4 5");
 }
 
 static void test_too_long(void)
@@ -340,6 +350,7 @@ static const struct unit_test tests[] = {
     {"without edges", test_without_edges},
     {"edges", test_edges},
     {"wait lines", test_wait_lines},
+    {"globs", test_globs},
     {"too long", test_too_long},
     {"jobs", test_jobs},
     {"at random", test_at_random},

@@ -332,11 +332,41 @@ static void test_a_wide_loss_in_company_proves_nothing(void)
     free_scheduler(scheduler);
 }
 
+/* Job 2 is in the graph, but not part of the run: it hides no other. */
+static void test_only_jobs_of_the_run_are_skipped(void)
+{
+    struct js_scheduler_config config = {.round_size = 10};
+    struct js_graph *graph = not_null(js_graph_new());
+    struct js_scheduler *scheduler = new_scheduler_of(&config, graph);
+    const struct js_graph_edge edge = {"a", false, false};
+    size_t bad;
+    add_slaves(scheduler, 1, 1);
+    js_graph_add(graph, 1, "a", NULL, 0, &bad, NULL);
+    js_graph_add(graph, 2, NULL, &edge, 1, &bad, NULL);
+    js_graph_add(graph, 3, NULL, &edge, 1, &bad, NULL);
+    add_job(scheduler, 1, 1);
+    struct js_job *waiting = not_null(js_job_new_simulated(NULL, 3, 1));
+    waiting->is_waiting = true;
+    add_new(scheduler, waiting);
+    expect_round(scheduler, 1, 1);
+    fail_job(scheduler, 1, expect_assigned(scheduler, 1, 1),
+             JS_SCHEDULER_ENDED);
+    struct js_scheduler_decision next =
+        expect_step(scheduler, JS_SCHEDULER_SKIP);
+    CU_ASSERT_EQUAL(next.skipped->id, 3);
+    CU_ASSERT_EQUAL(next.parent, 1);
+    js_job_free(next.skipped);
+    expect_nothing(scheduler);
+    free_scheduler(scheduler);
+    js_graph_free(graph);
+}
+
 static const struct unit_test tests[] = {
     {"a retry goes elsewhere", test_a_retry_goes_elsewhere},
     {"a retry keeps no other from the slave",
      test_a_retry_keeps_no_other_from_the_slave},
     {"too many failures", test_too_many_failures},
+    {"only jobs of the run are skipped", test_only_jobs_of_the_run_are_skipped},
     {"a stopped job runs again", test_a_stopped_job_runs_again},
     {"nothing runs again once it is stopped",
      test_nothing_runs_again_once_it_is_stopped},
