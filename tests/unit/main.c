@@ -23,6 +23,7 @@
     _(formats)                                                                 \
     _(values)                                                                  \
     _(product)                                                                 \
+    _(args)                                                                    \
     _(attributes)                                                              \
     _(from_disbatch)                                                           \
     _(from_greasy)                                                             \
