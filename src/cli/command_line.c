@@ -2,11 +2,13 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "list/formats.h"
 #include "record/past_runs.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* getopt reports a long option as this plus the number of its row. The short
  * ones are characters, which are below. */
@@ -16,16 +18,19 @@ enum { FIRST_VALUE = 1000 };
  * getopt cannot use our table. */
 struct getopt_view {
     struct option longs[JS_OPTIONS_MOST + 1];
-    char shorts[2 * JS_OPTIONS_MOST + 2];
+    char shorts[2 * JS_OPTIONS_MOST + 3];
     const char *names[JS_OPTIONS_MOST + 1]; /* without "--", for suggestions;
                                                then NULL */
 };
 
-static void getopt_view_make(struct getopt_view *view)
+/* If a source follows, options end at the first word that is none. */
+static void getopt_view_make(struct getopt_view *view, bool has_source)
 {
     const struct js_options_row *row;
     size_t n = 0, s = 0, names = 0;
     memset(view, 0, sizeof(*view));
+    if (has_source)
+        view->shorts[s++] = '+';
     view->shorts[s++] = ':'; /* makes getopt report a missing argument as
                                 such */
     for (int i = 0; (row = js_options_row((size_t)i)); i++) {
@@ -101,10 +106,22 @@ static const struct foreign_option foreign_options[] = {
      "output appears as jobs end; use --output DIR to keep it in files named "
      "by job id",
      false},
-    {":::", "write the commands into a file, one per line, or pipe them in",
+    /* Of templates. */
+    {"--plus", "give the command the value, and let it change it: x={}; ...",
      false},
-    {"::::", "write the commands into a file, one per line, or pipe them in",
+    {"--rpl", "give the command the value, and let it change it: x={}; ...",
      false},
+    {"-I", "write {} where the value goes", false},
+    {"-N", "put the values of a job on one line, and use --colsep or --csv",
+     false},
+    {"-L", "put the values of a job on one line, and use --colsep or --csv",
+     false},
+    {"-X", "a job gets one value of each source; xargs makes long lines",
+     false},
+    {"-m", "a job gets one value of each source; xargs makes long lines",
+     false},
+    {"-0", "a value ends with its line", false},
+    {"-a", "write :::: FILE behind the command", false},
 };
 
 /* Finds out which option of another tool this argument is, with or without a
@@ -112,8 +129,8 @@ static const struct foreign_option foreign_options[] = {
 static const struct foreign_option *foreign_find(const char *word)
 {
     size_t len = strcspn(word, "=");
-    if (word[0] == '-' && word[1] != '-')
-        len = strcspn(word, "=0123456789");
+    if (word[0] == '-' && word[1] && word[1] != '-')
+        len = 2 + strcspn(word + 2, "=0123456789");
     for (size_t i = 0; i < sizeof(foreign_options) / sizeof(*foreign_options);
          i++) {
         const char *known = foreign_options[i].word;
@@ -202,16 +219,65 @@ static int command_line_refuse(const struct getopt_view *view, int code,
 
 /* ---------------------------------------------------------------- reading */
 
+/* A word with a replacement string that is not the name of a file. */
+static bool command_line_is_template(const char *word)
+{
+    return strstr(word, "{}") && access(word, F_OK) < 0;
+}
+
+/* Appends the word as a user would type it: {} and the like without quotes. */
+static int command_line_put_word(struct js_buf *buf, const char *word)
+{
+    bool is_string = word[0] == '{' && word[strlen(word) - 1] == '}' &&
+                     !strpbrk(word, " ,$`'\"\\;&|<>()");
+    int rc = is_string ? js_buf_puts(buf, word)
+                       : js_argv_quote_word(buf, word, strlen(word));
+    return rc == 0 ? js_buf_puts(buf, " ") : -1;
+}
+
+/* `seq 10 | parallel ./sim {}` is what people type. */
+static int command_line_refuse_words(char **args, struct js_err *err)
+{
+    struct js_buf words = JS_BUF_INIT;
+    bool has_string = false;
+    int rc = 0;
+    for (char **word = args; rc == 0 && *word; word++) {
+        has_string |= strchr(*word, '{') != NULL;
+        rc = command_line_put_word(&words, *word);
+    }
+    if (rc == 0 && !has_string)
+        rc = js_buf_puts(&words, "{} ");
+    const char *shown = rc == 0 ? js_buf_string(&words) : NULL;
+    if (args[1])
+        js_err_set(err,
+                   "unexpected argument \"%.100s\": only one job file is "
+                   "allowed; to run a command with each line of standard "
+                   "input: jobsched %.400s:::: -",
+                   args[1], shown ? shown : "");
+    else
+        js_err_set(
+            err,
+            "\"%.100s\" is a command without values; to run it with each "
+            "line of standard input: jobsched %.400s:::: -",
+            args[0], shown ? shown : "");
+    js_buf_release(&words);
+    return -1;
+}
+
 /* Handles the arguments that are not options: at most one, the job file. An
  * error in any of them is reported first. */
 static int command_line_take_file(char **args, struct js_options *options,
                                   struct js_err *err)
 {
+    if (options->words) {
+        if (options->config.job_format)
+            return js_err_set(err, "--from is for a job file, and cannot be "
+                                   "combined with values on the command line");
+        options->config.job_file = "-";
+        options->config.job_format = JS_FORMATS_ARGS;
+        return 0;
+    }
     for (char **word = args; *word; word++) {
-        const struct foreign_option *foreign =
-            word[0][0] == ':' ? foreign_find(*word) : NULL;
-        if (foreign)
-            return foreign_refuse(foreign, *word, NULL, err);
         if (!word[0][0])
             return js_err_set(err, "an argument is empty (is a variable not "
                                    "set?): name a job file");
@@ -222,11 +288,8 @@ static int command_line_take_file(char **args, struct js_options *options,
         options->config.trace |= !options->is_quiet;
         return 0;
     }
-    if (args[1])
-        return js_err_set(err,
-                          "unexpected argument \"%s\": only one job file is "
-                          "allowed",
-                          args[1]);
+    if (args[1] || command_line_is_template(args[0]))
+        return command_line_refuse_words(args, err);
     if (options->is_demo)
         return js_err_set(err,
                           "unexpected argument \"%s\": --demo runs a "
@@ -268,6 +331,19 @@ static int command_line_check(const struct js_options *options,
          "--jobs, --duration and --forever apply only to the demonstration, "
          "which has no job file: use -n N to start N slaves, or --demo without "
          "a job file"},
+        {options->words, options->is_demo,
+         "--demo runs a demonstration, which has no command"},
+        {options->words, options->action != JS_ACTION_RUN,
+         "--status, --report and --plan need no command: name the journal with "
+         "--journal"},
+        {options->words, options->is_mpirun_shown,
+         "--show-mpirun cannot be combined with values on the command line, "
+         "which do not reach the ranks in that way"},
+        {!options->words, options->is_args_given,
+         "--link, --colsep, --csv and --header belong to values on the command "
+         "line, after ::: or ::::"},
+        {options->args.is_csv, options->args.separator,
+         "--csv and --colsep cannot be combined"},
         {options->is_watched || options->explained,
          options->action != JS_ACTION_STATUS,
          "--watch and --explain belong to --status, and cannot be combined "
@@ -336,6 +412,7 @@ static int command_line_take_option(const struct getopt_view *view, int code,
                           optarg ? optarg : "", problem.text);
     options->is_start_given |= row->owner == JS_OF_LAUNCH;
     options->is_demo_changed |= row->owner == JS_OF_DEMO;
+    options->is_args_given |= row->owner == JS_OF_ARGS;
     return 0;
 }
 
@@ -344,7 +421,8 @@ int js_command_line_read(int argc, char **argv, struct js_options *ret,
 {
     struct getopt_view view;
     int code;
-    getopt_view_make(&view);
+    bool has_source = argv[0] && argv[1 + js_args_find_source(argv + 1)];
+    getopt_view_make(&view, has_source);
     memset(ret, 0, sizeof(*ret));
     jobsched_config_init(&ret->config);
     ret->restarts = 3;
@@ -363,6 +441,8 @@ int js_command_line_read(int argc, char **argv, struct js_options *ret,
         ret->action = JS_ACTION_STATUS;
     if (ret->is_quiet && !ret->is_progress_given)
         ret->config.progress = JOBSCHED_PROGRESS_NEVER;
+    if (has_source)
+        ret->words = argv + optind;
     if (command_line_take_file(argv + optind, ret, err) < 0)
         return -1;
     return command_line_check(ret, err);
@@ -377,16 +457,23 @@ void js_command_line_for_ranks(int argc, char **argv, bool is_resumed,
     int code;
     /* js_command_line_read() has accepted these arguments, so they contain no
      * errors. */
-    getopt_view_make(&view);
+    bool has_source = argv[1 + js_args_find_source(argv + 1)];
+    getopt_view_make(&view, has_source);
     opterr = 0;
     optind = 0;
     while ((code = getopt_long(argc, argv, view.shorts, view.longs, NULL)) !=
            -1) {
         const struct js_options_row *row = command_line_row(code);
-        if (row && row->owner != JS_OF_LAUNCH &&
+        if (row && row->owner != JS_OF_LAUNCH && row->owner != JS_OF_ARGS &&
             (row->owner != JS_OF_START || !is_resumed))
             js_argv_addf(ret, "--%s%s%s", row->name, optarg ? "=" : "",
                          optarg ? optarg : "");
+    }
+    /* The ranks get its text on standard input. */
+    if (has_source) {
+        js_argv_add(ret, "--from=" JS_FORMATS_ARGS);
+        js_argv_add(ret, "-");
+        return;
     }
     /* "-" alone is a job file; "-x" after "--" must stay one. */
     if (argv[optind] && argv[optind][0] == '-' && argv[optind][1])

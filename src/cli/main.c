@@ -8,6 +8,7 @@
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "cli/status.h"
+#include "cli/words.h"
 #include "jobsched.h"
 #include "launch/launch.h"
 #include "launch/mpirun.h"
@@ -214,6 +215,7 @@ static int launch_with(const struct js_options *options, int argc, char **argv)
         .hostfile = options->hostfile,
         .restarts = options->restarts,
         .is_mpirun_shown = options->is_mpirun_shown,
+        .is_template = options->words,
         .is_requeued = options->is_requeued,
     };
     int status = JOBSCHED_BROKEN;
@@ -274,6 +276,9 @@ static int main_start(struct js_options *options, int argc, char **argv)
         fprintf(stderr, "jobsched: %s\n", err.text);
         return JOBSCHED_BAD_INPUT;
     }
+    if (options->words && js_launchenv_rank() <= 0 &&
+        js_words_put_on_stdin(options, &err) < 0)
+        return usage_error(&err);
     if (is_alone && is_list_piped_in(options))
         return launch_piped_list(options, argc, argv);
     if (is_alone && is_run) {
@@ -350,5 +355,8 @@ int main(int argc, char **argv)
     case JS_ACTION_RUN:
         break;
     }
+    if (options.words && options.config.action == JOBSCHED_CHECK)
+        return js_launchenv_rank() > 0 ? JOBSCHED_SUCCEEDED
+                                       : js_words_check(&options);
     return main_start(&options, argc, argv);
 }

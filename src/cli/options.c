@@ -308,6 +308,20 @@ static int set_format(const struct js_options_row *row,
     return options->config.job_format ? 0 : -1;
 }
 
+/* GNU parallel has other values too. */
+static int set_header(const struct js_options_row *row,
+                      struct js_options *options, const char *value,
+                      struct js_err *err)
+{
+    (void)row;
+    options->args.has_header = true;
+    return strcmp(value, ":") == 0
+               ? 0
+               : js_err_set(err,
+                            "must be \":\": the first value of each source "
+                            "is its name");
+}
+
 /* Actions that only report on runs. If several were given, the last one would
  * silently win. */
 static int set_inspection(const struct js_options_row *row,
@@ -362,6 +376,19 @@ static const struct js_options_row rows[] = {
      "read JOBFILE as a list of another tool; jobsched(5)\n"
      "names them (default lines: our own format)",
      .set = set_format},
+
+    {.help = "Values after ::: on the command line, or after :::: in files:"},
+    {"link", NULL, 0, JS_OF_ARGS,
+     "take one value of each source for each job; a\n"
+     "shorter source begins anew",
+     FLAG(args.are_all_linked)},
+    {"colsep", "REGEX", 0, JS_OF_ARGS,
+     "REGEX separates the columns of a value: {1}, {2} ...",
+     TEXT(args.separator, "must be a regular expression")},
+    {"csv", NULL, 0, JS_OF_ARGS, "a value is a row of CSV: {1}, {2} ...",
+     FLAG(args.is_csv)},
+    {"header", ":", 0, JS_OF_ARGS,
+     "the first value of each source is its name: {NAME}", .set = set_header},
 
     {.help = "Scheduling:"},
     {"round", "N", 0, JS_OF_RUN, "dispatch N jobs at a time (default 10)",
@@ -589,6 +616,7 @@ static int help_put_row(const struct js_options_row *row, struct js_buf *buf)
 /* No line is longer than 80 columns, which a test checks. */
 static const char intro[] =
     "Usage: jobsched [options] [JOBFILE]\n"
+    "       jobsched [options] COMMAND ::: VALUE...\n"
     "       mpirun -np N jobsched [options] [JOBFILE]\n\n"
     "Runs the shell commands in JOBFILE, one per line, on all cores, or on "
     "N-1\nslaves. \"-\" means standard input. Without JOBFILE, the list is "

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "jobsched.h"
+#include "list/args.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ enum js_action {
 /* Invariants, after js_command_line_read():
  *  - strings are NULL or not empty.
  *  - config.job_file is NULL exactly for the demonstration, and for actions
- *    that name a journal instead.
+ *    that name a journal instead. For a template it is "-", and config.format
+ * is that of its text.
  *  - is_watched, is_json and explained imply an action that uses them. */
 struct js_options {
     enum js_action action;
@@ -49,6 +51,11 @@ struct js_options {
     bool is_mpirun_shown; /* show the command line and do not start it */
     bool is_requeued;     /* the batch script asks for it: launch/slurm.h */
     bool is_start_given;  /* one of these options was given */
+    /* For a template on the command line. */
+    char *const *words; /* the command and its sources, which end with NULL; in
+                           argv. NULL: there is no template */
+    struct js_args_options args;
+    bool is_args_given; /* one of its options was given */
 };
 
 /* Says which part of the program an option concerns. */
@@ -57,6 +64,7 @@ enum js_options_owner {
     JS_OF_START,   /* the run as well, but not when it is continued */
     JS_OF_LAUNCH,  /* a start without mpirun */
     JS_OF_DEMO,    /* only the demonstration */
+    JS_OF_ARGS,    /* a template on the command line */
 };
 
 /* A row of the table. */

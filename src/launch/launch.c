@@ -526,7 +526,7 @@ static void launch_report_broken_off(const struct launch *launch)
     const char *next = "run the same command again to continue";
     if (!launch_has_journal(launch))
         next = "there is no journal, so the same command would start over";
-    else if (launch_is_stream(launch))
+    else if (launch_is_stream(launch) && !launch->config->is_template)
         next = "send the whole stream again; jobs that are done will not run "
                "again";
     else if (config->slave_timeout_ns == 0)

@@ -26,6 +26,8 @@ struct js_launch_config {
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */
     bool is_mpirun_shown; /* show the command line and do not start it */
+    bool is_template;     /* the list is a template on the command line, which
+                             the same command repeats */
     bool is_requeued;     /* the batch script asks for it: launch/slurm.h */
 };
 

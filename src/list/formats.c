@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "list/args_reader.h"
 #include "list/from/disbatch.h"
 #include "list/from/glost.h"
 #include "list/from/greasy.h"
@@ -52,6 +53,8 @@ const char *js_formats_find(const char *format, struct js_err *err)
 {
     const char *names[FORMATS + 1] = {NULL};
     struct js_buf all = JS_BUF_INIT;
+    if (js_formats_is_args(format))
+        return JS_FORMATS_ARGS;
     for (size_t i = 0; i < FORMATS; i++) {
         names[i] = formats[i].name;
         if (strcmp(names[i], format) == 0)
@@ -163,6 +166,8 @@ static bool guard_lines(const char *line, size_t len, bool is_first,
 struct js_reader *js_formats_new_reader(const char *format, const char *name,
                                         bool is_stream)
 {
+    if (js_formats_is_args(format))
+        return js_args_reader_new(name);
     for (size_t i = 0; format && i < FORMATS; i++) {
         if (strcmp(formats[i].name, format) == 0)
             return formats[i].new_reader(name);

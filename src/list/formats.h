@@ -26,6 +26,15 @@ static inline bool js_formats_is_own(const char *format)
     return !format || strcmp(format, JS_FORMATS_OWN) == 0;
 }
 
+/* The format of a template on the command line (list/args.h). It is found by
+ * its name like the others, but is not one of those that users may choose. */
+#define JS_FORMATS_ARGS "args"
+
+static inline bool js_formats_is_args(const char *format)
+{
+    return format && strcmp(format, JS_FORMATS_ARGS) == 0;
+}
+
 /* The name of format number `i`, from 0 on; NULL: there are no more. */
 const char *js_formats_name(size_t i);
 

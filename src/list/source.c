@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/input.h"
+#include "list/args.h"
 #include "list/formats.h"
 #include "list/intake.h"
 
@@ -53,7 +54,8 @@ struct js_source {
                        text */
 
     /* For a stream only. */
-    char *name; /* its name in errors */
+    bool is_args; /* it is a template on the command line */
+    char *name;   /* its name in errors */
     struct js_warnings warnings;
     int fd;
     bool owns_fd;
@@ -213,7 +215,9 @@ static enum js_source_state next_parsed(struct js_source *source,
             return rc > 0 ? JS_SOURCE_JOB : JS_SOURCE_ERROR;
         if (source->ended)
             return JS_SOURCE_END;
-        if (source->kind == SOURCE_STREAM && pieces == PIECES_MAX)
+        /* A template has no job before all of its text is read. */
+        if (source->kind == SOURCE_STREAM && !source->is_args &&
+            pieces == PIECES_MAX)
             return JS_SOURCE_LATER;
         rc = feed(source);
         if (rc == 0)
@@ -329,7 +333,9 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
     source->resume = config->resume;
     if (config->resume)
         config->resume->is_stream = true;
-    source->name = js_list_show_path(path);
+    source->is_args = js_formats_is_args(format);
+    source->name =
+        source->is_args ? strdup(JS_ARGS_NAME) : js_list_show_path(path);
     if (source->name)
         source->jobs = js_intake_new(
             source->name, js_formats_new_reader(format, source->name, true),
@@ -431,6 +437,11 @@ void js_source_each_need(const struct js_source *source,
 const struct js_list *js_source_list(const struct js_source *source)
 {
     return source->list;
+}
+
+bool js_source_is_args(const struct js_source *source)
+{
+    return source->is_args;
 }
 
 bool js_source_is_stream(const struct js_source *source)

@@ -126,6 +126,9 @@ const struct js_list *js_source_list(const struct js_source *source);
 
 bool js_source_is_stream(const struct js_source *source);
 
+/* True for a template on the command line, which is a stream as well. */
+bool js_source_is_args(const struct js_source *source);
+
 /* The descriptor to poll for POLLIN after JS_SOURCE_LATER. -1: try again after
  * a while, or the source is not a stream. */
 int js_source_fd(const struct js_source *source);

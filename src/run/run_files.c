@@ -7,6 +7,7 @@
 #include "base/launchenv.h"
 #include "base/process.h"
 #include "list/conflicts.h"
+#include "list/formats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -275,6 +276,9 @@ static const char *run_list_format(struct js_run *run)
     if (named || !run->journal)
         return named;
     const char *format = js_journal_look(run->journal).format;
+    /* A template is on the command line or it is not. */
+    if (js_formats_is_args(format))
+        return NULL;
     if (format)
         js_log(&(struct js_log){run_report_line, run},
                "the journal says that this list is read with --from %s",
@@ -463,7 +467,8 @@ int js_run_files_open(struct js_run *run, struct js_err *err)
         return -1;
     if (config->longest_first && run_find_paths(run, err) < 0)
         return -1;
-    if (config->action != JOBSCHED_RUN && js_source_is_stream(run->source))
+    if (config->action != JOBSCHED_RUN && js_source_is_stream(run->source) &&
+        !js_source_is_args(run->source))
         return js_err_set(err, "--check and --dry-run need a regular file, not "
                                "a pipe or terminal");
     if (config->action != JOBSCHED_RUN)

@@ -216,7 +216,8 @@ static void run_count_result(const struct js_run *run,
  * message. */
 static const char *run_next_step(const struct js_run *run)
 {
-    if (run->source && js_source_is_stream(run->source))
+    if (run->source && js_source_is_stream(run->source) &&
+        !js_source_is_args(run->source))
         return run->journal
                    ? "send the whole stream again; jobs that are done "
                      "will not run again"

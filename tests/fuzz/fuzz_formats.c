@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len >= sizeof(format) || len == size)
         return 0;
     memcpy(format, data, len);
-    if (js_formats_find(format, NULL))
+    /* A template makes any number of jobs of a few bytes: fuzz_args.c. */
+    if (js_formats_find(format, NULL) && !js_formats_is_args(format))
         list_sum_check(format, (const char *)data + len + 1, size - len - 1);
     return 0;
 }

@@ -111,7 +111,7 @@ words() {
         LC_ALL=C comm -13 before - | grep -E '^(JOBSCHED|OMP|CUDA|ROCR)_|_MCA_hwloc_' >set
     # The others need several hosts, Slurm, or a run around this one.
     claim diff set <(manual_variables 'Set for each job' | grep -vxE \
-        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP|PWD')
+        'JOBSCHED_NODELIST|JOBSCHED_HOSTFILE|JOBSCHED_WITHIN|JOBSCHED_ARG_.*|(OMPI|PRTE)_MCA_ras|SLURM_OVERLAP|PWD')
 }
 
 # But for those by which a launcher tells a process what it is.

@@ -62,7 +62,8 @@ readme_commands() { # BEGIN
     claim test "$(grep -c '' commands)" -ge 10
     local line
     while read -r line; do
-        run -0 timeout "$PATIENCE" bash -c "${line/.\/jobsched /./jobsched --show-mpirun }"
+        [[ $line == *:::* ]] || line=${line/.\/jobsched /./jobsched --show-mpirun }
+        run -0 timeout "$PATIENCE" bash -c "$line"
     done <commands
     for line in HOSTS SLURM; do
         manual_shows 7 "$line"

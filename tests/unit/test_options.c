@@ -341,8 +341,15 @@ static void test_words_of_other_tools(void)
     bad("--tag f", "--tag is not supported", NULL);
     bad("-k f", "-k is not supported", NULL);
     bad("-vk f", "-k is not supported", NULL);
-    bad("echo ::: a b", "::: is not supported", "one per line");
-    bad(":::", "::: is not supported", NULL);
+    bad("--plus echo ::: a", "--plus is not supported", "let it change it");
+    bad("-N2 echo ::: a", "-N is not supported", "--colsep");
+    bad("-L 1 echo ::: a", "-L is not supported", "--colsep");
+    bad("-X echo ::: a", "-X is not supported", "xargs");
+    bad("-m echo ::: a", "-m is not supported", "xargs");
+    bad("-I @ echo @ ::: a", "-I is not supported", "write {}");
+    bad("-0 echo :::: f", "-0 is not supported", "ends with its line");
+    bad("-a f echo", "-a is not supported", ":::: FILE");
+    bad("--rpl x echo ::: a", "--rpl is not supported", "let it change it");
     bad("--jobs 4 f", "-n N", "--demo");
     /* As values they are nobody's words. */
     struct line line;
@@ -350,6 +357,50 @@ static void test_words_of_other_tools(void)
     CU_ASSERT_STRING_EQUAL(good(&line, "--joblog --retry f")->joblog,
                            "--retry");
     CU_ASSERT_STRING_EQUAL(good(&line, "-- -np")->job_file, "-np");
+}
+
+static void test_templates(void)
+{
+    struct line line;
+    const struct jobsched_config *config =
+        good(&line, "-n 4 --link ./sim --n {n} -v ::: 1 2 --quiet");
+    CU_ASSERT_STRING_EQUAL(config->job_file, "-");
+    CU_ASSERT_STRING_EQUAL(config->job_format, "args");
+    CU_ASSERT_EQUAL(line.options.slaves, 4);
+    CU_ASSERT(line.options.args.are_all_linked && !config->trace &&
+              !line.options.is_quiet);
+    CU_ASSERT_STRING_EQUAL(line.options.words[0], "./sim");
+    CU_ASSERT_STRING_EQUAL(line.options.words[6], "2");
+    CU_ASSERT_STRING_EQUAL(line.options.words[7], "--quiet");
+    CU_ASSERT_PTR_NULL(line.options.words[8]);
+    good(&line, "--csv --header : -- -x :::: - ::::+ f");
+    CU_ASSERT_STRING_EQUAL(line.options.words[0], "-x");
+    CU_ASSERT(line.options.args.is_csv && line.options.args.has_header);
+    good(&line, "--colsep , ::: a,b");
+    CU_ASSERT_STRING_EQUAL(line.options.words[0], ":::");
+    CU_ASSERT_STRING_EQUAL(line.options.args.separator, ",");
+    /* Without a source, options may follow the file as ever. */
+    CU_ASSERT_TRUE(good(&line, "f -v")->trace);
+    CU_ASSERT_PTR_NULL(line.options.words);
+    bad("--header 1 echo ::: a", "--header 1: must be \":\"", NULL);
+    bad("--csv --colsep , echo ::: a", "--csv and --colsep", NULL);
+    bad("--link f", "belong to values on the command line", ":::");
+    bad("--demo echo ::: a", "--demo", "no command");
+    bad("--status echo ::: a", "--status", "--journal");
+    bad("--show-mpirun echo ::: a", "--show-mpirun cannot", NULL);
+    bad("--from lines echo ::: a", "--from is for a job file", NULL);
+}
+
+/* What GNU parallel would take from standard input. */
+static void test_commands_without_values(void)
+{
+    bad("./sim {}", "\"{}\": only one job file is allowed",
+        "jobsched ./sim {} :::: -");
+    bad("./sim {/.}", "jobsched ./sim {/.} :::: -", NULL);
+    bad("./sim x", "\"x\": only one job file is allowed",
+        "jobsched ./sim x {} :::: -");
+    bad("./sim{}", "\"./sim{}\" is a command without values",
+        "jobsched './sim{}' :::: -");
 }
 
 static void test_missing_and_needless_values(void)
@@ -530,6 +581,8 @@ static const struct unit_test tests[] = {
     {"abbreviations", test_abbreviations},
     {"only", test_only},
     {"words of other tools", test_words_of_other_tools},
+    {"templates", test_templates},
+    {"commands without values", test_commands_without_values},
     {"missing and needless values", test_missing_and_needless_values},
     {"calls do not know each other", test_calls_do_not_know_each_other},
     {"help fits the screen", test_help_fits_the_screen},

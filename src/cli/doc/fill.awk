@@ -55,7 +55,8 @@ function argument_in_mdoc(value, parts, n, i, line) {
     n = split(value, parts, "|")
     for (i = 1; i <= n; i++)
         line = line (i > 1 ? " Ns | Ns " : "") \
-            (parts[i] ~ /^[a-z]/ ? "Cm " : "Ar ") parts[i]
+            (parts[i] ~ /^[A-Z]/ ? "Ar " parts[i] : \
+             parts[i] == ":" ? "Cm \\&:" : "Cm " parts[i])
     return line
 }
 
