@@ -324,15 +324,33 @@ static enum js_stop_request master_request_of(const struct js_master *master,
     return recorder->journal_error.text[0] ? JS_STOP_REQUEST_DRAIN : asked;
 }
 
+/* Sends the number to more of the slaves. */
+static int master_announce(struct js_master *master, enum js_tag tag,
+                           struct js_announcement *announcement,
+                           struct js_err *err)
+{
+    enum { AT_ONCE = 4096 };
+    int *next = &announcement->next;
+    for (int i = 0; i<AT_ONCE && * next> 0; i++) {
+        if (*next < master->link->size &&
+            master->conns[*next].state == JS_SLAVE_CONN_WORKING &&
+            js_slave_conn_post_number(&master->conns[*next], tag,
+                                      announcement->number, err) < 0)
+            return -1;
+        *next = *next < master->link->size ? *next + 1 : 0;
+    }
+    return 0;
+}
+
 /* Starts no more jobs, and ends the running ones as the request demands. */
-static int master_follow_request(struct js_master *master,
-                                 enum js_stop_request asked, struct js_err *err)
+static void master_follow_request(struct js_master *master,
+                                  enum js_stop_request asked)
 {
     enum js_stop_request stop_request = master_request_of(master, asked);
     int64_t grace_ns = master->config.setup.settings.grace_ns;
     int64_t most_ns = JS_NEVER_NS;
     if (stop_request <= master->stop_request)
-        return 0;
+        return;
     /* A stop because of failed jobs is not an interruption. */
     master->is_interrupted |= !js_scheduler_is_stopped(master->scheduler);
     master->stop_request = stop_request;
@@ -363,40 +381,28 @@ static int master_follow_request(struct js_master *master,
         master->quit_ns =
             earlier_ns(master->quit_ns, master->now_ns + grace_ns);
     }
-    for (int i = 1; i < master->link->size; i++) {
-        if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
-            js_slave_conn_post_number(&master->conns[i], JS_TAG_DRAIN,
-                                      (uint64_t)grace_ns, err) < 0)
-            return -1;
-    }
-    return 0;
+    master->drain = (struct js_announcement){(uint64_t)grace_ns, 1};
 }
 
 /* Sends the slaves a new time limit when it has changed by a twentieth. The
  * median moves with every job, so sending each change would cost a message for
  * each job. */
-static int master_update_limit(struct js_master *master, struct js_err *err)
+static void master_update_limit(struct js_master *master)
 {
     enum { TWENTIETH = 20 };
     if (master->config.timeout_percent == 0)
-        return 0;
+        return;
     int64_t median_ns = js_scheduler_median_ns(master->scheduler);
     if (median_ns < 0)
-        return 0;
+        return;
     int64_t limit_ns = median_ns / 100 * master->config.timeout_percent + 1;
     int64_t change_ns = limit_ns - master->limit_ns;
     if (change_ns < 0)
         change_ns = -change_ns;
     if (change_ns <= master->limit_ns / TWENTIETH)
-        return 0;
+        return;
     master->limit_ns = limit_ns;
-    for (int i = 1; i < master->link->size; i++) {
-        if (master->conns[i].state == JS_SLAVE_CONN_WORKING &&
-            js_slave_conn_post_number(&master->conns[i], JS_TAG_TIME_LIMIT,
-                                      (uint64_t)limit_ns, err) < 0)
-            return -1;
-    }
-    return 0;
+    master->limit = (struct js_announcement){(uint64_t)limit_ns, 1};
 }
 
 /* Asks for output, and sends the slaves what can be sent now. While the
@@ -573,12 +579,15 @@ int js_master_turn(struct js_master *master, struct js_err *err)
     if (config->stop_ns != JS_NEVER_NS)
         js_scheduler_set_time_left(master->scheduler,
                                    config->stop_ns - master->now_ns);
-    if (master_follow_request(master, asked, err) < 0)
+    master_follow_request(master, asked);
+    if (master_announce(master, JS_TAG_DRAIN, &master->drain, err) < 0)
         return -1;
     if (is_on_record && (master_answer_runners(master, err) < 0 ||
                          master_assign_jobs(master, err) < 0))
         return -1;
-    if (master_update_limit(master, err) < 0 || master_pump(master, err) < 0)
+    master_update_limit(master);
+    if (master_announce(master, JS_TAG_TIME_LIMIT, &master->limit, err) < 0 ||
+        master_pump(master, err) < 0)
         return -1;
     master_show_progress(master);
     return master_check_progress(master, err);
@@ -613,7 +622,8 @@ static int64_t master_deadline_ns(const struct js_master *master)
     int64_t until_ns = earlier_ns(
         master->leave_ns, js_recorder_look(config->recorder).deadline_ns);
     /* There is more work to do right away. */
-    if (master->queue.first || master->must_assign ||
+    if (master->queue.first || master->must_assign || master->has_silent ||
+        master->drain.next > 0 || master->limit.next > 0 ||
         (master_can_read(master) &&
          js_scheduler_wants_jobs(master->scheduler) &&
          !js_recorder_look(config->recorder).is_behind))

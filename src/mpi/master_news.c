@@ -6,9 +6,8 @@
 
 enum { NAMED_MAX = 5 }; /* the most jobs named in a message */
 
-/* How often to check for missed heartbeats, and how much longer than lease and
- * grace a slave may be silent: ending its jobs takes some time. */
-static const int64_t watch_every_ns = 100 * JS_NS_PER_MS;
+/* How much longer than lease and grace a slave may be silent: ending its jobs
+ * takes some time. */
 static const int64_t silence_margin_ns = JS_NS_PER_S;
 
 /* The time after which no more messages are read in a turn. */
@@ -81,13 +80,38 @@ static int master_part_from(struct js_master *master, unsigned slave,
 
 /* ---------------------------------------------------------------- news */
 
+static void master_unwatch(struct js_master *master, struct js_slave_conn *conn)
+{
+    if (!conn->is_watched)
+        return;
+    *(conn->earlier ? &conn->earlier->later : &master->first_watched) =
+        conn->later;
+    *(conn->later ? &conn->later->earlier : &master->last_watched) =
+        conn->earlier;
+    conn->is_watched = false;
+}
+
+void js_master_news_heard(struct js_master *master, struct js_slave_conn *conn)
+{
+    conn->answered_ns = master->listened_ns;
+    if (master->config.setup.lease_ns == 0)
+        return;
+    master_unwatch(master, conn);
+    conn->is_watched = true;
+    conn->earlier = master->last_watched;
+    conn->later = NULL;
+    *(conn->earlier ? &conn->earlier->later : &master->first_watched) = conn;
+    master->last_watched = conn;
+}
+
 /* Handles the number of a heartbeat that has arrived; 0: none has. */
 static void master_hear(struct js_master *master, unsigned slave, uint64_t beat)
 {
     struct js_slave_conn *conn = &master->conns[slave];
     if (beat == 0)
         return;
-    conn->answered_ns = master->listened_ns;
+    if (conn->is_watched)
+        js_master_news_heard(master, conn);
     js_slave_conn_answer(conn, beat);
 }
 
@@ -244,7 +268,8 @@ static int master_take_beat(struct js_master *master,
     if (js_wire_unpack_number(message->bytes, message->len, &number) < 0)
         return js_err_set(err, "slave %d sent an invalid BEAT message",
                           message->peer);
-    conn->answered_ns = master->listened_ns;
+    if (conn->is_watched)
+        js_master_news_heard(master, conn);
     return js_slave_conn_post_number(conn, JS_TAG_BEAT, number, err);
 }
 
@@ -320,6 +345,7 @@ static int master_declare_lost(struct js_master *master, int slave,
            (int)((master->listened_ns - conn->answered_ns) / JS_NS_PER_S),
            had_left ? "" : "; its jobs will run again elsewhere");
     conn->is_lost = true;
+    master_unwatch(master, conn);
     master->lost++;
     if (master_part_from(master, (unsigned)slave,
                          master_is_host_alive(master, slave) &&
@@ -335,17 +361,21 @@ static int master_declare_lost(struct js_master *master, int slave,
 int js_master_news_check_heartbeats(struct js_master *master,
                                     struct js_err *err)
 {
+    enum { LOST_AT_ONCE = 256 };
     const struct js_wire_setup *setup = &master->config.setup;
     int64_t most_ns =
         setup->lease_ns + setup->settings.grace_ns + silence_margin_ns;
-    if (master->listened_ns < master->watch_ns || master->has_unread_beats)
+    master->has_silent = false;
+    if (master->has_unread_beats)
         return 0;
-    master->watch_ns = master->listened_ns + watch_every_ns;
-    for (int i = 1; i < master->link->size; i++) {
-        struct js_slave_conn *conn = &master->conns[i];
-        if (conn->is_watched && !conn->is_lost &&
-            master->listened_ns - conn->answered_ns > most_ns &&
-            master_declare_lost(master, i, err) < 0)
+    for (int i = 0; master->first_watched; i++) {
+        const struct js_slave_conn *conn = master->first_watched;
+        if (master->listened_ns - conn->answered_ns <= most_ns)
+            return 0;
+        master->has_silent = i == LOST_AT_ONCE;
+        if (master->has_silent)
+            return 0;
+        if (master_declare_lost(master, conn->rank, err) < 0)
             return -1;
     }
     return 0;

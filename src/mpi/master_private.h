@@ -49,6 +49,13 @@ struct js_master_blame {
     uint32_t losses; /* of the last job added */
 };
 
+/* A number on its way to all slaves that work. It takes several turns to send
+ * it to thousands of them, so that heartbeats do not wait. */
+struct js_announcement {
+    uint64_t number;
+    int next; /* slaves from this rank on do not have it; 0: all have it */
+};
+
 /*
  * Invariants:
  *  - Before the meeting has reached JS_MEETING_WORKING, nothing is assigned
@@ -57,6 +64,8 @@ struct js_master_blame {
  *    is WORKING; GONE is final.
  *  - blame is empty between two turns.
  *  - listened_ns does not go back, and grows no faster than now_ns.
+ *  - The connections that are watched and not lost form a list, the one whose
+ *    last heartbeat is the oldest first.
  *  - Jobs read from the source, the slaves that take part, and losses are on
  *    record before anything is sent (js_recorder_commit()).
  *  - A job that has ended is on record before the jobs that come after it are
@@ -93,7 +102,9 @@ struct js_master {
     int64_t listened_ns; /* total time in which the master listened to slaves */
     bool has_unread_beats; /* ... not in this turn */
     int64_t turn_ns;       /* when the last turn began */
-    int64_t watch_ns;      /* when to check for missed heartbeats again */
+    struct js_slave_conn *first_watched, *last_watched;
+    bool has_silent; /* more slaves must be given up, in the next turn */
+    struct js_announcement drain, limit; /* DRAIN and TIME_LIMIT */
     unsigned lost;
     int64_t limit_ns;  /* time limit from the median, as sent to the slaves */
     uint64_t accepted; /* jobs taken from the source */
@@ -128,7 +139,10 @@ int js_meeting_miss(struct js_master *master, unsigned slave,
 /* Handles some of the messages that have arrived. */
 int js_master_news_take(struct js_master *master, struct js_err *err);
 
-/* Declares all slaves lost that have been silent for too long. */
+/* The silence of the slave counts from now on. */
+void js_master_news_heard(struct js_master *master, struct js_slave_conn *conn);
+
+/* Declares slaves lost that have been silent for too long. */
 int js_master_news_check_heartbeats(struct js_master *master,
                                     struct js_err *err);
 

@@ -413,8 +413,7 @@ static int meeting_take_ready(struct js_master *master, unsigned slave,
         (js_cpuset_format(&ready->home, &conn->home) < 0 ||
          js_buf_append(&conn->home, "", 1) < 0))
         return js_master_no_memory(err);
-    conn->is_watched = master->config.setup.lease_ns > 0;
-    conn->answered_ns = master->listened_ns;
+    js_master_news_heard(master, conn);
     bool is_described =
         js_allocator_locate(master->allocator, slave, &place) == 0 &&
         place.cores > 0;

@@ -103,9 +103,11 @@ struct js_slave_conn {
                             empty unless the map is shown */
     int64_t answered_ns; /* when a heartbeat was last answered, in the master's
                             listening time */
-    uint64_t beat_owed;  /* a heartbeat that must be answered; 0: none */
-    uint32_t *homes;     /* owned: those of its READY, until its node has been
-                            described; otherwise NULL */
+    struct js_slave_conn *earlier, *later; /* among the watched ones, by
+                                              answered_ns */
+    uint64_t beat_owed; /* a heartbeat that must be answered; 0: none */
+    uint32_t *homes;    /* owned: those of its READY, until its node has been
+                           described; otherwise NULL */
 
     struct js_slave_conn_queue *queue; /* borrowed; that of all connections */
 

@@ -24,6 +24,7 @@
 #define js_meeting_take_ready loop_meeting_take_ready
 #define js_meeting_miss loop_meeting_miss
 #define js_meeting_take_cleared loop_meeting_take_cleared
+#define js_master_news_heard loop_master_news_heard
 #define js_master_news_take loop_master_news_take
 #define js_master_news_check_heartbeats loop_master_news_check_heartbeats
 
