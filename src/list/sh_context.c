@@ -292,13 +292,11 @@ static int word_end(struct scan *scan)
     case EXPECT_COMMAND:
         return word_end_first(scan, frame);
     case EXPECT_PREFIXED:
-        if (frame->word.is_assignment)
-            break;
-        word_to_program(scan, frame, true);
-        frame->expect = EXPECT_ARGUMENT;
-        break;
     case EXPECT_ARGUMENT:
-        word_to_program(scan, frame, false);
+        if (frame->expect == EXPECT_PREFIXED && frame->word.is_assignment)
+            break;
+        word_to_program(scan, frame, frame->expect == EXPECT_PREFIXED);
+        frame->expect = EXPECT_ARGUMENT;
         break;
     case EXPECT_NAME:
         frame->expect = EXPECT_IN;
@@ -310,10 +308,7 @@ static int word_end(struct scan *scan)
     case EXPECT_FUNCTION:
         frame->expect = EXPECT_COMMAND;
         break;
-    case EXPECT_CASE_WORD:
-    case EXPECT_CASE_IN:
-    case EXPECT_PATTERN:
-    case EXPECT_NEXT_PATTERN:
+    default:
         word_end_case(scan, frame);
         break;
     }
@@ -343,6 +338,10 @@ static void take_spot(struct scan *scan)
     spot->is_behind_backslash = scan->backslash_end == spot->at;
     spot->may_be_special =
         frame->expect != EXPECT_ARGUMENT && !frame->is_target && word->is_name;
+    size_t end = spot->at + spot->len;
+    spot->is_whole_word =
+        word->at == spot->at &&
+        (end == scan->len || strchr(" \t\n;&|()<>", scan->text[end]));
     spot->is_in_braces = word->has_brace;
     spot->is_before_redirection = false;
     spot->program = frame->is_target ? NULL

@@ -43,6 +43,7 @@ struct js_sh_spot {
     bool is_behind_variable;  /* the value would go on with the name in $x */
     bool is_behind_backslash; /* in "...": one that stands for itself */
     bool may_be_special; /* the word may be an assignment or a reserved word */
+    bool is_whole_word;  /* there is nothing else in the word */
     bool is_in_braces;   /* a '{' is in the same word, so ',' may be special */
     bool is_before_redirection; /* a number would be a descriptor: {}>file */
 };

@@ -465,14 +465,20 @@ static void part_find(enum part part, const char **value, size_t *len)
     }
 }
 
-/* True if the value is, or may be a part of, a word that some shell reserves in
- * front of a command. */
-static bool is_reserved(const char *value, size_t len)
+/* True if the value is a word that some shell reserves in front of a command;
+ * or, if there is more in its word, a part of one. */
+static bool is_reserved(const char *value, size_t len, bool is_whole_word)
 {
     static const char words[] =
-        "if then elif else fi for foreach select while until repeat do done "
-        "end case in esac function time coproc always nocorrect";
-    return memmem(words, sizeof(words) - 1, value, len) != NULL;
+        " if then elif else fi for foreach select while until repeat do done "
+        "end case in esac function time coproc always nocorrect ";
+    const char *end = words + sizeof(words) - 1, *at = words;
+    while ((at = memmem(at, (size_t)(end - at), value, len))) {
+        if (!is_whole_word || (at[-1] == ' ' && at[len] == ' '))
+            return true;
+        at++;
+    }
+    return false;
 }
 
 /* True if the value needs no quotes here. Quotes would never do harm, but
@@ -481,12 +487,14 @@ static bool is_reserved(const char *value, size_t len)
 static bool is_plain_at(const struct js_sh_spot *spot, const char *value,
                         size_t len)
 {
+    if (!js_argv_is_plain(value, len) || spot->is_behind_variable)
+        return false;
     /* zsh replaces "=ls" by the path of ls; after a colon in assignments. */
-    if (!js_argv_is_plain(value, len) || spot->is_behind_variable ||
-        value[0] == '=' || memmem(value, len, ":=", 2))
+    bool has_equals = memchr(value, '=', len) != NULL;
+    if (has_equals && (value[0] == '=' || memmem(value, len, ":=", 2)))
         return false;
     if (spot->may_be_special &&
-        (memchr(value, '=', len) || is_reserved(value, len)))
+        (has_equals || is_reserved(value, len, spot->is_whole_word)))
         return false;
     if (spot->is_in_braces &&
         (memchr(value, ',', len) || memchr(value, '.', len)))
@@ -530,7 +538,8 @@ static int expand_value(const struct js_sh_spot *spot, enum part part,
                         const char *value, struct js_buf *buf)
 {
     size_t len = strlen(value);
-    part_find(part, &value, &len);
+    if (part != PART_WHOLE)
+        part_find(part, &value, &len);
     if (spot->context == JS_SH_PLAIN ||
         (spot->context == JS_SH_BARE && is_plain_at(spot, value, len)))
         return js_buf_append(buf, value, len);
@@ -542,27 +551,35 @@ static int expand_value(const struct js_sh_spot *spot, enum part part,
     return js_buf_puts(buf, quote);
 }
 
-static int expand_string(const struct js_sh_template *template, size_t index,
-                         const char *const *values, uint64_t number,
-                         struct js_buf *buf)
+/* Appends all values, with blanks between them. */
+static int expand_all(const struct js_sh_template *template, size_t index,
+                      const char *const *values, struct js_buf *buf)
 {
-    const struct piece *piece = &template->pieces[index];
     struct js_sh_spot spot = template->spots[index];
-    char digits[24];
-    if (piece->value == value_number) {
-        snprintf(digits, sizeof(digits), "%" PRIu64, number);
-        return expand_value(&spot, piece->part, digits, buf);
-    }
-    if (piece->value != value_all)
-        return expand_value(&spot, piece->part, values[piece->value], buf);
     for (size_t i = 0; i < template->source_count; i++) {
         if ((i > 0 && js_buf_puts(buf, " ") < 0) ||
-            expand_value(&spot, piece->part, values[i], buf) < 0)
+            expand_value(&spot, template->pieces[index].part, values[i], buf) <
+                0)
             return -1;
         /* The others are behind a blank. */
         spot.is_behind_variable = spot.is_behind_backslash = false;
     }
     return 0;
+}
+
+static int expand_string(const struct js_sh_template *template, size_t index,
+                         const char *const *values, uint64_t number,
+                         struct js_buf *buf)
+{
+    const struct piece *piece = &template->pieces[index];
+    char digits[24];
+    if (piece->value == value_all)
+        return expand_all(template, index, values, buf);
+    if (piece->value == value_number)
+        snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    return expand_value(
+        &template->spots[index], piece->part,
+        piece->value == value_number ? digits : values[piece->value], buf);
 }
 
 int js_sh_template_expand(const struct js_sh_template *template,
