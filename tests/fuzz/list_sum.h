@@ -13,9 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A few bytes can ask for billions of jobs (REPEAT of disBatch, an array of
+ * Slurm). */
+enum { LIST_SUM_JOBS_MAX = 300 };
+
 struct list_sum {
+    uint64_t count; /* of jobs and errors */
     uint64_t jobs, bytes, errors, warnings;
-    uint64_t is_final; /* an error was: nothing comes after it */
+    uint64_t is_final; /* an error was, or it is enough */
 };
 
 static inline void list_sum_add(uint64_t *sum, const char *bytes, size_t len)
@@ -38,8 +43,9 @@ static inline void list_sum_take(struct list_sum *sum, struct js_intake *intake)
     struct js_err err;
     int rc;
     while (!sum->is_final && (rc = js_intake_next(intake, &job, &err)) != 0) {
+        bool is_error_final = rc < 0 && errno != EINVAL;
+        sum->is_final = is_error_final || ++sum->count == LIST_SUM_JOBS_MAX;
         if (rc < 0) {
-            sum->is_final = errno != EINVAL;
             list_sum_add(&sum->errors, err.text, strlen(err.text));
             continue;
         }
