@@ -18,28 +18,34 @@
 struct format {
     const char *name;
     struct js_reader *(*new_reader)(const char *name);
+    /* Instead of that, if it depends on more than the name. */
+    struct js_reader *(*new_with)(const struct js_formats_input *input);
+    const char *records;
 };
 
-static struct js_reader *new_pmc(const char *name)
+static struct js_reader *new_pmc(const struct js_formats_input *input)
 {
-    return js_from_pmc_new(name, NULL);
+    const struct js_from_pmc_rescue rescue = {input->records,
+                                              input->records_len};
+    return js_from_pmc_new(input->name, &rescue);
 }
 
-static struct js_reader *new_slurm(const char *name)
+static struct js_reader *new_slurm(const struct js_formats_input *input)
 {
-    return js_from_slurm_new(name, NULL);
+    const struct js_from_slurm_config config = {.is_stream = input->is_stream};
+    return js_from_slurm_new(input->name, &config);
 }
 
 static const struct format formats[] = {
-    {JS_FORMATS_OWN, js_jobfile_new},
-    {"disbatch", js_from_disbatch_new},
-    {"glost", js_from_glost_new},
-    {"greasy", js_from_greasy_new},
-    {"launcher", js_from_launcher_new},
-    {"parallel-joblog", js_from_parallel_joblog_new},
-    {"pmc", new_pmc},
-    {"pylauncher", js_from_pylauncher_new},
-    {"slurm", new_slurm},
+    {JS_FORMATS_OWN, .new_reader = js_jobfile_new},
+    {"disbatch", .new_reader = js_from_disbatch_new},
+    {"glost", .new_reader = js_from_glost_new},
+    {"greasy", .new_reader = js_from_greasy_new},
+    {"launcher", .new_reader = js_from_launcher_new},
+    {"parallel-joblog", .new_reader = js_from_parallel_joblog_new},
+    {"pmc", .new_with = new_pmc, .records = ".rescue"},
+    {"pylauncher", .new_reader = js_from_pylauncher_new},
+    {"slurm", .new_with = new_slurm},
 };
 
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
@@ -163,17 +169,32 @@ static bool guard_lines(const char *line, size_t len, bool is_first,
     return false;
 }
 
-struct js_reader *js_formats_new_reader(const char *format, const char *name,
-                                        bool is_stream)
+static const struct format *format_of(const char *name)
 {
-    if (js_formats_is_args(format))
-        return js_args_reader_new(name);
-    for (size_t i = 0; format && i < FORMATS; i++) {
-        if (strcmp(formats[i].name, format) == 0)
-            return formats[i].new_reader(name);
+    for (size_t i = 0; name && i < FORMATS; i++) {
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
     }
-    struct js_reader *reader = js_jobfile_new(name);
+    return NULL;
+}
+
+const char *js_formats_records(const char *format)
+{
+    const struct format *row = format_of(format);
+    return row ? row->records : NULL;
+}
+
+struct js_reader *js_formats_new_reader(const char *format,
+                                        const struct js_formats_input *input)
+{
+    const struct format *row = format_of(format);
+    if (js_formats_is_args(format))
+        return js_args_reader_new(input->name);
+    if (row)
+        return row->new_with ? row->new_with(input)
+                             : row->new_reader(input->name);
+    struct js_reader *reader = js_jobfile_new(input->name);
     if (reader)
-        js_jobfile_set_guard(reader, guard_lines, is_stream);
+        js_jobfile_set_guard(reader, guard_lines, input->is_stream);
     return reader;
 }

@@ -42,12 +42,24 @@ const char *js_formats_name(size_t i);
  * mean ...?); the formats are: ...". */
 const char *js_formats_find(const char *format, struct js_err *err);
 
-/* Creates the reader of a format that exists, for an input that messages call
- * `name`. NULL: our own, but a list of another tool is an error that names the
- * option to use. In a stream only what comes before the first command, and that
- * itself, can show this, because jobs may run before the rest is read. Returns
- * NULL with errno ENOMEM on failure. */
-struct js_reader *js_formats_new_reader(const char *format, const char *name,
-                                        bool is_stream);
+/* What is added to the path of a list in this format to get that of a file with
+ * the tool's own records; NULL: it has none. */
+const char *js_formats_records(const char *format);
+
+struct js_formats_input {
+    const char *name; /* as messages show it; copied */
+    bool is_stream;
+    const char *records; /* the text of the file beside it; NULL: none. Borrowed
+                            until the reader is freed */
+    size_t records_len;
+};
+
+/* Creates the reader of a format that exists. NULL: our own, but a list of
+ * another tool is an error that names the option to use. In a stream only what
+ * comes before the first command, and that itself, can show this, because jobs
+ * may run before the rest is read. Returns NULL with errno ENOMEM on failure.
+ */
+struct js_reader *js_formats_new_reader(const char *format,
+                                        const struct js_formats_input *input);
 
 #endif

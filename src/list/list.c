@@ -17,6 +17,7 @@ void js_list_free(struct js_list *list)
         return;
     int saved = errno;
     js_buf_release(&list->text);
+    js_buf_release(&list->records);
     js_buf_release(&list->needs);
     js_buf_release(&list->selected);
     free(list->name);
@@ -207,9 +208,8 @@ static int list_check(struct js_list *list, const struct js_list_config *config,
     int rc = -1;
     check.graph = js_graph_new();
     if (check.graph)
-        check.jobs = js_intake_new(
-            list->name, js_formats_new_reader(list->format, list->name, false),
-            check.graph, config->resume);
+        check.jobs = js_intake_new(list->name, js_list_new_reader(list),
+                                   check.graph, config->resume);
     bool is_begun =
         check.jobs && js_warnings_begin(&check.warnings, list->name,
                                         config->sink, check.jobs, false) == 0;
@@ -261,6 +261,34 @@ static struct js_list *list_new(const char *path, const char *format,
     return NULL;
 }
 
+struct js_reader *js_list_new_reader(const struct js_list *list)
+{
+    const struct js_formats_input input = {.name = list->name,
+                                           .records = list->records.data,
+                                           .records_len = list->records.len};
+    return js_formats_new_reader(list->format, &input);
+}
+
+/* Reads the file with the tool's own records, if the format has one and it is
+ * there. */
+static int read_records(struct js_list *list, const char *path,
+                        struct js_err *err)
+{
+    const char *suffix = js_formats_records(list->format);
+    struct js_buf beside = JS_BUF_INIT;
+    if (!suffix)
+        return 0;
+    int rc = js_buf_printf(&beside, "%s%s", path, suffix);
+    if (rc == 0) {
+        rc = js_file_read_path(beside.data, &list->records);
+        rc = rc < 0 && errno == ENOENT ? 0 : rc;
+    }
+    if (rc < 0)
+        js_err_errno(err, "cannot read %s%s", list->name, suffix);
+    js_buf_release(&beside);
+    return rc;
+}
+
 struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err)
@@ -273,9 +301,10 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
     if (list && (js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0 ||
                  js_file_read(fd, &list->text) < 0))
         list_fail_errno(list, err);
-    else if (list && (!config->only ||
-                      js_selection_find(list, config->only, config->resume,
-                                        &list->selected, err) == 0))
+    else if (list && read_records(list, config->path, err) == 0 &&
+             (!config->only ||
+              js_selection_find(list, config->only, config->resume,
+                                &list->selected, err) == 0))
         rc = list_check(list, config, err);
     js_fd_close(&fd);
     if (rc == 0)

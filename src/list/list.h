@@ -51,6 +51,8 @@ struct js_list {
     const char *format; /* of the text (list/formats.h); not NULL once the list
                            has been checked */
     struct js_buf text;
+    struct js_buf records;  /* of the tool whose format it is, in a file beside
+                               the list (js_formats_records()) */
     struct js_buf needs;    /* struct js_list_need */
     struct js_buf selected; /* list/selection.h; empty: all */
     struct js_list_survey survey;
@@ -111,6 +113,10 @@ int js_list_find_format(const char *path, const char *format, const char **ret,
 /* Returns a path as messages show it, with control characters escaped; "-" is
  * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */
 char *js_list_show_path(const char *path);
+
+/* Creates a reader for the text, which the caller feeds to it. Returns NULL
+ * with errno ENOMEM on failure. */
+struct js_reader *js_list_new_reader(const struct js_list *list);
 
 static inline const char *js_list_name(const struct js_list *list)
 {

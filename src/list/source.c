@@ -299,10 +299,8 @@ struct js_source *js_source_new_list(const struct js_list *list,
         resume->is_stream = false;
         js_resume_rewind(resume);
     }
-    source->jobs = js_intake_new(
-        js_list_name(list),
-        js_formats_new_reader(list->format, js_list_name(list), false),
-        source->graph, resume);
+    source->jobs = js_intake_new(js_list_name(list), js_list_new_reader(list),
+                                 source->graph, resume);
     if (source->jobs)
         return source;
     js_source_free(source);
@@ -338,7 +336,10 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
         source->is_args ? strdup(JS_ARGS_NAME) : js_list_show_path(path);
     if (source->name)
         source->jobs = js_intake_new(
-            source->name, js_formats_new_reader(format, source->name, true),
+            source->name,
+            js_formats_new_reader(
+                format, &(struct js_formats_input){.name = source->name,
+                                                   .is_stream = true}),
             source->graph, config->resume);
     if (source->jobs &&
         js_warnings_begin(&source->warnings, source->name, config->sink,

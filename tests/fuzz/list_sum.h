@@ -61,9 +61,10 @@ static inline struct list_sum list_sum_of(const char *format, const char *data,
 {
     struct list_sum sum = {0};
     struct js_graph *graph = js_graph_new();
+    const struct js_formats_input input = {.name = "f"};
     struct js_intake *intake =
-        graph ? js_intake_new("f", js_formats_new_reader(format, "f", false),
-                              graph, NULL)
+        graph ? js_intake_new("f", js_formats_new_reader(format, &input), graph,
+                              NULL)
               : NULL;
     const struct js_intake_checks checks = {
         .warn = list_sum_warn, .arg = &sum, .is_stream = true};

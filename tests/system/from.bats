@@ -209,6 +209,19 @@ LIST
     status_is 0
     equal "$(cat out)" \
         $'sim1:500:1:1:--seed 1\nsim2:0:1:1:--seed 2\njoin:0:1:1:all runs $HOME *'
+    # What the rescue file says counts for jobs that are new here.
+    printf '\nDONE gone\nDONE sim1\nDONE sim2\nDONE sim' >dag.rescue
+    farm 1 dag --from pmc
+    contains err '3 done: 0 to run'
+    farm 1 dag --from pmc --fresh
+    status_is 0
+    contains err '2 done, 1 new: 1 to run'
+    equal "$(cat out)" 'join:0:1:1:all runs $HOME *'
+    printf '\nnothing\n' >>dag.rescue
+    farm 1 dag --from pmc
+    status_is 2
+    contains err 'dag.rescue:6:1: a rescue file must consist of lines with DONE'
+    rm dag.rescue
     echo 'EDGE join sim1' >>dag
     farm 1 dag --from pmc
     status_is 2

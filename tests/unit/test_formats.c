@@ -11,14 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct js_reader *make_reader(const char *format, const char *name,
+                                     bool is_stream)
+{
+    const struct js_formats_input input = {.name = name,
+                                           .is_stream = is_stream};
+    return js_formats_new_reader(format, &input);
+}
+
 static struct js_reader *new_default(const char *name)
 {
-    return js_formats_new_reader(NULL, name, false);
+    return make_reader(NULL, name, false);
 }
 
 static struct js_reader *new_lines(const char *name)
 {
-    return js_formats_new_reader("lines", name, false);
+    return make_reader("lines", name, false);
 }
 
 static void test_our_own(void)
@@ -37,8 +45,7 @@ static void test_all(void)
 {
     const char *name;
     for (size_t i = 0; (name = js_formats_name(i)); i++) {
-        struct js_reader *reader =
-            not_null(js_formats_new_reader(name, "f", false));
+        struct js_reader *reader = not_null(make_reader(name, "f", false));
         CU_ASSERT_PTR_EQUAL(js_formats_find(name, NULL), name);
         js_reader_free(reader);
     }
@@ -46,7 +53,7 @@ static void test_all(void)
 
 static struct js_reader *new_stream(const char *name)
 {
-    return js_formats_new_reader(NULL, name, true);
+    return make_reader(NULL, name, true);
 }
 
 /* The lists, and then the first line at fault, the tool, and its format. */

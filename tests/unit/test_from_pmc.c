@@ -228,7 +228,7 @@ static void check_rescue(const char *text, const char *done)
     struct js_err err = {""};
     char got[40] = "";
     static const char dag[] = "TASK t1 /a\nTASK t10 /b\nTASK t2 /c\n";
-    rescue = (struct js_from_pmc_rescue){"f.rescue", text, strlen(text)};
+    rescue = (struct js_from_pmc_rescue){text, strlen(text)};
     reader = not_null(pmc());
     rescue.text = NULL;
     js_reader_feed(reader, dag, strlen(dag));

@@ -281,6 +281,10 @@ static void test_scripts(void)
           "1: name=job.sh env=SLURM_JOB_NAME=job.sh" CPUS(
               "1") " | export SLURM_SUBMIT_DIR=\"$PWD\"; exec /usr/bin/env "
                    "'python3 -u' ./job.sh\n");
+    config.is_stream = true;
+    check("#!/bin/sh\n", "f:1:1: a batch script must be a file, because its "
+                         "jobs run it\n");
+    config.is_stream = false;
     config.args = args;
     config.path = "/x/my job";
     check("#!/bin/bash -l\n",

@@ -477,21 +477,21 @@ static int pmc_take_done(struct pmc *pmc, const struct js_lines *lines,
 
 static int pmc_read_rescue(struct pmc *pmc, struct js_err *err)
 {
-    struct js_lines lines;
+    struct js_lines lines = {.name = NULL};
+    struct js_buf name = JS_BUF_INIT;
     const char *line;
     size_t len;
-    int rc = js_lines_init(&lines, NULL, pmc->rescue.name);
-    if (rc < 0 ||
-        js_lines_feed(&lines.reader, pmc->rescue.text, pmc->rescue.len) < 0) {
-        js_lines_release(&lines);
-        return js_lines_fail(&pmc->lines, err);
-    }
+    int rc = js_buf_printf(&name, "%s.rescue", pmc->lines.name);
+    if (rc == 0)
+        rc = js_lines_init(&lines, NULL, name.data);
+    js_buf_release(&name);
+    if (rc == 0)
+        rc = js_lines_feed(&lines.reader, pmc->rescue.text, pmc->rescue.len);
+    if (rc < 0)
+        js_lines_fail(&pmc->lines, err);
     lines.is_ended = true;
-    while ((rc = js_lines_next(&lines, &line, &len, err)) > 0) {
+    while (rc == 0 && (rc = js_lines_next(&lines, &line, &len, err)) > 0)
         rc = pmc_take_done(pmc, &lines, line, len, err);
-        if (rc < 0)
-            break;
-    }
     js_lines_release(&lines);
     return rc;
 }

@@ -26,13 +26,13 @@
  * beginning of another: the line may have been torn. Ids that are not in the
  * DAG are ignored. All is borrowed by the reader. */
 struct js_from_pmc_rescue {
-    const char *name; /* for messages */
-    const char *text;
+    const char *text; /* NULL: there is none */
     size_t len;
 };
 
-/* `name` is the input's name in messages; `rescue` may be NULL. Returns NULL
- * with errno ENOMEM on failure. */
+/* `name` is the input's name in messages, where the rescue file is
+ * "NAME.rescue"; `rescue` may be NULL. Returns NULL with errno ENOMEM on
+ * failure. */
 struct js_reader *js_from_pmc_new(const char *name,
                                   const struct js_from_pmc_rescue *rescue);
 

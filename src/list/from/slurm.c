@@ -381,6 +381,10 @@ static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
              (uint64_t)hash.high64, (uint64_t)hash.low64);
     slurm->is_complete = true;
     slurm->next = end;
+    if (slurm->config.is_stream)
+        return js_lines_refuse(&slurm->lines, 1, 1, err,
+                               "a batch script must be a file, because its "
+                               "jobs run it");
     if (slurm->interpreter.len == 0)
         return slurm_read_interpreter(slurm, "", 0, err);
     if (slurm_read_array(slurm, err) < 0 || slurm_set_request(slurm, err) < 0)

@@ -27,10 +27,11 @@
 
 #include "list/reader.h"
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct js_from_slurm_config {
     const char *path;        /* of the script, for the jobs; NULL: `name` */
+    bool is_stream;          /* there is no file, which is an error */
     const char *array;       /* instead of the script's --array; NULL: that */
     const char *const *args; /* $1 and so on; ends with NULL; NULL: none */
 };
