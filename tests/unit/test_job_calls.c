@@ -1,6 +1,6 @@
 /* job_calls: calls on files that hang, in a runner. They hang in the folder
  * DIR/away of the fixture while the file DIR/away-shut exists. Valgrind makes a
- * fork of each clone, so there is nothing to test under it. */
+ * fork of each clone, so nothing hangs under it. */
 #include "runner_scene.h"
 
 #include <stdarg.h>
@@ -99,6 +99,20 @@ static long waits_of(const struct fixture *fx)
     return strtol(at + sizeof(name) - 1, NULL, 10);
 }
 
+static void test_a_folder_that_answers(void)
+{
+    struct js_cpuset cpus[1];
+    struct fixture fx;
+    prepare_away(&fx, 1, cpus, 0);
+    open_again(&fx);
+    for (int i = 0; i < 3; i++) {
+        submit_away(&fx, 0, 1, i > 0);
+        CU_ASSERT_EQUAL(next_event(&fx), 1);
+        CU_ASSERT_EQUAL(fx.event.outcome.exit_code, 0);
+    }
+    complete_away(&fx);
+}
+
 enum { MANY = 64 };
 
 static void test_many_hung_starts(void)
@@ -180,6 +194,7 @@ static void test_a_process_that_hangs_is_ended(void)
 }
 
 static const struct unit_test tests[] = {
+    {"a folder that answers", test_a_folder_that_answers},
     {"many hung starts", test_many_hung_starts},
     {"a hung open is ended", test_a_hung_open_is_ended},
     {"a process that hangs is ended", test_a_process_that_hangs_is_ended},
