@@ -89,12 +89,14 @@ static int words_try(const struct js_options *options,
     if (js_reader_next(reader, ret_entry, err) < 0)
         return -1;
     /* The ids of a journal have 32 bits. */
-    if (options->config.journal && js_args_reader_count(reader) > UINT32_MAX)
+    uint64_t count = js_args_reader_count(reader);
+    if (options->config.journal && count != JS_PRODUCT_UNKNOWN &&
+        count > UINT32_MAX)
         return js_err_set(err,
                           JS_ARGS_NAME ": %" PRIu64
                                        " jobs are too many for a journal, "
                                        "which can have %" PRIu32,
-                          js_args_reader_count(reader), UINT32_MAX);
+                          count, UINT32_MAX);
     return 0;
 }
 
@@ -119,12 +121,18 @@ int js_words_put_on_stdin(const struct js_options *options, struct js_err *err)
 
 /* ---------------------------------------------------------------- --check */
 
-static int words_report(const struct js_reader *reader,
-                        const struct js_entry *entry)
+static int words_report(struct js_reader *reader, const struct js_entry *entry)
 {
     const struct js_entry_part part = {.attribute = "warning"};
     struct js_err warning, place;
     uint64_t count = js_args_reader_count(reader);
+    /* Values that are commands have all been typed, or read from a file. */
+    if (count == JS_PRODUCT_UNKNOWN) {
+        struct js_entry other = *entry;
+        count = entry->kind == JS_ENTRY_JOB;
+        while (js_reader_next(reader, &other, &place) > 0)
+            count++;
+    }
     if (entry->warning) {
         js_err_set(&warning, "warning: %s", entry->warning);
         if (js_reader_describe(reader, &part, warning.text, &place) == 0)

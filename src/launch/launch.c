@@ -83,6 +83,15 @@ static bool launch_is_stream(const struct launch *launch)
     return launch->list >= 0;
 }
 
+/* Goes back to the beginning of a list that we have in full, although rank 0
+ * gets it as a stream: a template. Returns false if the list cannot be read
+ * again, as when values of the template come through a pipe. */
+static bool launch_rewind_list(const struct launch *launch)
+{
+    return !launch_is_stream(launch) || (launch->config->is_template &&
+                                         lseek(launch->list, 0, SEEK_SET) == 0);
+}
+
 /* ---------------------------------------------------------------- where to */
 
 /* Determines the hosts, if they are named, and how many slaves they can run. */
@@ -397,10 +406,10 @@ static bool launch_has_journal(const struct launch *launch)
 /*
  * Two kinds of runs are started again. One that broke off in the middle, or
  * with slaves lost, continues from its journal; but not in the middle of a
- * stream, or if no process ends its jobs, which may then still run. And if a
- * process was lost before the master had begun, no job has run and nothing was
- * read of a stream. That is tried only once more, because it may fail in the
- * same way.
+ * stream that cannot be read again, or if no process ends its jobs, which may
+ * then still run. And if a process was lost before the master had begun, no job
+ * has run and nothing was read of a stream. That is tried only once more,
+ * because it may fail in the same way.
  */
 static bool launch_is_worth_restart(const struct launch *launch)
 {
@@ -426,8 +435,8 @@ static bool launch_is_worth_restart(const struct launch *launch)
     bool is_broken = run->phase == JS_RUN_BEGUN ||
                      (run->status == JOBSCHED_BROKEN && run->lost > 0);
     return is_broken && launch_has_journal(launch) &&
-           !launch_is_stream(launch) &&
-           launch->config->run->slave_timeout_ns > 0;
+           launch->config->run->slave_timeout_ns > 0 &&
+           launch_rewind_list(launch);
 }
 
 /* Uses the remaining hosts, and as many slaves as they can run. */

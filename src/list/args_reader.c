@@ -619,5 +619,6 @@ struct js_reader *js_args_reader_new(const char *name)
 uint64_t js_args_reader_count(const struct js_reader *reader)
 {
     const struct js_args_reader *args = (const struct js_args_reader *)reader;
-    return args->product ? js_product_count(args->product) : JS_PRODUCT_UNKNOWN;
+    return args->product && args->command ? js_product_count(args->product)
+                                          : JS_PRODUCT_UNKNOWN;
 }

@@ -22,8 +22,8 @@
  * ENOMEM on failure. */
 struct js_reader *js_args_reader_new(const char *name);
 
-/* The number of combinations; JS_PRODUCT_UNKNOWN if a stream has not ended, or
- * if no job has been asked for. */
+/* The number of jobs; JS_PRODUCT_UNKNOWN if a stream has not ended, if no job
+ * has been asked for, or if the values are commands, which may be blank. */
 uint64_t js_args_reader_count(const struct js_reader *reader);
 
 #endif

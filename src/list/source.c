@@ -3,8 +3,10 @@
 #include "base/file.h"
 #include "base/input.h"
 #include "list/args.h"
+#include "list/args_reader.h"
 #include "list/formats.h"
 #include "list/intake.h"
+#include "list/product.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +56,9 @@ struct js_source {
                        text */
 
     /* For a stream only. */
-    bool is_args; /* it is a template on the command line */
-    char *name;   /* its name in errors */
+    const struct js_reader *args; /* the reader of `jobs`, for a template on the
+                                     command line; NULL: it is none */
+    char *name;                   /* its name in errors */
     struct js_warnings warnings;
     int fd;
     bool owns_fd;
@@ -216,7 +219,7 @@ static enum js_source_state next_parsed(struct js_source *source,
         if (source->ended)
             return JS_SOURCE_END;
         /* A template has no job before all of its text is read. */
-        if (source->kind == SOURCE_STREAM && !source->is_args &&
+        if (source->kind == SOURCE_STREAM && !source->args &&
             pieces == PIECES_MAX)
             return JS_SOURCE_LATER;
         rc = feed(source);
@@ -331,16 +334,16 @@ struct js_source *js_source_new_stream(const struct js_list_config *config,
     source->resume = config->resume;
     if (config->resume)
         config->resume->is_stream = true;
-    source->is_args = js_formats_is_args(format);
-    source->name =
-        source->is_args ? strdup(JS_ARGS_NAME) : js_list_show_path(path);
-    if (source->name)
-        source->jobs = js_intake_new(
-            source->name,
-            js_formats_new_reader(
-                format, &(struct js_formats_input){.name = source->name,
-                                                   .is_stream = true}),
-            source->graph, config->resume);
+    bool is_args = js_formats_is_args(format);
+    source->name = is_args ? strdup(JS_ARGS_NAME) : js_list_show_path(path);
+    if (source->name) {
+        const struct js_formats_input of = {.name = source->name,
+                                            .is_stream = true};
+        struct js_reader *reader = js_formats_new_reader(format, &of);
+        source->args = is_args ? reader : NULL;
+        source->jobs =
+            js_intake_new(source->name, reader, source->graph, config->resume);
+    }
     if (source->jobs &&
         js_warnings_begin(&source->warnings, source->name, config->sink,
                           source->jobs, true) == 0) {
@@ -400,7 +403,11 @@ uint64_t js_source_total(const struct js_source *source, bool *ret_known)
 {
     if (source->kind == SOURCE_STREAM) {
         *ret_known = source->state == JS_SOURCE_END;
-        return source->given;
+        if (*ret_known || !source->args || source->resume)
+            return source->given;
+        uint64_t count = js_args_reader_count(source->args);
+        *ret_known = count != JS_PRODUCT_UNKNOWN;
+        return *ret_known ? count : source->given;
     }
     uint64_t total =
         source->list ? js_list_survey(source->list)->left : source->total;
@@ -442,7 +449,7 @@ const struct js_list *js_source_list(const struct js_source *source)
 
 bool js_source_is_args(const struct js_source *source)
 {
-    return source->is_args;
+    return source->args;
 }
 
 bool js_source_is_stream(const struct js_source *source)

@@ -123,6 +123,7 @@ gives() { # COMMAND EXPECTED
     kill -USR1 "$(pgrep -x jobsched -P "$FARM")"
     farm_end
     status_is 3
+    contains err '^jobsched: 1000000000 jobs: [0-9]+ done, 0 failed, 0 skipped, 99999[0-9]{4} left'
     contains err 'without a journal the same command starts over$'
     equal "$(echo ./*journal*)" './*journal*'
     # Each once, and from the front.
@@ -160,6 +161,26 @@ gives() { # COMMAND EXPECTED
     status_is 4
     contains err 'there is no journal, so the same command would start over'
     equal "$(cat ran)" 1
+}
+
+@test "template: with one, it continues, but not if values come through a pipe" {
+    local start
+    for start in '' 'seq 40 | '; do
+        rm -f ran go J
+        launched_start "$start\$JS -n 2 --journal J 'echo {} >>ran; test {} -lt 9 || { $HOLD; }' :::${start:+: -}$(
+            [[ $start ]] || printf ' %s' $(seq 40))"
+        wait_until "$PATIENCE" has_lines ran 10 .
+        kill -KILL "$(launched_rank 0)"
+        touch go
+        farm_end
+        if [[ $start ]]; then
+            status_is 4
+            contains err 'run the same command again to continue'
+        else
+            status_is 0
+            equal "$(sort -nu ran | xargs)" "$(seq 40 | xargs)"
+        fi
+    done
 }
 
 @test "template: a dry run, and a warning about a second shell" {
