@@ -122,7 +122,7 @@ NEED_CHECK = libcunit1-dev:CUnit/CUnit.h bats:bats procps:pgrep \
 NEED_CHECK_ALL = valgrind:$(VALGRIND) slurmctld:/usr/sbin/slurmctld \
 	slurmd:/usr/sbin/slurmd slurm-client:sbatch munge:/usr/sbin/munged \
 	curl:curl chromium:chromium chromium-driver:chromedriver nodejs:node \
-	$(NEED_MPIS)
+	zsh:zsh ksh93u+m:ksh93 $(NEED_MPIS)
 NEED_LINT = clang-format:$(CLANG_FORMAT) clang-tidy:clang-tidy \
 	shellcheck:shellcheck binutils:nm \
 	universal-ctags:ctags nodejs:node
