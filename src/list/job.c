@@ -46,7 +46,8 @@ struct js_job *js_job_new_in(struct js_pool *pool, uint64_t seq,
                            .details_len = details.len};
     if (details.len > 0)
         memcpy(job->text, details.data, details.len);
-    js_buf_release(&details);
+    if (attributes)
+        js_buf_release(&details);
     memcpy(job->text + job->details_len, command, len);
     job->text[job->details_len + len] = '\0';
     if (!attributes)

@@ -104,9 +104,12 @@ static uint32_t slave_find(const struct js_backlog_slave *slave,
                            uint64_t ticket)
 {
     uint32_t low = 0, high = slave->slotted;
-    /* In most cases it is a new one. */
-    if (high == 0 || slave->assignments[slave->order[high - 1]].ticket < ticket)
-        return high;
+    if (high == 0)
+        return 0;
+    /* In most cases it is a new one, or that of the only slot. */
+    uint64_t last = slave->assignments[slave->order[high - 1]].ticket;
+    if (last <= ticket)
+        return last < ticket ? high : high - 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (slave->assignments[slave->order[middle]].ticket < ticket)
