@@ -45,12 +45,19 @@ static void check(const char *text, const char *expected)
 }
 
 #define ARRAY(id, count, least, most, step)                                    \
-    " env=SLURM_ARRAY_TASK_ID=" id " env=SLURM_ARRAY_TASK_COUNT=" count        \
-    " env=SLURM_ARRAY_TASK_MIN=" least " env=SLURM_ARRAY_TASK_MAX=" most       \
-    " env=SLURM_ARRAY_TASK_STEP=" step
+    " env=SLURM_ARRAY_TASK_COUNT=" count " env=SLURM_ARRAY_TASK_MIN=" least    \
+    " env=SLURM_ARRAY_TASK_MAX=" most " env=SLURM_ARRAY_TASK_STEP=" step       \
+    " env=SLURM_ARRAY_TASK_ID=" id
 #define EXPORT                                                                 \
     " | export SLURM_SUBMIT_DIR=\"$PWD\" "                                     \
     "SLURM_ARRAY_JOB_ID=\"${SLURM_JOB_ID:-0}\"; "
+
+#define SWEEP(id, file)                                                        \
+    "1: name=sweep_" id " env=SLURM_JOB_NAME=sweep env=SLURM_CPUS_ON_NODE=2"   \
+    " env=SLURM_CPUS_PER_TASK=2" ARRAY(                                        \
+        id, "3", "0", "20", "10") " cores=2 timeout=1800" EXPORT               \
+                                  "exec /bin/sh ./job.sh >out/sweep." file     \
+                                  " 2>&1\n"
 
 static void test_the_example(void)
 {
@@ -59,24 +66,7 @@ static void test_the_example(void)
           "#SBATCH --cpus-per-task=2 --time=00:30:00\n"
           "#SBATCH --output=out/%x.%3a\n"
           "./sim --angle \"$SLURM_ARRAY_TASK_ID\"\n",
-          "1: name=sweep_0 env=SLURM_JOB_NAME=sweep" ARRAY(
-              "0", "3", "0", "20",
-              "10") " env=SLURM_CPUS_ON_NODE=2 env=SLURM_CPUS_PER_TASK=2 "
-                    "cores=2 timeout=1800" EXPORT
-                    "exec /bin/sh ./job.sh >out/sweep.000 2>&1\n"
-                    "1: name=sweep_10 env=SLURM_JOB_NAME=sweep" ARRAY(
-                        "10", "3", "0", "20",
-                        "10") " env=SLURM_CPUS_ON_NODE=2 "
-                              "env=SLURM_CPUS_PER_TASK=2 cores=2 "
-                              "timeout=1800" EXPORT
-                              "exec /bin/sh ./job.sh >out/sweep.010 2>&1\n"
-                              "1: name=sweep_20 env=SLURM_JOB_NAME=sweep" ARRAY(
-                                  "20", "3", "0", "20",
-                                  "10") " env=SLURM_CPUS_ON_NODE=2 "
-                                        "env=SLURM_CPUS_PER_TASK=2 cores=2 "
-                                        "timeout=1800" EXPORT
-                                        "exec /bin/sh ./job.sh >out/sweep.020 "
-                                        "2>&1\n");
+          SWEEP("0", "000") SWEEP("10", "010") SWEEP("20", "020"));
 }
 
 /* ---------------------------------------------------------------- arrays */
@@ -253,6 +243,9 @@ static void test_words(void)
     check("#!/bin/sh\n\n# x\n  # y\n#SBATCH -c 2\ntrue\n#SBATCH -c 3\n",
           "1: name=job.sh env=SLURM_JOB_NAME=job.sh" CPUS(
               "2") " env=SLURM_CPUS_PER_TASK=2 cores=2" RUN "\n");
+    check("#!/bin/sh\n#SLURM -c 2\n",
+          "1: name=job.sh env=SLURM_JOB_NAME=job.sh" CPUS(
+              "2") " env=SLURM_CPUS_PER_TASK=2 cores=2" RUN "\n");
     check("#!/bin/sh\n #SBATCH -c 2\n",
           "1: name=job.sh env=SLURM_JOB_NAME=job.sh" CPUS("1") RUN "\n");
     /* What decides only where and when it runs. */
@@ -260,12 +253,11 @@ static void test_words(void)
           "#SBATCH --array=1-2 --requeue\n",
           "f:1:1: these options have no meaning here and are ignored: "
           "--partition, --account, --mail-type, --requeue\n"
-          "1: name=job.sh_1 env=SLURM_JOB_NAME=job.sh" ARRAY("1", "2", "1", "2",
-                                                             "1") CPUS("1")
-              EXPORT "exec /bin/sh ./job.sh\n"
-                     "1: name=job.sh_2 env=SLURM_JOB_NAME=job.sh" ARRAY(
-                         "2", "2", "1", "2", "1") CPUS("1") EXPORT
-          "exec /bin/sh ./job.sh\n");
+          "1: name=job.sh_1 env=SLURM_JOB_NAME=job.sh" CPUS("1")
+              ARRAY("1", "2", "1", "2", "1") EXPORT
+          "exec /bin/sh ./job.sh\n"
+          "1: name=job.sh_2 env=SLURM_JOB_NAME=job.sh" CPUS("1")
+              ARRAY("2", "2", "1", "2", "1") EXPORT "exec /bin/sh ./job.sh\n");
 }
 
 static void test_scripts(void)
@@ -295,16 +287,30 @@ static void test_scripts(void)
     config.path = "job.sh";
 }
 
+static void strip_limit(struct js_buf *entries)
+{
+    static const char limit[] = " timeout=540";
+    char *at = not_null(strstr(js_buf_string(entries), limit));
+    memmove(at, at + strlen(limit), strlen(at + strlen(limit)) + 1);
+    entries->len -= strlen(limit);
+}
+
 static void test_identity(void)
 {
     struct js_buf a = JS_BUF_INIT, b = JS_BUF_INIT;
     static const char one[] = "#!/bin/sh\ntrue 1\n";
     static const char other[] = "#!/bin/sh\ntrue 2\n";
+    static const char limited[] = "#!/bin/sh\n#SBATCH -t 9\ntrue 1\n";
     from_scene_read(&a, slurm, one, strlen(one), 5);
     from_scene_read(&b, slurm, one, strlen(one), 100);
     CU_ASSERT_TRUE(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
     from_scene_read(&b, slurm, other, strlen(other), 100);
     CU_ASSERT_FALSE(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
+    /* What it asks for is no part of what it does. */
+    from_scene_read(&b, slurm, limited, strlen(limited), 100);
+    CU_ASSERT_TRUE(b.len > a.len);
+    strip_limit(&b);
+    CU_ASSERT_TRUE(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
     js_buf_release(&a);
     js_buf_release(&b);
 }
@@ -340,12 +346,12 @@ static void test_files(void)
                       "24: --error=x%b: 3 jobs would write to one file; put %a "
                       "into its name");
     check("#!/bin/sh\n#SBATCH -a 7 -o %j-%12a_%b -D 'run dir' -e x\n",
-          "1: name=job.sh_7 env=SLURM_JOB_NAME=job.sh" ARRAY("7", "1", "7", "7",
-                                                             "1") CPUS("1")
-              EXPORT "cd 'run dir' && exec /bin/sh "
-                     "\"$SLURM_SUBMIT_DIR\"/job.sh "
-                     ">\"${SLURM_JOB_ID:-0}\"_7-0000000007_7 "
-                     "2>x\n");
+          "1: name=job.sh_7 env=SLURM_JOB_NAME=job.sh" CPUS("1")
+              ARRAY("7", "1", "7", "7", "1") EXPORT
+          "cd 'run dir' && exec /bin/sh "
+          "\"$SLURM_SUBMIT_DIR\"/job.sh "
+          ">\"${SLURM_JOB_ID:-0}\"_7-0000000007_7 "
+          "2>x\n");
 }
 
 static const struct unit_test tests[] = {

@@ -5,6 +5,7 @@
 #include "list/from/lines.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -80,18 +81,20 @@ static int disbatch_give(struct disbatch *disbatch, const uint64_t *index,
         {"DISBATCH_REPEAT_INDEX", "DISBATCH_REPEAT_INDEX_ZP",
          index ? (int64_t)*index : -1}};
     command->len = 0;
-    if (js_lines_set_env(attributes, false, "DISBATCH_NAMETASKS", "%s",
-                         name ? name + 1 : disbatch->lines.name) < 0 ||
+    js_lines_clear(&attributes->env);
+    if (js_lines_add_text(attributes, "DISBATCH_NAMETASKS",
+                          name ? name + 1 : disbatch->lines.name) < 0 ||
         js_buf_puts(command, "DISBATCH_CORES_PER_TASK=$JOBSCHED_CORES "
                              "bash -c ") < 0 ||
         js_argv_quote_word(command, disbatch->text.data, disbatch->text.len) <
             0)
         return -1;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        if (js_lines_set_env(attributes, true, numbers[i].name, "%" PRId64,
-                             numbers[i].value) < 0 ||
-            js_lines_set_env(attributes, true, numbers[i].padded, "%06" PRId64,
-                             numbers[i].value) < 0)
+        char text[24], padded[24];
+        snprintf(text, sizeof(text), "%" PRId64, numbers[i].value);
+        snprintf(padded, sizeof(padded), "%06" PRId64, numbers[i].value);
+        if (js_lines_add_text(attributes, numbers[i].name, text) < 0 ||
+            js_lines_add_text(attributes, numbers[i].padded, padded) < 0)
             return -1;
     }
     disbatch->lines.command = (struct js_lines_place){line, 1};

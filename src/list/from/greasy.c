@@ -216,7 +216,8 @@ static int greasy_take_parents(struct greasy *greasy, size_t *ret_at,
     size_t len = greasy->rest.len;
     size_t at = js_text_skip_blanks(text, len, 0);
     struct js_strings *after = &greasy->attributes.after;
-    greasy->parent_count = after->count = after->bytes.len = 0;
+    greasy->parent_count = 0;
+    js_lines_clear(after);
     *ret_at = at;
     if (!js_lines_begins(text + at, len - at, "[#"))
         return 0;

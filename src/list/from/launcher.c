@@ -80,9 +80,10 @@ static int launcher_next(struct js_reader *reader, struct js_entry *ret,
     launcher->jobs++;
     if (js_lines_refuse_unset(lines, launcher_unset, line, len, 1, err) < 0)
         return -1;
+    js_lines_clear(&launcher->attributes.env);
     if (js_lines_for_bash(&launcher->command, line, len) < 0 ||
-        js_lines_set_env(&launcher->attributes, false, "LAUNCHER_JID",
-                         "%" PRIu64, launcher->jobs) < 0)
+        js_lines_add_number(&launcher->attributes, "LAUNCHER_JID",
+                            launcher->jobs) < 0)
         return js_lines_fail(lines, err);
     if (launcher_is_for_others(line, len))
         ret->warning = "this job has a shell of its own, so the line does not "

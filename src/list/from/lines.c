@@ -232,24 +232,27 @@ js_lines_find_unset(const struct js_lines_unset *table, const char *command,
     return NULL;
 }
 
-int js_lines_set_env(struct js_attributes *attributes, bool is_more,
-                     const char *name, const char *format, ...)
+int js_lines_add_text(struct js_attributes *attributes, const char *name,
+                      const char *value)
 {
-    struct js_buf text = JS_BUF_INIT;
-    va_list args;
-    va_start(args, format);
-    int rc = js_buf_printf(&text, "%s=", name);
-    if (rc == 0)
-        rc = js_buf_vprintf(&text, format, args);
-    va_end(args);
-    if (!is_more) {
-        attributes->env.bytes.len = 0;
-        attributes->env.count = 0;
-    }
-    if (rc == 0)
-        rc = js_strings_add(&attributes->env, text.data, text.len);
-    js_buf_release(&text);
-    return rc;
+    struct js_buf *bytes = &attributes->env.bytes;
+    if (js_buf_puts(bytes, name) < 0 || js_buf_puts(bytes, "=") < 0 ||
+        js_buf_append(bytes, value, strlen(value) + 1) < 0)
+        return -1;
+    attributes->env.count++;
+    return 0;
+}
+
+int js_lines_add_number(struct js_attributes *attributes, const char *name,
+                        uint64_t value)
+{
+    struct js_buf *bytes = &attributes->env.bytes;
+    if (js_buf_puts(bytes, name) < 0 ||
+        js_buf_put_numbers(bytes, '=', &value, 1) < 0 ||
+        js_buf_append(bytes, "", 1) < 0)
+        return -1;
+    attributes->env.count++;
+    return 0;
 }
 
 int js_lines_for_bash(struct js_buf *command, const char *text, size_t len)

@@ -133,12 +133,18 @@ int js_lines_refuse_unset(const struct js_lines *lines,
                           const char *command, size_t len, size_t column,
                           struct js_err *err);
 
-/* Replaces the env= of these attributes by one variable; `format` is that of
- * its value. Further calls add variables if `is_more`. Returns 0, or -1 with
- * errno ENOMEM. */
-int js_lines_set_env(struct js_attributes *attributes, bool is_more,
-                     const char *name, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Adds a variable to the env= of these attributes. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_lines_add_text(struct js_attributes *attributes, const char *name,
+                      const char *value);
+int js_lines_add_number(struct js_attributes *attributes, const char *name,
+                        uint64_t value);
+
+/* Removes all strings. */
+static inline void js_lines_clear(struct js_strings *strings)
+{
+    strings->bytes.len = strings->count = 0;
+}
 
 /* Sets *command to a line for sh that runs `text` in a new bash. Returns 0, or
  * -1 with errno ENOMEM. */

@@ -168,8 +168,8 @@ static int joblog_give(struct parallel_joblog *joblog, struct js_entry *ret,
         js_lines_refuse_unset(lines, joblog_unset, command, job->command_len,
                               job->column, err) < 0)
         return -1;
-    if (js_lines_set_env(&joblog->attributes, false, "PARALLEL_SEQ", "%" PRIu64,
-                         job->seq) < 0)
+    js_lines_clear(&joblog->attributes.env);
+    if (js_lines_add_number(&joblog->attributes, "PARALLEL_SEQ", job->seq) < 0)
         return js_lines_fail(lines, err);
     snprintf(joblog->name, sizeof(joblog->name), "%" PRIu64, job->seq);
     joblog->attributes.name = joblog->name;

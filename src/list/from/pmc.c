@@ -624,17 +624,17 @@ static int pmc_set_attributes(struct pmc *pmc, const struct pmc_task *task)
     attributes->retries = task->retries;
     attributes->is_retries_set = task->has_tries;
     attributes->priority = task->priority;
-    attributes->after.count = attributes->after.bytes.len = 0;
+    js_lines_clear(&attributes->after);
+    js_lines_clear(&attributes->env);
     for (size_t i = 0; i < task->parent_count; i++) {
         const char *name =
             pmc->tasks[pmc->edges[task->first_parent + i].parent]->name;
         if (js_strings_add(&attributes->after, name, strlen(name)) < 0)
             return -1;
     }
-    if (js_lines_set_env(attributes, false, "PMC_TASK", "%s", task->name) < 0 ||
-        js_lines_set_env(attributes, true, "PMC_MEMORY", "%u",
-                         task->memory_mb) < 0 ||
-        js_lines_set_env(attributes, true, "PMC_CPUS", "%u", task->cpus) < 0)
+    if (js_lines_add_text(attributes, "PMC_TASK", task->name) < 0 ||
+        js_lines_add_number(attributes, "PMC_MEMORY", task->memory_mb) < 0 ||
+        js_lines_add_number(attributes, "PMC_CPUS", task->cpus) < 0)
         return -1;
     return 0;
 }

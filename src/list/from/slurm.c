@@ -21,8 +21,8 @@ struct from_slurm {
     struct js_lines lines; /* first */
     struct js_from_slurm_config config;
     struct js_slurm_options options;
-    bool is_body;              /* no more #SBATCH lines follow */
-    struct js_buf text;        /* of the script, for the hash */
+    bool is_body;       /* no more #SBATCH lines follow */
+    struct js_buf text; /* of the script, for the hash; without options */
     struct js_buf interpreter; /* quoted, with its argument */
 
     bool is_complete;
@@ -31,6 +31,7 @@ struct from_slurm {
     uint32_t next;     /* index; SLURM_INDEX_MAX + 1: there are no more */
     uint32_t count, least, most, step;
     char hash[33];
+    size_t env_len, env_count; /* of what is the same for all elements */
     struct js_buf name, command, warning;
     struct js_attributes attributes; /* its name is `name` */
 };
@@ -312,14 +313,17 @@ static int slurm_take_line(struct from_slurm *slurm, const char *line,
                            size_t len, struct js_err *err)
 {
     size_t at = js_text_skip_blanks(line, len, 0);
+    bool is_option = !slurm->is_body && slurm->lines.line > 1 &&
+                     (js_lines_begins(line, len, "#SBATCH") ||
+                      js_lines_begins(line, len, "#SLURM"));
+    if (is_option)
+        return js_slurm_options_read(&slurm->options, &slurm->lines, line, len,
+                                     err);
     if (js_buf_append(&slurm->text, line, len) < 0 ||
         js_buf_append(&slurm->text, "\n", 1) < 0)
         return js_lines_fail(&slurm->lines, err);
     if (slurm->lines.line == 1)
         return slurm_read_interpreter(slurm, line, len, err);
-    if (!slurm->is_body && js_lines_begins(line, len, "#SBATCH"))
-        return js_slurm_options_read(&slurm->options, &slurm->lines, line, len,
-                                     err);
     slurm->is_body = slurm->is_body || (at < len && line[at] != '#');
     return 0;
 }
@@ -372,6 +376,53 @@ static int slurm_set_request(struct from_slurm *slurm, struct js_err *err)
     return 0;
 }
 
+/* Sets the variables that are the same for all elements. */
+static int slurm_set_env(struct from_slurm *slurm)
+{
+    struct js_attributes *attributes = &slurm->attributes;
+    const struct js_slurm_options *options = &slurm->options;
+    const struct {
+        const char *name;
+        uint64_t value;
+        bool is_set;
+    } numbers[] = {
+        {"SLURM_CPUS_ON_NODE", attributes->cores, true},
+        {"SLURM_CPUS_PER_TASK", options->cpus_per_task,
+         options->cpus_per_task > 0},
+        {"SLURM_NTASKS", options->ntasks, options->ntasks > 0},
+        {"SLURM_NTASKS_PER_NODE", options->ntasks_per_node,
+         options->ntasks_per_node > 0},
+        {"SLURM_ARRAY_TASK_COUNT", slurm->count, slurm->is_array},
+        {"SLURM_ARRAY_TASK_MIN", slurm->least, slurm->is_array},
+        {"SLURM_ARRAY_TASK_MAX", slurm->most, slurm->is_array},
+        {"SLURM_ARRAY_TASK_STEP", slurm->step, slurm->is_array},
+    };
+    int rc = js_lines_add_text(attributes, "JOBSCHED_SCRIPT", slurm->hash);
+    if (rc == 0)
+        rc = js_lines_add_text(attributes, "SLURM_JOB_NAME",
+                               options->job_name.text);
+    for (size_t i = 0; rc == 0 && i < sizeof(numbers) / sizeof(numbers[0]);
+         i++) {
+        if (numbers[i].is_set)
+            rc = js_lines_add_number(attributes, numbers[i].name,
+                                     numbers[i].value);
+    }
+    slurm->env_len = attributes->env.bytes.len;
+    slurm->env_count = attributes->env.count;
+    return rc;
+}
+
+/* Adds the index to these variables, instead of that of the last element. */
+static int slurm_set_index(struct from_slurm *slurm, uint32_t index)
+{
+    struct js_strings *env = &slurm->attributes.env;
+    env->bytes.len = slurm->env_len;
+    env->count = slurm->env_count;
+    return slurm->is_array ? js_lines_add_number(&slurm->attributes,
+                                                 "SLURM_ARRAY_TASK_ID", index)
+                           : 0;
+}
+
 /* The script has ended: finds out what its elements are. */
 static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
 {
@@ -399,6 +450,8 @@ static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
     for (uint32_t i = slurm->least; slurm->is_array && i < end;
          i = js_bits_next(slurm->indices, i + 1, end))
         slurm->most = i;
+    if (slurm_set_env(slurm) < 0)
+        return js_lines_fail(&slurm->lines, err);
     if (slurm->options.ignored.len > 0 &&
         (js_buf_printf(&slurm->warning,
                        "these options have no meaning here and are ignored: %s",
@@ -406,41 +459,6 @@ static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
          !js_buf_string(&slurm->warning)))
         return js_lines_fail(&slurm->lines, err);
     return 0;
-}
-
-static int slurm_put_env(struct from_slurm *slurm, uint32_t index)
-{
-    struct js_attributes *attributes = &slurm->attributes;
-    const struct js_slurm_options *options = &slurm->options;
-    const struct {
-        const char *name;
-        uint64_t value;
-        bool is_set;
-    } numbers[] = {
-        {"SLURM_ARRAY_TASK_ID", index, slurm->is_array},
-        {"SLURM_ARRAY_TASK_COUNT", slurm->count, slurm->is_array},
-        {"SLURM_ARRAY_TASK_MIN", slurm->least, slurm->is_array},
-        {"SLURM_ARRAY_TASK_MAX", slurm->most, slurm->is_array},
-        {"SLURM_ARRAY_TASK_STEP", slurm->step, slurm->is_array},
-        {"SLURM_CPUS_ON_NODE", attributes->cores, true},
-        {"SLURM_CPUS_PER_TASK", options->cpus_per_task,
-         options->cpus_per_task > 0},
-        {"SLURM_NTASKS", options->ntasks, options->ntasks > 0},
-        {"SLURM_NTASKS_PER_NODE", options->ntasks_per_node,
-         options->ntasks_per_node > 0},
-    };
-    int rc = js_lines_set_env(attributes, false, "JOBSCHED_SCRIPT", "%s",
-                              slurm->hash);
-    if (rc == 0)
-        rc = js_lines_set_env(attributes, true, "SLURM_JOB_NAME", "%s",
-                              options->job_name.text);
-    for (size_t i = 0; rc == 0 && i < sizeof(numbers) / sizeof(numbers[0]);
-         i++) {
-        if (numbers[i].is_set)
-            rc = js_lines_set_env(attributes, true, numbers[i].name, "%" PRIu64,
-                                  numbers[i].value);
-    }
-    return rc;
 }
 
 /* Appends the path of the script, which stays right after a `cd`. */
@@ -507,7 +525,7 @@ static int slurm_give(struct from_slurm *slurm, struct js_entry *ret,
     slurm->name.len = 0;
     if (js_buf_puts(&slurm->name, slurm->options.job_name.text) < 0 ||
         (slurm->is_array && js_buf_printf(&slurm->name, "_%u", index) < 0) ||
-        !js_buf_string(&slurm->name) || slurm_put_env(slurm, index) < 0)
+        !js_buf_string(&slurm->name) || slurm_set_index(slurm, index) < 0)
         return js_lines_fail(lines, err);
     /* One message says it for all elements. */
     if (slurm_make_command(slurm, index, err) < 0) {

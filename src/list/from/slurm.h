@@ -19,8 +19,9 @@
  * names in SLURM_ARRAY_JOB_ID and %A are the id of the batch job in which
  * jobsched runs, or 0; %j is "%A_%a".
  *
- * A hash of the script's text is in the environment of the job, in a variable
- * that the job does not get: so it is part of the job's identity.
+ * A hash of the script's text, without the options, is in the environment of
+ * the job, in a variable that the job does not get: so it is part of the job's
+ * identity.
  */
 #ifndef JS_LIST_FROM_SLURM_H
 #define JS_LIST_FROM_SLURM_H

@@ -483,7 +483,9 @@ int js_slurm_options_read(struct js_slurm_options *options,
                               .lines = lines,
                               .text = text,
                               .len = len,
-                              .at = strlen("#SBATCH"),
+                              .at = js_lines_begins(text, len, "#SLURM")
+                                        ? strlen("#SLURM")
+                                        : strlen("#SBATCH"),
                               .err = err};
     int rc;
     while ((rc = slurm_next_word(&line)) > 0) {

@@ -38,8 +38,9 @@ struct js_slurm_options {
 void js_slurm_options_release(struct js_slurm_options *options);
 
 /*
- * Reads the line last returned by `lines`, which begins with "#SBATCH". Returns
- * 0, or -1 with *err, which says where, and errno EINVAL or ENOMEM.
+ * Reads the line last returned by `lines`, which begins with "#SBATCH", or with
+ * "#SLURM", which means the same. Returns 0, or -1 with *err, which says where,
+ * and errno EINVAL or ENOMEM.
  */
 int js_slurm_options_read(struct js_slurm_options *options,
                           const struct js_lines *lines, const char *text,
