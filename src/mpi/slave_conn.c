@@ -342,8 +342,8 @@ static int slave_conn_pump_jobs(struct js_slave_conn *conn, uint32_t inline_max,
         slave_conn_begin_next_text(conn);
         int sent = conn->text ? slave_conn_send_text(conn, err)
                               : slave_conn_send_jobs(conn, inline_max, err);
-        if (sent <= 0 || (conn->outgoing_count == 0 && !conn->text))
-            return sent < 0 ? -1 : 0;
+        if (sent <= 0)
+            return sent;
         if (conn->text && conn->state == JS_SLAVE_CONN_MET) {
             rc = js_link_post(conn->link, conn->rank, JS_TAG_SETUP,
                               &conn->setup, err);
