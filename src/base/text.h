@@ -23,6 +23,18 @@ static inline bool js_text_is_continuation(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
+/* How many of these bytes to show, at most `max`. Never cuts a UTF-8
+ * character. */
+static inline size_t js_text_shown_len(const char *bytes, size_t len,
+                                       size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && js_text_is_continuation(bytes[max]))
+        max--;
+    return max;
+}
+
 static inline bool js_text_is_blank(char c)
 {
     return c == ' ' || c == '\t';

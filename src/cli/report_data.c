@@ -23,7 +23,9 @@ enum {
 /* The list's information about a job that is on record. There may be millions,
  * so texts are in one buffer. */
 struct listed {
-    size_t command; /* offset in the texts */
+    size_t command; /* offset in the texts, where the values of a template
+                       stand before it */
+    uint32_t args_len;
     uint64_t line;
     uint32_t command_len; /* of the part that is shown */
     uint32_t cores;       /* on all its nodes together */
@@ -64,8 +66,12 @@ static int report_data_take_job(void *arg, const struct js_job *job,
     }
     size_t len =
         job->command_len < COMMAND_MAX ? job->command_len : COMMAND_MAX;
+    size_t args = data->texts.len;
+    if (js_job_describe_args(job, "", &data->texts) < 0)
+        return -1;
     data->listed[job->id - 1] = (struct listed){
         .command = data->texts.len,
+        .args_len = (uint32_t)(data->texts.len - args),
         .command_len = (uint32_t)len,
         .line = job->line,
         .cores = job->request.cores * js_request_nodes(&job->request),
@@ -282,6 +288,7 @@ static void report_data_put_rows(struct document *document)
 
 enum job_column {
     JOB_NAME,
+    JOB_ARGS,
     JOB_COMMAND,
     JOB_STATE,
     JOB_GONE,
@@ -292,9 +299,9 @@ enum job_column {
 };
 
 static const char *const job_columns[JOB_COLUMNS] = {
-    [JOB_NAME] = "name", [JOB_COMMAND] = "command", [JOB_STATE] = "standing",
-    [JOB_GONE] = "gone", [JOB_LINE] = "line",       [JOB_PARENT] = "parent",
-    [JOB_WAIT] = "wait",
+    [JOB_NAME] = "name",      [JOB_ARGS] = "args", [JOB_COMMAND] = "command",
+    [JOB_STATE] = "standing", [JOB_GONE] = "gone", [JOB_LINE] = "line",
+    [JOB_PARENT] = "parent",  [JOB_WAIT] = "wait",
 };
 
 static void report_data_put_job(struct document *document,
@@ -308,6 +315,11 @@ static void report_data_put_job(struct document *document,
     switch (column) {
     case JOB_NAME:
         js_json_string(json, NULL, job.name);
+        break;
+    case JOB_ARGS:
+        js_json_bytes(json, NULL,
+                      data->texts.data + listed->command - listed->args_len,
+                      listed->args_len);
         break;
     case JOB_COMMAND:
         if (listed->is_there)

@@ -2,6 +2,9 @@
 
 #include "base/json.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* The members are in the order in which jobsched(1) lists them. Their names are
  * part of the interface, so some are older than the words of the code. */
 
@@ -110,6 +113,28 @@ static void json_put_waiting(struct js_json *json,
 
 /* ---------------------------------------------------------------- jobs */
 
+/* Writes the values of the template that the job was made with. */
+static void json_put_args(struct js_json *json, const struct js_job *listed)
+{
+    struct js_job_spec details = {0};
+    const char *arg = NULL;
+    if (!listed) {
+        js_json_null(json, "args");
+        return;
+    }
+    js_job_spec_unpack(listed->text, listed->details_len, &details);
+    js_json_open_object(json, "args");
+    while (details.arg_count > 0 && (arg = js_job_spec_arg(&details, arg))) {
+        const char *value = strchr(arg, '=') + 1;
+        char *name = strndup(arg, (size_t)(value - arg) - 1);
+        if (name)
+            js_json_bytes(json, name, value, strlen(value));
+        json->has_failed |= !name;
+        free(name);
+    }
+    js_json_close_object(json);
+}
+
 /* Writes what identifies the job. The list knows its present name; the journal
  * has the name that it had when it ran. */
 static void json_put_identity(struct js_json *json,
@@ -125,6 +150,7 @@ static void json_put_identity(struct js_json *json,
         js_json_bytes(json, "command", listed->command, listed->command_len);
     else
         js_json_null(json, "command");
+    json_put_args(json, listed);
 }
 
 /* A host may be "" (record/journal_model.h). The text shows "?" then, but a

@@ -271,6 +271,10 @@ static int keep_explained(struct gathering *gathering, const struct js_job *job,
     /* A job may have another's id as its name; the name takes precedence. */
     bool is_named = wanted && strcmp(js_job_name(job), wanted) == 0;
     bool is_numbered = job->id > 0 && job->id == gathering->explained_id;
+    /* No name contains a '='. Of several jobs with that value, the first is
+     * explained. */
+    if (wanted && strchr(wanted, '=') && !status->is_explained)
+        is_named = js_job_has_args(job, wanted);
     if (!is_named && (!is_numbered || gathering->is_named))
         return 0;
     gathering->is_named |= is_named;
@@ -383,9 +387,10 @@ static int explain(struct gathering *gathering, struct js_err *err)
     if (status->is_explained)
         return 0;
     errno = ENOENT;
-    return js_err_set(err, "no job in %s%s has the name or id \"%s\"",
+    return js_err_set(err, "no job in %s%s has the %s \"%s\"",
                       status->config.journal,
-                      status->list_state ? " or in its list" : "", wanted);
+                      status->list_state ? " or in its list" : "",
+                      strchr(wanted, '=') ? "value" : "name or id", wanted);
 }
 
 int js_status_model_load(struct js_status_model *ret,

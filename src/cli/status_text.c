@@ -33,7 +33,18 @@ static void page_put(struct status_page *page, const char *text)
     js_textbuf_put(&page->textbuf, "%s", text);
 }
 
-/* Appends the job's name and command, if there are any. */
+/* Appends `before` and the values of the template that the job was made with,
+ * if there was one. */
+static void page_put_args(struct status_page *page, const struct js_job *job,
+                          const char *before)
+{
+    struct js_buf args = JS_BUF_INIT;
+    if (js_job_describe_args(job, before, &args) == 0)
+        SAY(page, "%", JS_BYTES(args.data, args.len));
+    js_buf_release(&args);
+}
+
+/* Appends the job's name, values and command, if there are any. */
 static void page_put_what(struct status_page *page, uint64_t id)
 {
     struct js_journal_model_job job;
@@ -41,8 +52,10 @@ static void page_put_what(struct status_page *page, uint64_t id)
     js_journal_model_job(page->status->model, id, &job);
     if (job.name[0])
         SAY(page, "  [%]", JS_TEXT(job.name));
-    if (listed)
+    if (listed) {
+        page_put_args(page, listed, "  ");
         SAY(page, "  %", COMMAND(listed));
+    }
 }
 
 /* The journal may not name the host of a slave (record/journal_model.h). */
@@ -366,9 +379,12 @@ static void page_put_title(struct status_page *page)
         page_put(page, "a job");
     if (name[0])
         SAY(page, " \"%\"", JS_TEXT(name));
-    if (it->job)
-        SAY(page, " (%:%)", JS_TEXT(status->config.job_file),
+    if (it->job) {
+        SAY(page, " (%:%", JS_TEXT(status->config.job_file),
             JS_COUNT(it->job->line));
+        page_put_args(page, it->job, ": ");
+        page_put(page, ")");
+    }
     page_put(page, ": ");
     page_put_state(page, it->id);
     page_put(page, job.is_gone ? "; it is no longer in the list\n" : "\n");

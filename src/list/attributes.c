@@ -33,10 +33,9 @@ struct reader {
     size_t *ret_at;
     struct js_err *err;
 
-    /* For js_attributes_find(): what to look for, and where it was found. */
-    const struct row *wanted;
-    size_t wanted_index;
-    size_t found_at;
+    /* NULL: values are read into `attributes`. */
+    js_attributes_visit_fn visit;
+    void *visit_arg;
 };
 
 /* One attribute. A row says everything about an attribute except its help text,
@@ -47,9 +46,10 @@ struct row {
     size_t offset;       /* of the field in struct js_attributes */
     int32_t least, most; /* range of a number */
     const char *must_be; /* what to say about an empty string */
-    bool is_name;        /* a string of the characters of a name */
+    bool is_name;        /* of the characters of a name, or several such */
     bool repeatable;
     bool job_only; /* makes no sense as a default for all jobs */
+    bool is_doing; /* part of a job's identity */
 };
 
 /* A row's `take` knows the type of its field; the table knows only the
@@ -77,25 +77,14 @@ static int fail_memory(struct reader *reader, size_t at)
     return js_err_errno(err, "cannot read the attributes");
 }
 
-/* Returns how many of these bytes to show. Never cuts a UTF-8 character. */
-static int shown_len(const char *bytes, size_t len)
-{
-    if (len <= SHOWN_MAX)
-        return (int)len;
-    size_t shown = SHOWN_MAX;
-    while (shown > 0 && js_text_is_continuation(bytes[shown]))
-        shown--;
-    return (int)shown;
-}
-
 static int refuse_value(struct reader *reader, const struct row *row,
                         const char *why)
 {
     const char *value = reader->text + reader->value_at;
     size_t len = reader->at - reader->value_at;
     return js_err_set(error_at(reader, reader->value_at), "%s=%.*s%s: %s",
-                      row->name, shown_len(value, len), value,
-                      len > SHOWN_MAX ? "..." : "", why);
+                      row->name, (int)js_text_shown_len(value, len, SHOWN_MAX),
+                      value, len > SHOWN_MAX ? "..." : "", why);
 }
 
 /* ------------------------------------------------- strings in a row */
@@ -172,23 +161,12 @@ static int take_duration(struct reader *reader, const struct row *row)
     return 0;
 }
 
-/* strspn() would be slower: it takes longer to set up than the whole rest of a
- * line takes. */
-static size_t name_length(const char *text)
-{
-    const char *end = text;
-    while ((*end >= 'a' && *end <= 'z') || (*end >= 'A' && *end <= 'Z') ||
-           (*end >= '-' && *end <= ':') || *end == '_')
-        end++;
-    return (size_t)(end - text);
-}
-
 static int take_string(struct reader *reader, const struct row *row)
 {
     char **field = attributes_field_of(reader, row);
     if (!*reader->value)
         return refuse_value(reader, row, row->must_be);
-    if (row->is_name && reader->value[name_length(reader->value)])
+    if (row->is_name && reader->value[js_attributes_name_length(reader->value)])
         return refuse_value(reader, row, bad_job_name);
     /* The copy is made first, so that the default remains if memory runs
      * out. */
@@ -216,10 +194,10 @@ static int take_job_names(struct reader *reader, const struct row *row)
         if (len == 0)
             return refuse_value(reader, row,
                                 "must be names of jobs, separated by commas");
-        size_t good = name_length(name);
+        size_t good = js_attributes_name_length(name);
         while (good < len && (name[good] == '*' || name[good] == '?')) {
             reader->attributes->has_globs = true;
-            good += 1 + name_length(name + good + 1);
+            good += 1 + js_attributes_name_length(name + good + 1);
         }
         if (good < len)
             return refuse_value(reader, row, bad_job_name);
@@ -244,6 +222,12 @@ static int take_env(struct reader *reader, const struct row *row)
     return 0;
 }
 
+/* Not a value of one job: see js_attributes_is_template(). */
+static int attributes_take_loop(struct reader *reader, const struct row *row)
+{
+    return refuse_value(reader, row, "is for several jobs");
+}
+
 /* ------------------------------------------------- the attributes */
 
 #define AT(field) .offset = offsetof(struct js_attributes, field)
@@ -251,9 +235,11 @@ static int take_env(struct reader *reader, const struct row *row)
 static const struct row rows[] = {
     {"name", take_string, AT(name), .is_name = true,
      .must_be = "must be a name for the job", .job_only = true},
-    {"after", take_job_names, AT(after), .repeatable = true, .job_only = true},
-    {"after-any", take_job_names, AT(after_any), .repeatable = true,
+    {"after", take_job_names, AT(after), .is_name = true, .repeatable = true,
      .job_only = true},
+    {"after-any", take_job_names, AT(after_any), .is_name = true,
+     .repeatable = true, .job_only = true},
+    {"for", attributes_take_loop, .repeatable = true, .job_only = true},
     {"nodes", attributes_take_number, AT(nodes), .least = 1, .most = 1000000},
     {"cores", attributes_take_number, AT(cores), .least = 1, .most = 1000000},
     {"mem", take_size, AT(mem_bytes)},
@@ -262,11 +248,15 @@ static const struct row rows[] = {
     {"retries", take_retries, AT(retries), .most = 1000000},
     {"priority", attributes_take_number, AT(priority), .least = -1000000,
      .most = 1000000},
-    {"dir", take_string, AT(dir), .must_be = "must be a path"},
-    {"env", take_env, AT(env), .repeatable = true},
-    {"stdin", take_string, AT(stdin_path), .must_be = "must be a path"},
-    {"stdout", take_string, AT(stdout_path), .must_be = "must be a path"},
-    {"stderr", take_string, AT(stderr_path), .must_be = "must be a path"},
+    {"dir", take_string, AT(dir), .must_be = "must be a path",
+     .is_doing = true},
+    {"env", take_env, AT(env), .repeatable = true, .is_doing = true},
+    {"stdin", take_string, AT(stdin_path), .must_be = "must be a path",
+     .is_doing = true},
+    {"stdout", take_string, AT(stdout_path), .must_be = "must be a path",
+     .is_doing = true},
+    {"stderr", take_string, AT(stderr_path), .must_be = "must be a path",
+     .is_doing = true},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -288,7 +278,7 @@ static int attributes_refuse_unknown(struct reader *reader, size_t at,
     const char *known[ROW_COUNT + 1];
     char word[SHOWN_MAX + 1];
     size_t count = 0;
-    int shown = shown_len(name, len);
+    int shown = (int)js_text_shown_len(name, len, SHOWN_MAX);
     /* Only attributes that are allowed here are suggested; otherwise the advice
      * would lead to the next error. */
     for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -349,7 +339,8 @@ static int refuse_no_pair(struct reader *reader, size_t at, size_t end)
     return js_err_set(error_at(reader, at),
                       "\"%.*s%s\" is not of the form NAME=VALUE (quote a "
                       "value that contains blanks)",
-                      shown_len(word, len), word, len > SHOWN_MAX ? "..." : "");
+                      (int)js_text_shown_len(word, len, SHOWN_MAX), word,
+                      len > SHOWN_MAX ? "..." : "");
 }
 
 /* Reads a quoted part, of either kind. */
@@ -404,25 +395,20 @@ static int read_value(struct reader *reader)
     return 0;
 }
 
-/* Each name in a value counts separately. If the value has quotes, the reported
- * position is that of the value. */
-static void look_for_wanted(struct reader *reader, const struct row *row)
+static int attributes_visit(struct reader *reader, const struct row *row)
 {
-    if (row != reader->wanted || reader->found_at > 0)
-        return;
-    bool is_quoted = reader->at - reader->value_at != strlen(reader->value);
-    const char *part = reader->value;
-    for (;;) {
-        if (reader->wanted_index-- == 0) {
-            size_t offset = is_quoted ? 0 : (size_t)(part - reader->value);
-            reader->found_at = reader->value_at + offset;
-            return;
-        }
-        part = strchr(part, ',');
-        if (!row->job_only || !part)
-            return;
-        part++;
-    }
+    const struct js_attributes_pair pair = {
+        .row = (size_t)(row - rows),
+        .name = row->name,
+        .value = reader->value,
+        .at = reader->value_at,
+        .has_quotes = reader->at - reader->value_at != strlen(reader->value),
+        .is_loop = row->take == attributes_take_loop,
+        .is_name = row->is_name,
+        .is_list = row->repeatable,
+        .is_doing = row->is_doing,
+    };
+    return reader->visit(reader->visit_arg, &pair);
 }
 
 static int read_pair(struct reader *reader)
@@ -443,7 +429,8 @@ static int read_pair(struct reader *reader)
         return attributes_refuse_unknown(reader, at, end - at);
     if (row->job_only && !reader->braced)
         return js_err_set(error_at(reader, at),
-                          "%s= is for a single job and cannot be a default",
+                          "%s= cannot be a default: it must be in a job's own "
+                          "line",
                           row->name);
     uint32_t bit = UINT32_C(1) << (row - rows);
     if (reader->seen & bit && !row->repeatable)
@@ -453,8 +440,8 @@ static int read_pair(struct reader *reader)
     reader->at = end + 1;
     if (read_value(reader) < 0)
         return -1;
-    look_for_wanted(reader, row);
-    return row->take(reader, row);
+    return reader->visit ? attributes_visit(reader, row)
+                         : row->take(reader, row);
 }
 
 /* Reads up to the ']' of a list, or to the end of a line of defaults. */
@@ -485,28 +472,88 @@ bool js_attributes_present(const char *line, size_t len)
     return at > name && at < len && line[at] == '=';
 }
 
+/* Reads a list. The caller has set what becomes of its values. */
+static ptrdiff_t attributes_read_list(struct reader *reader)
+{
+    if (!js_attributes_present(reader->text, reader->len))
+        return 0;
+    reader->braced = true;
+    reader->list_at = js_text_skip_blanks(reader->text, reader->len, 0);
+    reader->at = reader->list_at + 1;
+    int rc = read_pairs(reader);
+    js_buf_release(&reader->value_buf);
+    if (rc < 0)
+        return -1;
+    return (ptrdiff_t)js_text_skip_blanks(reader->text, reader->len,
+                                          reader->at + 1);
+}
+
 ptrdiff_t js_attributes_read(const char *line, size_t len,
                              struct js_attributes *attributes, size_t *ret_at,
                              struct js_err *err)
 {
-    if (!js_attributes_present(line, len))
-        return 0;
-    size_t open = js_text_skip_blanks(line, len, 0);
     struct reader reader = {
         .text = line,
         .len = len,
-        .at = open + 1,
-        .braced = true,
-        .list_at = open,
         .attributes = attributes,
         .ret_at = ret_at,
         .err = err,
     };
-    int rc = read_pairs(&reader);
-    js_buf_release(&reader.value_buf);
-    if (rc < 0)
-        return -1;
-    return (ptrdiff_t)js_text_skip_blanks(line, len, reader.at + 1);
+    return attributes_read_list(&reader);
+}
+
+ptrdiff_t js_attributes_split(const char *line, size_t len,
+                              js_attributes_visit_fn visit, void *arg,
+                              size_t *ret_at, struct js_err *err)
+{
+    struct reader reader = {
+        .text = line,
+        .len = len,
+        .visit = visit,
+        .visit_arg = arg,
+        .ret_at = ret_at,
+        .err = err,
+    };
+    return attributes_read_list(&reader);
+}
+
+int js_attributes_put(struct js_attributes *attributes, size_t row,
+                      const char *value, struct js_err *err)
+{
+    size_t at;
+    struct reader reader = {
+        .text = value,
+        .len = strlen(value),
+        .at = strlen(value),
+        .value = value,
+        .attributes = attributes,
+        .ret_at = &at,
+        .err = err,
+    };
+    return rows[row].take(&reader, &rows[row]);
+}
+
+struct js_strings *js_attributes_strings(struct js_attributes *attributes,
+                                         size_t row)
+{
+    return (struct js_strings *)((char *)attributes + rows[row].offset);
+}
+
+static int attributes_look_for_loop(void *arg,
+                                    const struct js_attributes_pair *pair)
+{
+    *(bool *)arg |= pair->is_loop;
+    return 0;
+}
+
+bool js_attributes_is_template(const char *line, size_t len)
+{
+    bool is_template = false;
+    struct js_err err;
+    size_t at;
+    js_attributes_split(line, len, attributes_look_for_loop, &is_template, &at,
+                        &err);
+    return is_template;
 }
 
 int js_defaults_read(const char *text, size_t len,
@@ -525,31 +572,42 @@ int js_defaults_read(const char *text, size_t len,
     return rc;
 }
 
+/* Which value is looked for, and where it was found. */
+struct wanted {
+    const char *attribute;
+    size_t index;
+    size_t found_at; /* 0: not yet */
+};
+
+/* Each name in a value counts separately. If the value has quotes, the reported
+ * position is that of the value. */
+static int look_for_wanted(void *arg, const struct js_attributes_pair *pair)
+{
+    struct wanted *wanted = arg;
+    const char *part = pair->value;
+    if (strcmp(pair->name, wanted->attribute) != 0)
+        return 0;
+    while (part && wanted->found_at == 0) {
+        if (wanted->index-- == 0)
+            wanted->found_at =
+                pair->at +
+                (pair->has_quotes ? 0 : (size_t)(part - pair->value));
+        part = pair->is_name ? strchr(part, ',') : NULL;
+        part += part != NULL;
+    }
+    return 0;
+}
+
 size_t js_attributes_find(const char *line, size_t len, const char *attribute,
                           size_t index)
 {
-    /* Reads the list once more, into attributes that are thrown away. Errors of
-     * this kind are rare, so positions need not be kept for all jobs. */
-    struct js_attributes scratch;
+    /* Reads the list once more. Errors of this kind are rare, so positions need
+     * not be kept for all jobs. */
+    struct wanted wanted = {attribute, index, 0};
     struct js_err err;
     size_t at;
-    js_attributes_init(&scratch);
-    struct reader reader = {
-        .text = line,
-        .len = len,
-        .at = js_text_skip_blanks(line, len, 0) + 1,
-        .braced = true,
-        .attributes = &scratch,
-        .ret_at = &at,
-        .err = &err,
-        .wanted = find_row(attribute, strlen(attribute)),
-        .wanted_index = index,
-    };
-    if (js_attributes_present(line, len))
-        read_pairs(&reader);
-    js_buf_release(&reader.value_buf);
-    js_attributes_release(&scratch);
-    return reader.found_at;
+    js_attributes_split(line, len, look_for_wanted, &wanted, &at, &err);
+    return wanted.found_at;
 }
 
 /* ------------------------------------------------- the struct */

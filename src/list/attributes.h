@@ -30,8 +30,9 @@
  *     env=NAME=VALUE     may be repeated; all are kept, in order, and the last
  *                        value of a name wins
  *     stdin= stdout= stderr=PATH      not empty
+ *     for=NAME:VALUES    makes a template of the line (list/for_loop.h)
  *
- * All but env, after and after-any may be given only once in a list.
+ * All but env, after, after-any and for may be given only once in a list.
  */
 #ifndef JS_LIST_ATTRIBUTES_H
 #define JS_LIST_ATTRIBUTES_H
@@ -140,6 +141,54 @@ bool js_attributes_present(const char *line, size_t len);
 ptrdiff_t js_attributes_read(const char *line, size_t len,
                              struct js_attributes *attributes, size_t *ret_at,
                              struct js_err *err);
+
+/* True if the list contains for=, so that it is a template for several jobs.
+ * js_attributes_read() refuses such a list: list/for_loop.h reads it. */
+bool js_attributes_is_template(const char *line, size_t len);
+
+/* An attribute of a list, before its value is read. */
+struct js_attributes_pair {
+    size_t row; /* for js_attributes_put() */
+    const char *name;
+    const char *value; /* without quotes; valid until the next pair */
+    size_t at;         /* where the value begins in the line */
+    bool has_quotes;   /* the value has other bytes in the line */
+    bool is_loop;      /* for= */
+    bool is_name;      /* the value is a name, or several */
+    bool is_list;      /* it may be given more than once; all values are kept */
+    bool is_doing;     /* the value is part of a job's identity */
+};
+
+/* The values so far of an attribute with is_list. */
+struct js_strings *js_attributes_strings(struct js_attributes *attributes,
+                                         size_t row);
+
+/* How many bytes at the front may be part of a job's name. */
+static inline size_t js_attributes_name_length(const char *text)
+{
+    /* strspn() would be slower: it takes longer to set up than the whole rest
+     * of a line takes. */
+    const char *end = text;
+    while ((*end >= 'a' && *end <= 'z') || (*end >= 'A' && *end <= 'Z') ||
+           (*end >= '-' && *end <= ':') || *end == '_')
+        end++;
+    return (size_t)(end - text);
+}
+
+/* Returns 0, or -1 with errno. */
+typedef int (*js_attributes_visit_fn)(void *arg,
+                                      const struct js_attributes_pair *pair);
+
+/* Works like js_attributes_read(), but the values are only visited. If `visit`
+ * fails, returns -1 at once, and leaves *ret_at and *err alone. */
+ptrdiff_t js_attributes_split(const char *line, size_t len,
+                              js_attributes_visit_fn visit, void *arg,
+                              size_t *ret_at, struct js_err *err);
+
+/* Reads one value into *attributes. Returns 0, or -1 with errno and *err as
+ * js_attributes_read() does. */
+int js_attributes_put(struct js_attributes *attributes, size_t row,
+                      const char *value, struct js_err *err);
 
 /*
  * Works like js_attributes_read(), for the text after "#JOBSCHED" in a line of

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/pack.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -159,14 +160,20 @@ static int job_spec_put(struct js_buf *buf, char letter, const char *value)
 
 int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
-#define JOB_SPEC_PUT(letter, field)                                            \
-    if (job_spec_put(buf, letter, attributes->field) < 0 ||                    \
-        (letter == NAME_LETTER &&                                              \
-         js_buf_append(buf, attributes->args.bytes.data,                       \
-                       attributes->args.bytes.len) < 0))                       \
-        return -1;
-    JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_PUT)
-#undef JOB_SPEC_PUT
+#define JOB_SPEC_STRING(letter, field) {letter, attributes->field},
+    const struct {
+        char letter;
+        const char *value;
+    } strings[] = {JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_STRING)};
+#undef JOB_SPEC_STRING
+    const struct js_buf *args = &attributes->args.bytes;
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+        if (job_spec_put(buf, strings[i].letter, strings[i].value) < 0)
+            return -1;
+        /* The name comes first. */
+        if (i == 0 && js_buf_append(buf, args->data, args->len) < 0)
+            return -1;
+    }
     const char *env = NULL;
     while ((env = js_strings_next(&attributes->env, env))) {
         if (job_spec_put(buf, ENV_LETTER, env) < 0)
@@ -175,46 +182,45 @@ int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
     return 0;
 }
 
+/* The field of the attribute that this letter identifies, or NULL. */
+static const char **job_spec_field(struct js_job_spec *spec, char letter)
+{
+    switch (letter) {
+#define JOB_SPEC_CASE(letter, name)                                            \
+    case letter:                                                               \
+        return &spec->name;
+        JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
+#undef JOB_SPEC_CASE
+    case ENV_LETTER: /* no attribute may have these letters */
+    case JS_ATTRIBUTES_ARG_USED:
+    case JS_ATTRIBUTES_ARG_UNUSED:
+        break;
+    }
+    return NULL;
+}
+
 int js_job_spec_unpack(const char *bytes, size_t len, struct js_job_spec *ret)
 {
     *ret = (struct js_job_spec){.bytes = bytes, .len = len};
-    if (len > 0 && bytes[len - 1] != '\0')
-        goto bad;
-    for (size_t at = 0; at < len; at += strlen(bytes + at) + 1) {
+    bool is_bad = len > 0 && bytes[len - 1] != '\0';
+    for (size_t at = 0; at < len && !is_bad; at += strlen(bytes + at) + 1) {
         const char *entry = bytes + at;
-        if (entry[0] == ENV_LETTER) {
-            ret->env_count++;
-            if (!strchr(entry + 1, '='))
-                goto bad;
+        bool is_env = entry[0] == ENV_LETTER;
+        if (is_env || job_spec_is_arg(entry)) {
+            ret->env_count += is_env;
+            ret->arg_count += !is_env;
+            is_bad = !strchr(entry + 1, '=');
             continue;
         }
-        if (job_spec_is_arg(entry)) {
-            ret->arg_count++;
-            if (!strchr(entry + 1, '='))
-                goto bad;
-            continue;
-        }
-        const char **field = NULL;
-        switch (entry[0]) {
-#define JOB_SPEC_CASE(letter, name)                                            \
-    case letter:                                                               \
-        field = &ret->name;                                                    \
-        break;
-            JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_CASE)
-#undef JOB_SPEC_CASE
-        case ENV_LETTER: /* taken above: no attribute may have these letters */
-        case JS_ATTRIBUTES_ARG_USED:
-        case JS_ATTRIBUTES_ARG_UNUSED:
-            break;
-        }
+        const char **field = job_spec_field(ret, entry[0]);
         /* Each attribute occurs at most once and is not empty: anything else
          * was not packed by this module. */
-        if (!field || *field || !entry[1])
-            goto bad;
-        *field = entry + 1;
+        is_bad = !field || *field || !entry[1];
+        if (!is_bad)
+            *field = entry + 1;
     }
-    return 0;
-bad:
+    if (!is_bad)
+        return 0;
     errno = EBADMSG;
     return -1;
 }
@@ -241,19 +247,40 @@ const char *js_job_spec_arg(const struct js_job_spec *details,
     return at && at < end ? at + 1 : NULL;
 }
 
-int js_job_describe_args(const struct js_job *job, struct js_buf *buf)
+int js_job_describe_args(const struct js_job *job, const char *before,
+                         struct js_buf *buf)
 {
+    enum { SHOWN_MAX = 80 };
     struct js_job_spec details;
-    size_t begin = buf->len;
     const char *arg = NULL;
     if (js_job_spec_unpack(job->text, job->details_len, &details) < 0)
         return 0;
     while (details.arg_count > 0 && (arg = js_job_spec_arg(&details, arg))) {
-        if (js_buf_puts(buf, buf->len > begin ? " " : "") < 0 ||
-            js_buf_puts(buf, arg) < 0)
+        size_t len = js_text_shown_len(arg, strlen(arg), SHOWN_MAX);
+        if (js_buf_puts(buf, before) < 0 || js_buf_escape(buf, arg, len) < 0 ||
+            js_buf_puts(buf, arg[len] ? "..." : "") < 0)
             return -1;
+        before = " ";
     }
     return 0;
+}
+
+bool js_job_has_args(const struct js_job *job, const char *text)
+{
+    struct js_job_spec details;
+    struct js_buf all = JS_BUF_INIT;
+    const char *arg = NULL;
+    if (js_job_spec_unpack(job->text, job->details_len, &details) < 0 ||
+        details.arg_count == 0)
+        return false;
+    while ((arg = js_job_spec_arg(&details, arg))) {
+        if (strcmp(arg, text) == 0)
+            return true;
+    }
+    bool is_all = js_job_describe_args(job, "", &all) == 0 &&
+                  js_buf_string(&all) && strcmp(all.data, text) == 0;
+    js_buf_release(&all);
+    return is_all;
 }
 
 /* ---------------------------------------------------------------- identity */

@@ -188,9 +188,16 @@ const char *js_job_spec_env(const struct js_job_spec *details,
 const char *js_job_spec_arg(const struct js_job_spec *details,
                             const char *previous);
 
-/* Appends the values of the template that the job was made with, "n=4 f=a.fq".
- * Nothing, if there was none. Returns 0, or -1 with errno ENOMEM. */
-int js_job_describe_args(const struct js_job *job, struct js_buf *buf);
+/* Appends `before` and the values of the template that the job was made with,
+ * for people: "n=4 f=a.fq". Control characters are escaped, and long values are
+ * cut. Appends nothing if there was no template. Returns 0, or -1 with errno
+ * ENOMEM. */
+int js_job_describe_args(const struct js_job *job, const char *before,
+                         struct js_buf *buf);
+
+/* True if the text is one of these values, "n=4", or all of them as
+ * js_job_describe_args() shows them. */
+bool js_job_has_args(const struct js_job *job, const char *text);
 
 /* ---------------------------------------------------------------- identity */
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "list/for_loop.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,7 +59,10 @@ struct jobfile {
     bool is_given;     /* `text` is still that of its line */
     size_t command_at; /* where the command begins in `text` */
     struct js_attributes attributes;
-    struct js_err *err; /* of the call in progress */
+    struct js_for_loop *loop; /* makes the jobs of this line; NULL: it is no
+                                 template */
+    struct js_values_cache *cache; /* borrowed; NULL: none */
+    struct js_err *err;            /* of the call in progress */
 };
 
 static struct jobfile *jobfile_of(struct js_reader *reader)
@@ -75,6 +79,7 @@ static void jobfile_free(struct js_reader *reader)
     js_buf_release(&file->lines);
     js_attributes_release(&file->defaults);
     js_attributes_release(&file->attributes);
+    js_for_loop_free(file->loop);
     free(file->name);
     free(file);
     errno = saved;
@@ -184,12 +189,24 @@ static int jobfile_describe(const struct js_reader *reader,
                             struct js_err *ret)
 {
     const struct jobfile *file = (const struct jobfile *)reader;
-    size_t at = file->command_at + part->index;
+    struct js_err with_values;
+    size_t at = file->command_at;
+    bool is_warning =
+        part->attribute && strcmp(part->attribute, "warning") == 0;
     /* The line is read once more, to find the place. */
-    if (part->attribute)
+    if (is_warning && file->loop)
+        at = js_for_loop_warning_at(file->loop);
+    else if (part->attribute)
         at = js_attributes_find(file->text.data, file->text.len,
                                 part->attribute, part->index);
-    return describe_at(file, at, what, ret);
+    else if (!file->loop)
+        at += part->index;
+    if (!file->loop || is_warning)
+        return describe_at(file, at, what, ret);
+    if (js_for_loop_describe(file->loop, part->attribute, what, &with_values) <
+        0)
+        return -1;
+    return describe_at(file, at, with_values.text, ret);
 }
 
 /* Reports an error in this line only: the lines after it can be read. */
@@ -224,6 +241,36 @@ static int end_comment(struct jobfile *file)
     return 0;
 }
 
+/* Takes the next job of the line's template. Returns the same as
+ * js_reader_next(). */
+static int jobfile_next_of_loop(struct jobfile *file, struct js_entry *ret)
+{
+    struct js_err err, with_values;
+    size_t at = 0;
+    ret->line = file->first_line;
+    int rc = js_for_loop_next(file->loop, ret, &at, &err);
+    if (rc >= 0)
+        return rc;
+    if (errno != EINVAL ||
+        js_for_loop_describe(file->loop, NULL, err.text, &with_values) < 0)
+        return jobfile_fail_errno(file);
+    return refuse_at(file, at, with_values.text);
+}
+
+/* Reads the attributes of a line with for=. */
+static int jobfile_begin_loop(struct jobfile *file)
+{
+    struct js_err err;
+    size_t at = 0;
+    file->loop = js_for_loop_new(file->text.data, file->text.len,
+                                 &file->defaults, file->cache, &at, &err);
+    if (!file->loop)
+        return errno == ENOMEM ? jobfile_fail_errno(file)
+                               : refuse_at(file, at, err.text);
+    file->command_at = js_for_loop_command_at(file->loop);
+    return 0;
+}
+
 /* Reads the attributes of the line, if it or the defaults have any. */
 static int read_attributes(struct jobfile *file, struct js_entry *ret)
 {
@@ -237,6 +284,10 @@ static int read_attributes(struct jobfile *file, struct js_entry *ret)
         return jobfile_fail_errno(file);
     ptrdiff_t start =
         js_attributes_read(text->data, text->len, &file->attributes, &at, &err);
+    /* Most lines are no templates, and are read only once. */
+    if (start < 0 && errno == EINVAL &&
+        js_attributes_is_template(text->data, text->len))
+        return jobfile_begin_loop(file);
     if (start < 0)
         return errno == ENOMEM ? jobfile_fail_errno(file)
                                : refuse_at(file, at, err.text);
@@ -291,6 +342,8 @@ static int end_command(struct jobfile *file, struct js_entry *ret)
                              .line = file->first_line};
     if (ret->kind == JS_ENTRY_JOB && read_attributes(file, ret) < 0)
         return -1;
+    if (file->loop)
+        return jobfile_next_of_loop(file, ret);
     ret->command = text + file->command_at;
     ret->command_len = file->text.len - file->command_at;
     return 1;
@@ -488,6 +541,13 @@ static int jobfile_next(struct js_reader *reader, struct js_entry *ret,
     struct jobfile *file = jobfile_of(reader);
     int rc = 0;
     file->err = err;
+    if (file->loop) {
+        rc = jobfile_next_of_loop(file, ret);
+        if (rc != 0)
+            return rc;
+        js_for_loop_free(file->loop);
+        file->loop = NULL;
+    }
     if (file->is_given)
         begin_line(file);
     if (!file->begun && !skip_mark(file))
@@ -513,6 +573,12 @@ void js_jobfile_set_guard(struct js_reader *reader, js_jobfile_guard_fn guard,
     file->is_guard_brief = is_brief;
 }
 
+static void jobfile_set_cache(struct js_reader *reader,
+                              struct js_values_cache *cache)
+{
+    jobfile_of(reader)->cache = cache;
+}
+
 struct js_reader *js_jobfile_new(const char *name)
 {
     static const struct js_reader_ops ops = {
@@ -520,6 +586,7 @@ struct js_reader *js_jobfile_new(const char *name)
         .next = jobfile_next,
         .describe = jobfile_describe,
         .free = jobfile_free,
+        .set_cache = jobfile_set_cache,
     };
     struct jobfile *file = calloc(1, sizeof(*file));
     if (!file)

@@ -16,6 +16,8 @@
  *   backslash stays. The joined line is blank if all its parts are.
  * - If a line begins with an attribute list (list/attributes.h), its command
  *   follows the list. A list without a command is an error.
+ * - If the list contains for=, the line is a template for several jobs
+ *   (list/for_loop.h).
  * - A comment that begins with "#JOBSCHED" and a blank sets defaults for the
  *   jobs below it. Defaults from earlier such lines remain in force unless this
  *   line overrides them.

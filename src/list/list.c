@@ -20,6 +20,7 @@ void js_list_free(struct js_list *list)
     js_buf_release(&list->records);
     js_buf_release(&list->needs);
     js_buf_release(&list->selected);
+    js_values_cache_free(list->values);
     free(list->name);
     free(list);
     errno = saved;
@@ -253,8 +254,9 @@ static struct js_list *list_new(const char *path, const char *format,
     if (list) {
         list->format = found;
         list->name = js_list_show_path(path);
+        list->values = js_values_cache_new();
     }
-    if (list && list->name)
+    if (list && list->name && list->values)
         return list;
     js_err_errno(err, "%s", path);
     js_list_free(list);
@@ -266,7 +268,10 @@ struct js_reader *js_list_new_reader(const struct js_list *list)
     const struct js_formats_input input = {.name = list->name,
                                            .records = list->records.data,
                                            .records_len = list->records.len};
-    return js_formats_new_reader(list->format, &input);
+    struct js_reader *reader = js_formats_new_reader(list->format, &input);
+    if (reader)
+        js_reader_set_cache(reader, list->values);
+    return reader;
 }
 
 /* Reads the file with the tool's own records, if the format has one and it is

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "list/graph.h"
 #include "list/job.h"
+#include "list/reader.h"
 #include "list/resume.h"
 #include "list/warnings.h"
 
@@ -45,12 +46,14 @@ struct js_list_need {
 };
 
 /* Invariant: nothing changes once the list has been checked, so any number of
- * readers may share it. */
+ * readers may share it. What its lines take from other files and from folders
+ * was read with it. */
 struct js_list {
     char *name;         /* as messages show it */
     const char *format; /* of the text (list/formats.h); not NULL once the list
                            has been checked */
     struct js_buf text;
+    struct js_values_cache *values; /* of its templates */
     struct js_buf records;  /* of the tool whose format it is, in a file beside
                                the list (js_formats_records()) */
     struct js_buf needs;    /* struct js_list_need */
@@ -114,8 +117,8 @@ int js_list_find_format(const char *path, const char *format, const char **ret,
  * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */
 char *js_list_show_path(const char *path);
 
-/* Creates a reader for the text, which the caller feeds to it. Returns NULL
- * with errno ENOMEM on failure. */
+/* Creates a reader for the text, which the caller feeds to it. It borrows from
+ * the list. Returns NULL with errno ENOMEM on failure. */
 struct js_reader *js_list_new_reader(const struct js_list *list);
 
 static inline const char *js_list_name(const struct js_list *list)

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "list/attributes.h"
+#include "list/values_cache.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -97,6 +98,12 @@ struct js_reader_ops {
                     struct js_err *ret);
 
     void (*free)(struct js_reader *reader); /* keeps errno */
+
+    /* NULL: entries depend on the bytes only. Otherwise: values that a line
+     * takes from files must come from this cache, which is borrowed, so that
+     * all readers of a list see the same. Without this call (the list is a
+     * stream) they are read each time. */
+    void (*set_cache)(struct js_reader *reader, struct js_values_cache *cache);
 };
 
 /* ---------------------------------------------------------------- calls */
@@ -118,6 +125,14 @@ static inline int js_reader_describe(const struct js_reader *reader,
                                      const char *what, struct js_err *ret)
 {
     return reader->ops->describe(reader, part, what, ret);
+}
+
+/* Must be called before the first entry is taken. */
+static inline void js_reader_set_cache(struct js_reader *reader,
+                                       struct js_values_cache *cache)
+{
+    if (reader->ops->set_cache)
+        reader->ops->set_cache(reader, cache);
 }
 
 /* NULL is allowed. */

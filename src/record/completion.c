@@ -153,9 +153,12 @@ int js_summary_who(const struct js_job *job, struct js_buf *buf)
         return -1;
     if (name[0] && js_buf_printf(buf, " \"%s\"", name) < 0)
         return -1;
-    return job->line == 0
-               ? 0
-               : js_buf_printf(buf, " (line %" PRIu64 ")", job->line);
+    if (job->line == 0)
+        return js_job_describe_args(job, " with ", buf);
+    if (js_buf_printf(buf, " (line %" PRIu64, job->line) < 0 ||
+        js_job_describe_args(job, ": ", buf) < 0)
+        return -1;
+    return js_buf_puts(buf, ")");
 }
 
 int js_summary_describe(const struct js_completion *completion,

@@ -158,6 +158,9 @@ words() {
     sed -E 's/(cores|mem|nodes)=[0-9]+G? ?//g; s/\[\] //' all.txt >list
     # It shows each attribute alone, too, with another job of the same name.
     awk '!/^\[name=/ || !seen[$1]++' list >jobs.txt
+    mkdir data
+    touch data/a.fq data/b.fq
+    printf '1.5,left\n2.5,right\n' >doses.csv
     run -0 timeout "$PATIENCE" "$JOBSCHED" --check jobs.txt
 }
 
@@ -221,6 +224,24 @@ write_program() { # NAME LINE
     echo 'echo "$SLURM_ARRAY_TASK_ID of ${BASH_VERSION:+bash}"' >array.sh
     run_guide 'Slurm arrays'
     equal "$(sort out)" $'1 of bash\n2 of bash\n3 of bash'
+}
+
+@test "guide: a loop over parameters or files" {
+    write_program count 'echo "$1 of $2"'
+    write_program table 'cat "$@"'
+    mkdir data res
+    touch data/a.fa data/b.fa
+    printf 'alpha,beta\n1,"x y"\n2,z\n' >grid.csv
+    manual_shows 7 'A loop over parameters or files' >jobs.txt
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(xargs <table.txt)" '21 of data/a.fa 31 of data/a.fa 21 of data/b.fa 31 of data/b.fa'
+    equal "$(sort out)" $'1 of x y\n2 of z'
+    touch data/c.fa
+    farm 2 jobs.txt
+    status_is 0
+    contains err '2 new'
+    equal "$(grep -c '' table.txt)" 6
 }
 
 @test "guide: one job's output, and one job again" {

@@ -3,7 +3,9 @@
  * comes in.
  *
  * A job is "NUMBER@LINE=COMMAND;", with the attributes that are not as usual
- * before the command, as in a job file ("2@3=[name=b after=a]./x;"). A barrier
+ * before the command, as in a job file ("2@3=[name=b after=a]./x;"). With
+ * ENTRIES_WITH_ARGS, the values of a template follow ("args=un=4":
+ * list/attributes.h). A barrier
  * is "wait;" or "wait ok;". An error is "!NAME:LINE:COLUMN: what;". The name is
  * "f".
  */
@@ -68,6 +70,9 @@ static inline void entries_put_attributes(struct js_buf *log,
     entries_put_string(log, "stdin", of->stdin_path);
     entries_put_string(log, "stdout", of->stdout_path);
     entries_put_string(log, "stderr", of->stderr_path);
+#ifdef ENTRIES_WITH_ARGS
+    entries_put_names(log, "args", &of->args);
+#endif
     if (log->len == at)
         return;
     log->data[at] = '[';

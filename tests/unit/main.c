@@ -18,6 +18,7 @@
     _(warnings)                                                                \
     _(conflicts)                                                               \
     _(jobfile)                                                                 \
+    _(for_loop)                                                                \
     _(columns)                                                                 \
     _(intake)                                                                  \
     _(formats)                                                                 \

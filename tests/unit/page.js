@@ -23,7 +23,8 @@ function data() {
       { begin: 50, from: 5e6, length: 4e6, slots: 2, host: 'n1' }],
     rows: [['n1', 1, 1], ['n1', 1, 2]],
     jobs: { standing: [1, 1, 0, 0], gone: [0, 0, 0, 0],
-      name: ['a', null, null, 'Last'], command: ['true', 'x\u0007', null, 'false'] },
+      name: ['a', null, null, 'Last'], args: ['', 'n=4 f=x', '', ''],
+      command: ['true', 'x\u0007', null, 'false'] },
     attempts: { job: [1, 2, 2, 3], row: [0, 1, 0, 0], run: [0, 0, 1, 1],
       start: [0, 0, 5e6, 7e6], drawn: [1e6, 2e6, 1e6, 2e6], time: [1e6, 2e6, 1e6, 2e6],
       kind: [0, 2, 0, 4], n: [1, 1, 2, 1], cores: [1, 1, 2, 1],
@@ -140,7 +141,7 @@ const tests = {
     assert.strictEqual(load(['data', 'scales'], given)('STATES[RUNNING].label'),
       'ran when the run broke off');
   },
-  'the search finds ids, names and commands'() {
+  'the search finds ids, names, values and commands'() {
     page('search(" LAST ")');
     same('[wanted.count, wanted.jobs.indexOf(1)]', [1, 4]);
     page('search("3")');
@@ -149,6 +150,8 @@ const tests = {
     equal('wanted.count', 2);
     equal('Boolean(isWanted(0))', true);
     equal('Boolean(isWanted(1))', false);
+    page('search("N=4")');
+    same('[wanted.count, wanted.jobs.indexOf(1)]', [1, 2]);
     page('search("")');
     equal('wanted.jobs', null);
     page('wanted.kinds[0] = 0');

@@ -333,10 +333,12 @@ static void test_bad_defaults(void)
 {
     static const char brackets[] = "a line of defaults must not have brackets";
     static const struct bad bad[] = {
-        {" ^name=a", "name= is for a single job and cannot be a default"},
-        {" ^after=a", "after= is for a single job and cannot be a default"},
+        {" ^name=a",
+         "name= cannot be a default: it must be in a job's own line"},
+        {" ^after=a",
+         "after= cannot be a default: it must be in a job's own line"},
         {"cores=1 ^after-any=a",
-         "after-any= is for a single job and cannot be a default"},
+         "after-any= cannot be a default: it must be in a job's own line"},
         {"^nam=a", "unknown attribute \"nam\" (did you mean \"mem\"?)"},
         {" ^[cores=4]", brackets},
         {" ^[ cores=4 ]", brackets},

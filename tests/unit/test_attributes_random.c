@@ -175,7 +175,7 @@ static int plain_name(struct plain *plain, const char *text, size_t at,
         if (strlen(names[i]) != len || strncmp(names[i], text + at, len) != 0)
             continue;
         if (!is_list && is_job_only(i))
-            return plain_fail(plain, at, "is for a single job");
+            return plain_fail(plain, at, "cannot be a default");
         if (plain->given[i] && !is_repeatable(i))
             return plain_fail(plain, at, "is given twice");
         plain->given[i] = true;

@@ -179,8 +179,12 @@ static void script_free(struct js_reader *reader)
 static struct js_reader *script_new(const struct script_step *steps,
                                     size_t count, bool *ret_freed)
 {
-    static const struct js_reader_ops ops = {script_feed, script_next,
-                                             script_describe, script_free};
+    static const struct js_reader_ops ops = {
+        .feed = script_feed,
+        .next = script_next,
+        .describe = script_describe,
+        .free = script_free,
+    };
     struct script *script = not_null(calloc(1, sizeof(*script)));
     script->reader.ops = &ops;
     script->steps = steps;

@@ -281,13 +281,20 @@ static void test_values_of_a_template(void)
         CU_ASSERT_STRING_EQUAL(arg, args[i] + 1);
     }
     CU_ASSERT_PTR_NULL(js_job_spec_arg(&details, arg));
-    CU_ASSERT_EQUAL(js_job_describe_args(job, &shown), 0);
-    CU_ASSERT_STRING_EQUAL(js_buf_string(&shown), "n=4 f=a b x=");
+    CU_ASSERT_EQUAL(js_job_describe_args(job, ": ", &shown), 0);
+    CU_ASSERT_STRING_EQUAL(js_buf_string(&shown), ": n=4 f=a b x=");
+    CU_ASSERT_TRUE(js_job_has_args(job, "n=4"));
+    CU_ASSERT_TRUE(js_job_has_args(job, "x="));
+    CU_ASSERT_TRUE(js_job_has_args(job, "n=4 f=a b x="));
+    CU_ASSERT_FALSE(js_job_has_args(job, "n="));
+    CU_ASSERT_FALSE(js_job_has_args(job, "n=4 f=a b"));
+    CU_ASSERT_FALSE(js_job_has_args(job, "env=A=1"));
     js_job_free(job);
     shown.len = 0;
     job = job_of("[name=me env=A=1] run");
-    CU_ASSERT_EQUAL(js_job_describe_args(job, &shown), 0);
+    CU_ASSERT_EQUAL(js_job_describe_args(job, ": ", &shown), 0);
     CU_ASSERT_EQUAL(shown.len, 0);
+    CU_ASSERT_FALSE(js_job_has_args(job, ""));
     js_job_free(job);
     js_buf_release(&shown);
 }

@@ -549,7 +549,7 @@ static void test_defaults(void)
     static const struct entries_case cases[] = {
         /* A line of defaults is no job, even if it is refused. */
         {"#JOBSCHED name=a\nx",
-         "!f:1:11: name= is for a single job and cannot be a default;"
+         "!f:1:11: name= cannot be a default: it must be in a job's own line;"
          "1@2=x;"},
         {"#JOBSCHED\nx", "1@2=x;"},
         {"#JOBSCHED", ""},

@@ -62,6 +62,25 @@ static void test_identity(void)
     CU_ASSERT_FALSE(is_same("[name=n stdout=f] x", "[name=n] x"));
 }
 
+static void test_identity_of_a_template(void)
+{
+    /* A template and the same list written out are the same jobs. */
+    CU_ASSERT_TRUE(is_same("[for=n:4] echo {n}", "echo 4"));
+    CU_ASSERT_TRUE(is_same("[for='f:a b/c.d'] echo {f/.}", "echo c"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 for=m:5 stdout={n} env=A={m}] x",
+                           "[stdout=4 env=A=5] x"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 dir={n}] x", "[dir=4] x"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 stdin={n}] x", "[stdin=4] x"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 stderr={n}] x", "[stderr=4] x"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 for=m:5] x {n} {m}", "x 4 5"));
+    /* What the job may read from its environment alone counts. */
+    CU_ASSERT_FALSE(is_same("[for=n:4] x", "x"));
+    CU_ASSERT_FALSE(is_same("[for=n:4] x", "[for=n:5] x"));
+    CU_ASSERT_FALSE(is_same("[for=n:4 name=a{n} mem={n}G] x", "x"));
+    CU_ASSERT_FALSE(is_same("[for=n:4] x $n", "[for=m:4] x $n"));
+    CU_ASSERT_TRUE(is_same("[for=n:4 for=m:5] x {n}", "[for=m:5] x 4"));
+}
+
 static void test_simulated_jobs_have_one(void)
 {
     struct js_job *a = not_null(js_job_new_simulated(NULL, 1, 250));
@@ -583,6 +602,7 @@ static void test_many_equal_jobs(void)
 
 static const struct unit_test tests[] = {
     {"what a job does is its identity", test_identity},
+    {"identity of a template", test_identity_of_a_template},
     {"simulated jobs have one", test_simulated_jobs_have_one},
     {"edited lists", test_edited_lists},
     {"equal jobs are told by their number",

@@ -83,6 +83,11 @@ function commandOf(id) {
   return command === null ? '' : plain(command);
 }
 
+/* The values of the template that the job was made with: "n=4 f=a.fq". */
+function argsOf(id) {
+  return plain(jobs.args[id - 1]);
+}
+
 function titleOf(id) {
   const name = jobs.name[id - 1];
   return name ? `${id} ${name}` : String(id);

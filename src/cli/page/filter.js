@@ -18,7 +18,7 @@ function search(text) {
   }
   if (!haystack) {
     haystack = jobs.name.map((name, i) =>
-      `${name}\n${commandOf(i + 1)}`.toLowerCase());
+      `${name}\n${argsOf(i + 1)}\n${commandOf(i + 1)}`.toLowerCase());
   }
   wanted.jobs = new Uint8Array(jobCount + 1);
   for (const id of ids) {

@@ -36,6 +36,9 @@ function tipFor(at) {
   const words = [
     element('div', {}, element('b', {}, `Job ${titleOf(id)}`), ' ',
       stateMark(KINDS[attempts.kind[at]]))];
+  if (argsOf(id)) {
+    words.push(element('div', {}, argsOf(id)));
+  }
   if (commandOf(id)) {
     words.push(element('div', { class: 'command' }, commandOf(id)));
   }

@@ -131,6 +131,9 @@ function describeAttempt(at) {
 
 function fillJob(id) {
   const parts = [describeJob(id)];
+  if (argsOf(id)) {
+    parts.push(element('p', { id: 'detail-args' }, argsOf(id)));
+  }
   if (commandOf(id)) {
     parts.push(element('pre', { id: 'detail-command' }, commandOf(id)));
   }

@@ -251,8 +251,12 @@ static void disbatch_free(struct js_reader *reader)
 
 struct js_reader *js_from_disbatch_new(const char *name)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, disbatch_next,
-                                             js_lines_describe, disbatch_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = disbatch_next,
+        .describe = js_lines_describe,
+        .free = disbatch_free,
+    };
     struct disbatch *disbatch = calloc(1, sizeof(*disbatch));
     if (!disbatch)
         return NULL;

@@ -47,8 +47,12 @@ static void glost_free(struct js_reader *reader)
 
 struct js_reader *js_from_glost_new(const char *name)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, glost_next,
-                                             js_lines_describe, glost_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = glost_next,
+        .describe = js_lines_describe,
+        .free = glost_free,
+    };
     struct glost *glost = calloc(1, sizeof(*glost));
     if (glost && js_lines_init(&glost->lines, &ops, name) == 0)
         return &glost->lines.reader;

@@ -334,8 +334,12 @@ static void greasy_free(struct js_reader *reader)
 
 struct js_reader *js_from_greasy_new(const char *name)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, greasy_next,
-                                             js_lines_describe, greasy_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = greasy_next,
+        .describe = js_lines_describe,
+        .free = greasy_free,
+    };
     struct greasy *greasy = calloc(1, sizeof(*greasy));
     if (!greasy)
         return NULL;

@@ -109,8 +109,12 @@ static void launcher_free(struct js_reader *reader)
 
 struct js_reader *js_from_launcher_new(const char *name)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, launcher_next,
-                                             js_lines_describe, launcher_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = launcher_next,
+        .describe = js_lines_describe,
+        .free = launcher_free,
+    };
     struct launcher *launcher = calloc(1, sizeof(*launcher));
     if (!launcher)
         return NULL;

@@ -230,8 +230,11 @@ static void parallel_joblog_free(struct js_reader *reader)
 struct js_reader *js_from_parallel_joblog_new(const char *name)
 {
     static const struct js_reader_ops ops = {
-        js_lines_feed, parallel_joblog_next, js_lines_describe,
-        parallel_joblog_free};
+        .feed = js_lines_feed,
+        .next = parallel_joblog_next,
+        .describe = js_lines_describe,
+        .free = parallel_joblog_free,
+    };
     struct parallel_joblog *joblog = calloc(1, sizeof(*joblog));
     if (!joblog)
         return NULL;

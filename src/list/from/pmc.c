@@ -715,8 +715,12 @@ static void pmc_free(struct js_reader *reader)
 struct js_reader *js_from_pmc_new(const char *name,
                                   const struct js_from_pmc_rescue *rescue)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, pmc_next,
-                                             js_lines_describe, pmc_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = pmc_next,
+        .describe = js_lines_describe,
+        .free = pmc_free,
+    };
     struct pmc *pmc = calloc(1, sizeof(*pmc));
     if (!pmc)
         return NULL;

@@ -115,7 +115,11 @@ static void pylauncher_free(struct js_reader *reader)
 struct js_reader *js_from_pylauncher_new(const char *name)
 {
     static const struct js_reader_ops ops = {
-        js_lines_feed, pylauncher_next, js_lines_describe, pylauncher_free};
+        .feed = js_lines_feed,
+        .next = pylauncher_next,
+        .describe = js_lines_describe,
+        .free = pylauncher_free,
+    };
     struct pylauncher *pylauncher = calloc(1, sizeof(*pylauncher));
     if (!pylauncher)
         return NULL;

@@ -584,8 +584,12 @@ static void slurm_free(struct js_reader *reader)
 struct js_reader *js_from_slurm_new(const char *name,
                                     const struct js_from_slurm_config *config)
 {
-    static const struct js_reader_ops ops = {js_lines_feed, slurm_next,
-                                             js_lines_describe, slurm_free};
+    static const struct js_reader_ops ops = {
+        .feed = js_lines_feed,
+        .next = slurm_next,
+        .describe = js_lines_describe,
+        .free = slurm_free,
+    };
     struct from_slurm *slurm = calloc(1, sizeof(*slurm));
     if (!slurm)
         return NULL;
