@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/launchenv.h"
 #include "base/text.h"
 #include "list/args.h"
 #include "list/args_reader.h"
@@ -45,6 +46,11 @@ static int words_put_stream(const struct js_buf *text, struct js_err *err)
         return js_err_set(err, "the values cannot be read from standard input, "
                                "which is a terminal: to type them, use `cat | "
                                "jobsched ...`");
+    /* The source could not notice it behind our pipe. */
+    if (js_launchenv_damages(STDIN_FILENO))
+        return js_err_set(err, "this mpirun damages standard input that has to "
+                               "wait for its reader: start jobsched without "
+                               "mpirun, or put the values into a file");
     if (pipe2(ends, O_CLOEXEC) < 0)
         return js_err_errno(err, "cannot read the values");
     pid_t child = fork();

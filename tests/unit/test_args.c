@@ -422,7 +422,7 @@ static void test_many(void)
 {
     struct js_buf text = JS_BUF_INIT;
     char **words = not_null(calloc(3100, sizeof(*words)));
-    char numbers[1000][8], command[] = "a", marker[] = ":::";
+    char numbers[1000][12], command[] = "a", marker[] = ":::";
     struct js_err err;
     struct js_entry entry;
     size_t count = 0;
