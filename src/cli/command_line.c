@@ -358,7 +358,8 @@ static int command_line_check(const struct js_options *options,
          "--only selects the jobs of a run, and cannot be combined with "
          "--status, --report or --plan"},
         {config->only[0], !is_named,
-         "--only needs a job file; it cannot select from standard input"},
+         "--only needs a job file; it cannot select from standard input, nor "
+         "from the values of a command line"},
         {config->only[0], config->retry == JOBSCHED_RETRY_ONLY_FAILED,
          "--only cannot be combined with --retry-failed: each of them selects "
          "the jobs that run"},
