@@ -253,14 +253,17 @@ static int intake_decide(struct js_intake *intake, struct js_job *job,
                          enum js_resume_decision *ret)
 {
     *ret = JS_RESUME_DECISION_RUN;
-    if (!intake->resume)
+    if (!intake->resume && !job->is_imported)
         return 0;
     int after =
         js_graph_mark_before(intake->graph, intake->edges, intake->edge_count);
     if (after < 0)
         return errno == ENOMEM ? -1 : 0;
-    if (js_resume_decide(intake->resume, job, (enum js_resume_decision)after,
-                         ret) < 0)
+    if (!intake->resume)
+        *ret = after == JS_RESUME_DECISION_RUN ? JS_RESUME_DECISION_RUN
+                                               : JS_RESUME_DECISION_DONE;
+    else if (js_resume_decide(intake->resume, job,
+                              (enum js_resume_decision)after, ret) < 0)
         return -1;
     /* The job has ended, regardless of the jobs it comes after. */
     if (has_ended_before(*ret))

@@ -270,6 +270,10 @@ LIST
     contains err '1 done, 3 new: 3 to run'
     run -0 "$JOBSCHED" --status log
     claim grep -q '4 jobs: 3 done, 1 failed' <<<"$output"
+    farm 1 log --from parallel-joblog --no-journal
+    equal "$(cat out)" $'2 2\n3\n4'
+    run -1 "$JOBSCHED" -n 1 --from parallel-joblog <log
+    claim test "$(grep -cx '[134]\|2 2' <<<"$output")" -eq 3
     # From now on the journal counts, and knows the format.
     farm 1 log
     contains err '3 done, 1 failed: 1 to run'

@@ -143,6 +143,25 @@ static void check_resume(const char *text, struct js_registry *registry,
     js_buf_release(&news);
 }
 
+/* Without a journal nothing else says what is done. */
+static void test_without_resume(void)
+{
+    static const char text[] =
+        HEADER LINE("1", "0", "0", "a") LINE("2", "1", "0", "b");
+    struct js_graph *graph = not_null(js_graph_new());
+    struct js_intake *intake =
+        not_null(js_intake_new("f", joblog(), graph, NULL));
+    struct js_job *job;
+    js_intake_feed(intake, text, strlen(text));
+    js_intake_feed(intake, "", 0);
+    CU_ASSERT_EQUAL_FATAL(js_intake_next(intake, &job, NULL), 1);
+    CU_ASSERT_STRING_EQUAL(job->command, "b");
+    js_job_free(job);
+    CU_ASSERT_EQUAL(js_intake_next(intake, &job, NULL), 0);
+    js_intake_free(intake);
+    js_graph_free(graph);
+}
+
 static void test_what_is_done(void)
 {
     static const char text[] =
@@ -177,6 +196,7 @@ static const struct unit_test tests[] = {
     {"torn lines", test_torn_lines},
     {"errors", test_errors},
     {"what is done", test_what_is_done},
+    {"what is done, without a journal", test_without_resume},
     {NULL, NULL},
 };
 
