@@ -24,24 +24,32 @@
 static void words_feed(const struct js_buf *text, int pipe)
 {
     char bytes[65536];
-    ssize_t len;
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    /* Whoever reads our output must not wait for this process to end. */
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0 ||
-        js_file_write(pipe, text->data, text->len) < 0)
+    ssize_t len = 1;
+    if (js_file_write(pipe, text->data, text->len) < 0)
         return;
-    do {
+    while (len > 0) {
         do
             len = read(STDIN_FILENO, bytes, sizeof(bytes));
         while (len < 0 && errno == EINTR);
-    } while (len > 0 && js_file_write(pipe, bytes, (size_t)len) == 0);
+        if (len < 0) {
+            fprintf(stderr, "jobsched: cannot read standard input: %s\n",
+                    js_errno_text(errno));
+            /* A NUL is an error in a value. Without it, this would look like
+             * the end of the values. */
+            bytes[0] = '\0';
+            js_file_write(pipe, bytes, 1);
+        } else if (js_file_write(pipe, bytes, (size_t)len) < 0) {
+            return;
+        }
+    }
 }
 
 static int words_put_stream(const struct js_buf *text, struct js_err *err)
 {
     int ends[2];
     pid_t parent = getpid();
+    if (read(STDIN_FILENO, NULL, 0) < 0)
+        return js_err_errno(err, "cannot read standard input");
     if (isatty(STDIN_FILENO))
         return js_err_set(err, "the values cannot be read from standard input, "
                                "which is a terminal: to type them, use `cat | "
@@ -111,6 +119,9 @@ int js_words_put_on_stdin(const struct js_options *options, struct js_err *err)
     struct js_buf text = JS_BUF_INIT;
     struct js_entry entry;
     bool is_stream;
+    /* Otherwise the first file to be opened could become standard input. */
+    if (js_file_reserve_stdio() < 0)
+        return js_err_errno(err, "/dev/null");
     int rc =
         js_args_pack(options->words, &options->args, &text, &is_stream, err);
     if (rc == 0 && !is_stream) {

@@ -35,6 +35,8 @@ gives() { # COMMAND EXPECTED
     # No replacement string, and no command.
     gives '$JS -n 1 echo a ::: 1' 'a 1'
     gives '$JS -n 1 ::: "echo b" "  " "echo c"' 'b c'
+    gives '$JS -n 1 echo ::: 1 <&-' 1
+    gives '$JS -n 1 echo ::: $(true)' ''
     gives '$JS -n 1 echo ::: : -- x' '-- : x'
 }
 
@@ -210,6 +212,9 @@ $JS 'touch ran `{}`' ::: 1@command line:1:12: .*JOBSCHED_ARG_1
 $JS --colsep , touch ran :::: bad@bad:2:1: this line has 1 column instead of 2
 $JS --csv touch ran ::: '"a'@""a":1:1: this quote is not closed
 $JS --colsep '\d' touch ran ::: a@the separator "\\d": a backslash
+$JS touch ran :::: - <&-@cannot read standard input: Bad file descriptor
+$JS touch ran :::: - </@cannot read standard input: Is a directory
+$JS touch ran ::: 1 :::: - <&-@cannot read standard input: Bad file descriptor
 $JS touch ran :::: - :::: - </dev/null@"-" is given twice
 seq 2 | $JS ./touch {}@.*: jobsched ./touch [{][}] :::: -$
 END
