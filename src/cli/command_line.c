@@ -360,9 +360,6 @@ static int command_line_check(const struct js_options *options,
         {config->only[0], !is_named,
          "--only needs a job file; it cannot select from standard input, nor "
          "from the values of a command line"},
-        {config->only[0], config->retry == JOBSCHED_RETRY_ONLY_FAILED,
-         "--only cannot be combined with --retry-failed: each of them selects "
-         "the jobs that run"},
         {config->no_journal, is_ordered_by_journal,
          "--longest-first auto reads the journal, so it cannot be combined "
          "with --no-journal: name a joblog instead"},

@@ -407,6 +407,17 @@ static void page_put_awaited(void *arg, const struct js_awaited *awaited)
     page_put(page, "\n");
 }
 
+static void page_put_all_awaited(struct status_page *page)
+{
+    js_list_state_each(page->status->list_state,
+                       page->status->explained.job->seq, page_put_awaited,
+                       page);
+    if (page->awaited > AWAITED_SHOWN)
+        SAY(page, "  and after % that % not ended\n",
+            JS_COUNTED(page->awaited - AWAITED_SHOWN, "more job"),
+            JS_TEXT(page->awaited == AWAITED_SHOWN + 1 ? "has" : "have"));
+}
+
 /* Only jobs of a second or more can be counted: the journal does not know the
  * others. The jobs above it in the list are likely to start earlier. */
 static void page_put_room(struct status_page *page)
@@ -430,12 +441,7 @@ static void page_put_reasons(struct status_page *page)
     const struct js_status_model *status = page->status;
     const struct js_status_model_job *it = &status->explained;
     uint64_t above = js_list_state_above(status->list_state, it->job->seq);
-    js_list_state_each(status->list_state, it->job->seq, page_put_awaited,
-                       page);
-    if (page->awaited > AWAITED_SHOWN)
-        SAY(page, "  and after % that % not ended\n",
-            JS_COUNTED(page->awaited - AWAITED_SHOWN, "more job"),
-            JS_TEXT(page->awaited == AWAITED_SHOWN + 1 ? "has" : "have"));
+    page_put_all_awaited(page);
     if (above > 0)
         SAY(page, "  is below a wait line: % above it % not ended\n",
             JS_COUNTED(above, "job"), JS_TEXT(above == 1 ? "has" : "have"));

@@ -163,6 +163,7 @@ JOBS
     contains err 'cannot select from a stream$'
     farm 2 jobs.txt --only end --retry-failed
     status_is 2
+    contains err '^jobsched: --only cannot be combined with --retry-failed: each of them selects the jobs that run$'
 }
 
 @test "journal: --retry-failed runs what comes after, and no new line" {

@@ -312,7 +312,6 @@ static void test_only(void)
     bad("--only ,, f", "must be the name or id of a job", NULL);
     bad("--only a -", "--only needs a job file", NULL);
     bad("--only a", "--only needs a job file", NULL);
-    bad("--only a --retry-failed f", "cannot be combined", "--retry-failed");
     bad("--only a --status f", "cannot be combined", "--status");
     bad("--only a --plan f", "cannot be combined", "--plan");
 }
