@@ -14,13 +14,6 @@
  */
 enum { FAILURES_SHOWN = 20, RETRIES_SHOWN = 10, FAILED_NAMED = 5 };
 
-/* The end of a job, for the messages about the jobs that come after it. */
-struct mishap {
-    uint64_t id;
-    const char *reason; /* "after NAME, which ...", "job 5 above ..." */
-    char key[];         /* and the reason behind it */
-};
-
 /* How long a call on a file may take before nothing new is started. */
 static const int64_t stuck_ns = 2 * JS_NS_PER_S;
 
@@ -90,8 +83,7 @@ int js_recorder_open(struct js_recorder *ret,
         .stuck_since_ns = JS_NEVER_NS,
         .look_ns = JS_NEVER_NS,
         .joblog = config->joblog,
-        .graph = config->graph,
-        .registry = config->registry,
+        .mishaps = {.graph = config->graph, .registry = config->registry},
         .output_dir = config->output_dir,
         .is_traced = config->is_traced,
         .display.config = config->display,
@@ -106,18 +98,14 @@ int js_recorder_open(struct js_recorder *ret,
 
 void js_recorder_release(struct js_recorder *recorder)
 {
-    size_t position = 0;
-    const char *name;
     struct js_unreported *unreported;
     while ((unreported = unreported_pop(&recorder->unreported)) ||
            (unreported = unreported_pop(&recorder->unread))) {
         js_job_free(unreported->completion.job);
         unreported_free(unreported);
     }
-    while ((name = js_strmap_next(&recorder->mishaps, &position)))
-        free(js_strmap_get(&recorder->mishaps, name));
     js_pool_close(recorder->pool);
-    js_strmap_release(&recorder->mishaps);
+    js_mishaps_release(&recorder->mishaps);
     js_buf_release(&recorder->failed_names);
     js_delivery_free(recorder->delivery);
     js_console_release(&recorder->console);
@@ -189,98 +177,6 @@ void js_recorder_lost(struct js_recorder *recorder, const struct js_job *job,
                      js_journal_add_lost(recorder->journal, job, slave));
 }
 
-/* ---------------------------------------------------------------- mishaps */
-
-/* Mishaps are found by the name of the job, or by its number in the graph if it
- * has none. No name contains a newline. */
-enum { MISHAP_KEY = 24 };
-
-static const char *mishap_key(char ret[MISHAP_KEY], const char *name,
-                              uint64_t seq)
-{
-    snprintf(ret, MISHAP_KEY, "\n%" PRIu64, seq);
-    return name && name[0] ? name : ret;
-}
-
-/* Keeps this for the messages about jobs that depend on it; without memory they
- * are less detailed. */
-static void keep_mishap(struct js_recorder *recorder,
-                        const struct js_completion *completion)
-{
-    char buf[MISHAP_KEY];
-    struct js_buf text = JS_BUF_INIT;
-    const struct js_job *job = completion->job;
-    const char *name = js_job_name(job);
-    const char *key = mishap_key(buf, name, job->seq);
-    struct mishap *mishap = NULL;
-    int rc = name[0] ? js_buf_printf(&text, "after %s, which ", name)
-                     : js_buf_printf(&text, "job %" PRIu64 " above `wait ok` ",
-                                     job->id);
-    if (rc == 0)
-        rc = completion->result == JS_ATTEMPT_RESULT_SKIPPED
-                 ? js_buf_puts(&text, "was skipped")
-                 : js_summary_mishap(completion, &text);
-    if (rc == 0 && js_buf_string(&text))
-        mishap = malloc(sizeof(*mishap) + strlen(key) + 1 + text.len + 1);
-    if (mishap) {
-        char *reason = mishap->key + strlen(key) + 1;
-        memcpy(mishap->key, key, strlen(key) + 1);
-        memcpy(reason, text.data, text.len + 1);
-        mishap->id = job->id;
-        mishap->reason = reason;
-        if (js_strmap_put(&recorder->mishaps, mishap->key, mishap) < 0)
-            free(mishap);
-    }
-    js_buf_release(&text);
-}
-
-/* Returns what happened to the job because of which this one is skipped; NULL
- * if nothing did in this run, or this job is not skipped. *ret_name is that
- * job's name, or NULL. */
-static const struct mishap *find_parent(const struct js_recorder *recorder,
-                                        const struct js_completion *completion,
-                                        const char **ret_name)
-{
-    char buf[MISHAP_KEY];
-    *ret_name = NULL;
-    if (completion->result != JS_ATTEMPT_RESULT_SKIPPED)
-        return NULL;
-    *ret_name = js_graph_name(recorder->graph, completion->parent);
-    return js_strmap_get(&recorder->mishaps,
-                         mishap_key(buf, *ret_name, completion->parent));
-}
-
-/* The id of a job that failed in an earlier run, and because of which this one
- * is skipped; 0: unknown. */
-static uint64_t find_earlier_parent(const struct js_recorder *recorder,
-                                    const struct js_completion *completion,
-                                    const char *name)
-{
-    if (completion->result != JS_ATTEMPT_RESULT_SKIPPED || !recorder->registry)
-        return 0;
-    return name ? js_registry_find_name(recorder->registry, name)
-                : js_graph_record(recorder->graph, completion->parent);
-}
-
-/* Returns why the job was skipped, perhaps in `buf`, or NULL. */
-static const char *find_reason(const struct js_recorder *recorder,
-                               const struct js_completion *completion,
-                               struct js_buf *buf)
-{
-    const char *name;
-    const struct mishap *mishap = find_parent(recorder, completion, &name);
-    if (mishap)
-        return mishap->reason;
-    uint64_t id = find_earlier_parent(recorder, completion, name);
-    if (name)
-        js_buf_printf(buf, "after %s, which failed in an earlier run", name);
-    else if (id > 0)
-        js_buf_printf(
-            buf, "job %" PRIu64 " above `wait ok` failed in an earlier run",
-            id);
-    return buf->len > 0 ? js_buf_string(buf) : NULL;
-}
-
 /* ---------------------------------------------------------------- a failure */
 
 /* Attempts that run again must not use up the places of jobs that failed for
@@ -305,7 +201,8 @@ static void show_failure(struct js_recorder *recorder,
                                 : ": add --joblog to list them all");
         return;
     }
-    const char *reason = find_reason(recorder, completion, &earlier);
+    const char *reason =
+        js_mishaps_reason(&recorder->mishaps, completion, &earlier);
     if (js_summary_describe(completion, reason, &text) == 0)
         js_log(log, "%s", js_buf_string(&text));
     js_buf_release(&earlier);
@@ -356,13 +253,9 @@ static void recorder_report(struct js_recorder *recorder,
         show_failure(recorder, completion);
     if (recorder->recorded_fn)
         recorder->recorded_fn(recorder->recorded_arg, completion);
-    /* Whether jobs below a `wait ok` line are skipped because of a job without
-     * a name is known only now. */
     if (completion->result == JS_ATTEMPT_RESULT_ENDED &&
-        !js_outcome_succeeded(&completion->outcome) &&
-        !js_job_name(completion->job)[0] && recorder->graph &&
-        js_graph_is_culprit(recorder->graph, completion->job->seq))
-        keep_mishap(recorder, completion);
+        !js_outcome_succeeded(&completion->outcome))
+        js_mishaps_keep_culprit(&recorder->mishaps, completion);
 }
 
 /* Drops a job if there was no memory for its record. It is not on record, so it
@@ -381,14 +274,7 @@ static void add_to_journal(struct js_recorder *recorder,
                            struct js_unreported *unreported,
                            const struct js_completion *completion)
 {
-    const char *parent;
-    uint64_t parent_id = 0;
-    if (completion->result == JS_ATTEMPT_RESULT_SKIPPED) {
-        const struct mishap *mishap =
-            find_parent(recorder, completion, &parent);
-        parent_id = mishap ? mishap->id
-                           : find_earlier_parent(recorder, completion, parent);
-    }
+    uint64_t parent_id = js_mishaps_parent(&recorder->mishaps, completion);
     if (js_journal_add_finish(recorder->journal, completion, parent_id) < 0) {
         recorder_drop(recorder, completion->job);
         unreported_free(unreported);
@@ -489,7 +375,7 @@ void js_recorder_finished(struct js_recorder *recorder,
     js_summary_add(&recorder->summary, completion);
     if (!is_success && completion->result != JS_ATTEMPT_RESULT_RETRIED &&
         js_job_name(completion->job)[0])
-        keep_mishap(recorder, completion);
+        js_mishaps_keep(&recorder->mishaps, completion);
     if (!is_success && completion->result == JS_ATTEMPT_RESULT_ENDED &&
         completion->outcome.cause != JS_STOP_REASON_STOPPED)
         recorder_name_failed(recorder, completion->job);

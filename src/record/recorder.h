@@ -30,12 +30,12 @@
 
 #include "base/background.h"
 #include "base/process.h"
-#include "base/table.h"
 #include "list/graph.h"
 #include "record/completion.h"
 #include "record/delivery.h"
 #include "record/joblog.h"
 #include "record/journal.h"
+#include "record/mishaps.h"
 #include "record/progress.h"
 
 #include <poll.h>
@@ -84,8 +84,6 @@ struct js_recorder {
 
     /* Private from here on. */
     struct js_display display;
-    const struct js_graph *graph;
-    const struct js_registry *registry;
     const char *output_dir;
     bool is_traced;
     struct js_worker *worker;
@@ -99,8 +97,7 @@ struct js_recorder {
     int64_t look_ns;        /* when to check for a slow call again */
     int64_t awake_ns;       /* when this process last resumed after a stop */
     struct js_pool *pool;   /* for the lists below; NULL: it uses malloc() */
-    struct js_strmap mishaps; /* what happened to jobs because of which others
-                                 are skipped; owned */
+    struct js_mishaps mishaps;            /* owned */
     struct js_unreported_list unreported; /* owned, like the next */
     /* finished jobs; the tail of the first one's output must be read for its
      * record */
