@@ -21,6 +21,7 @@ struct format {
     /* Instead of that, if it depends on more than the name. */
     struct js_reader *(*new_with)(const struct js_formats_input *input);
     const char *records;
+    const char *unread;
 };
 
 static struct js_reader *new_pmc(const struct js_formats_input *input)
@@ -40,7 +41,7 @@ static const struct format formats[] = {
     {JS_FORMATS_OWN, .new_reader = js_jobfile_new},
     {"disbatch", .new_reader = js_from_disbatch_new},
     {"glost", .new_reader = js_from_glost_new},
-    {"greasy", .new_reader = js_from_greasy_new},
+    {"greasy", .new_reader = js_from_greasy_new, .unread = "greasy.conf"},
     {"launcher", .new_reader = js_from_launcher_new},
     {"parallel-joblog", .new_reader = js_from_parallel_joblog_new},
     {"pmc", .new_with = new_pmc, .records = ".rescue"},
@@ -182,6 +183,12 @@ const char *js_formats_records(const char *format)
 {
     const struct format *row = format_of(format);
     return row ? row->records : NULL;
+}
+
+const char *js_formats_unread(const char *format)
+{
+    const struct format *row = format_of(format);
+    return row ? row->unread : NULL;
 }
 
 struct js_reader *js_formats_new_reader(const char *format,

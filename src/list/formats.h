@@ -46,6 +46,10 @@ const char *js_formats_find(const char *format, struct js_err *err);
  * the tool's own records; NULL: it has none. */
 const char *js_formats_records(const char *format);
 
+/* A file in the working folder that the tool reads and jobsched does not; NULL:
+ * none. */
+const char *js_formats_unread(const char *format);
+
 struct js_formats_input {
     const char *name; /* as messages show it; copied */
     bool is_stream;

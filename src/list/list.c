@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void js_list_free(struct js_list *list)
 {
@@ -294,6 +295,21 @@ static int read_records(struct js_list *list, const char *path,
     return rc;
 }
 
+/* Says that the settings of the tool do not hold here, if there are any. */
+static void list_warn_unread(const struct js_list *list,
+                             const struct js_warnings_sink *sink)
+{
+    const char *unread = js_formats_unread(list->format);
+    struct js_err text;
+    if (!unread || !sink || !sink->report || access(unread, F_OK) != 0)
+        return;
+    js_err_set(&text,
+               "%s: warning: %s is not read; `man 5 jobsched` says what to use "
+               "instead",
+               list->name, unread);
+    sink->report(sink->arg, text.text);
+}
+
 struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 const struct js_list_config *config,
                                 struct js_err *err)
@@ -312,8 +328,10 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
                                 &list->selected, err) == 0))
         rc = list_check(list, config, err);
     js_fd_close(&fd);
-    if (rc == 0)
+    if (rc == 0) {
+        list_warn_unread(list, config->sink);
         return list;
+    }
     js_list_free(list);
     return NULL;
 }

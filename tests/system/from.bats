@@ -141,6 +141,10 @@ LIST
     equal "$(head -n 1 out)" prepare
     equal "$(sed -n '2,3p' out | sort | xargs)" 'a b'
     equal "$(tail -n 2 out | xargs)" '1 2'
+    lacks err 'greasy.conf'
+    touch greasy.conf
+    farm 2 tasks.txt --from greasy
+    contains err 'tasks.txt: warning: greasy.conf is not read'
     sed -i '4s/-2/1/' tasks.txt
     farm 2 tasks.txt --from greasy --fresh
     status_is 2

@@ -64,7 +64,8 @@ static bool disbatch_take_number(const char *line, size_t len, size_t *at,
 
 /* ---------------------------------------------------------------- tasks */
 
-/* Makes the entry of the task in `text`; `index` is NULL outside of REPEAT. */
+/* Makes the entry of the task in `text`; `index` is NULL outside of REPEAT. The
+ * cores of a task are known only when it runs, to the shell around it. */
 static int disbatch_give(struct disbatch *disbatch, const uint64_t *index,
                          struct js_entry *ret)
 {
@@ -132,6 +133,7 @@ static int disbatch_take_repeat(struct disbatch *disbatch, const char *line,
     disbatch->repeat_step = 1;
     disbatch_take_number(line, len, &at, "start", &disbatch->repeat_index);
     disbatch_take_number(line, len, &at, "step", &disbatch->repeat_step);
+    /* If the command is refused, no entry of it must follow. */
     disbatch->repeats = 0;
     /* One blank stands before the command, which may be missing. */
     if (disbatch_set_text(disbatch, line, at + (at < len), len, err) < 0)
@@ -208,6 +210,7 @@ static int disbatch_take_line(struct disbatch *disbatch, const char *line,
         (line[at] == '#' && !js_lines_begins(line, len, "#DISBATCH")))
         return 0;
     if (disbatch_set_text(disbatch, line, 0, len, err) < 0) {
+        /* The tasks after it keep their ids. */
         disbatch->task++;
         return -1;
     }

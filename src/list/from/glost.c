@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* It has no names, no variables and no comments; so there is little to do. */
 struct glost {
     struct js_lines lines; /* first */
     struct js_buf command;

@@ -82,6 +82,8 @@ static int greasy_take_dir(struct greasy *greasy, const char *line, size_t len,
     if (end <= from)
         return js_lines_refuse(lines, lines->line, at + 1, err,
                                "this folder is empty");
+    /* GREASY would take everything from the first "[@" to the last "@]" for the
+     * folder, which nobody can have meant. */
     const char *second = memmem(line + behind, len - behind, "[@", 2);
     if (second && memmem(second, (size_t)(line + len - second), "@]", 2))
         return js_lines_refuse(lines, lines->line, (size_t)(second - line) + 1,
@@ -221,6 +223,8 @@ static int greasy_take_parents(struct greasy *greasy, size_t *ret_at,
     *ret_at = at;
     if (!js_lines_begins(text + at, len - at, "[#"))
         return 0;
+    /* GREASY looks for the last "#]", and finds such a line invalid if the
+     * command contains one. */
     const char *close = memmem(text + at + 2, len - at - 2, "#]", 2);
     if (!close)
         return js_lines_refuse(&greasy->lines, greasy->lines.line,
@@ -265,6 +269,8 @@ static int greasy_take_task(struct greasy *greasy, const char *line, size_t len,
     if (js_text_skip_blanks(rest->data, rest->len, at) == rest->len)
         return js_lines_refuse(lines, lines->line, len, err,
                                "this line has no command");
+    /* A plain folder is an attribute, so that the job's start says what is
+     * wrong with it; any other needs the shell, as in GREASY. */
     bool is_plain = greasy_is_plain_dir(greasy->dir.data, greasy->dir.len);
     bool is_shell = greasy->dir.len > 0 && !is_plain;
     command->len = 0;

@@ -77,6 +77,7 @@ static int launcher_next(struct js_reader *reader, struct js_entry *ret,
     } while (rc > 0 && len == 0);
     if (rc <= 0)
         return rc;
+    /* A refused line counts as well, so that the others keep their numbers. */
     launcher->jobs++;
     if (js_lines_refuse_unset(lines, launcher_unset, line, len, 1, err) < 0)
         return -1;
@@ -85,6 +86,8 @@ static int launcher_next(struct js_reader *reader, struct js_entry *ret,
         js_lines_add_number(&launcher->attributes, "LAUNCHER_JID",
                             launcher->jobs) < 0)
         return js_lines_fail(lines, err);
+    /* In launcher, the slot's shell lives on, and lists in the wild set it up
+     * in lines of their own. Those lines run in vain here, without an error. */
     if (launcher_is_for_others(line, len))
         ret->warning = "this job has a shell of its own, so the line does not "
                        "change the jobs below it: put it into their lines";

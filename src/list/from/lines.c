@@ -39,6 +39,8 @@ int js_lines_feed(struct js_reader *reader, const char *bytes, size_t len)
     return js_buf_append(&lines->input, bytes, len);
 }
 
+/* A command that was put together from parts of a line, or quoted anew, has one
+ * place, that of its beginning: a wrong column would be worse than none. */
 int js_lines_describe(const struct js_reader *reader,
                       const struct js_entry_part *part, const char *what,
                       struct js_err *ret)
@@ -51,6 +53,8 @@ int js_lines_describe(const struct js_reader *reader,
     return js_reader_place(lines->name, place.line, place.column, what, ret);
 }
 
+/* The sentence is made in a buffer first, because what it shows of the input
+ * must be escaped, and may be longer than an error can hold. */
 int js_lines_refuse(const struct js_lines *lines, uint64_t line, size_t column,
                     struct js_err *err, const char *format, ...)
 {
@@ -77,6 +81,8 @@ int js_lines_fail(const struct js_lines *lines, struct js_err *err)
     return js_err_errno(err, "%s:%" PRIu64, lines->name, lines->line);
 }
 
+/* An error after which nothing can be read: where the next line begins is not
+ * known, or the file is no list at all. */
 static int lines_fail_at(const struct js_lines *lines, size_t column,
                          const char *what, struct js_err *err)
 {
@@ -102,7 +108,9 @@ static bool lines_begin(struct js_lines *lines)
     return true;
 }
 
-/* Returns the offset in the input of the first line end, or its length. */
+/* Returns the offset in the input of the first line end, or its length. Bytes
+ * that were examined once are not examined again, however small the pieces are
+ * in which a long line comes. */
 static size_t lines_find_end(const struct js_lines *lines)
 {
     const char *data = lines->input.data;
@@ -255,6 +263,8 @@ int js_lines_add_number(struct js_attributes *attributes, const char *name,
     return 0;
 }
 
+/* sh runs the line like that of any other job, and becomes bash at once: so
+ * nothing else has to know of another shell. */
 int js_lines_for_bash(struct js_buf *command, const char *text, size_t len)
 {
     command->len = 0;

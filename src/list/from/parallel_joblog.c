@@ -82,6 +82,7 @@ static int joblog_take_line(struct parallel_joblog *joblog, const char *text,
         at + 1 != fields[1] || seq == 0)
         return js_lines_refuse(lines, lines->line, 1, err,
                                "Seq must be a whole number from 1 on");
+    /* parallel itself compares the text: "00" is no success. */
     size_t exitval = fields[JOBLOG_EXITVAL], signal = fields[JOBLOG_SIGNAL];
     size_t command = fields[JOBLOG_COMMAND], kept = joblog->commands.len;
     struct joblog_line *jobs = js_buf_grow(joblog->jobs, &joblog->capacity,
@@ -119,6 +120,7 @@ static int joblog_sort(struct parallel_joblog *joblog, struct js_err *err)
     struct js_lines *lines = &joblog->lines;
     struct joblog_line *jobs = joblog->jobs;
     size_t count = 0;
+    /* What is wrong here is reported once; the next call goes on behind it. */
     joblog->is_sorted = true;
     if (joblog->count == 0 && joblog->torn_line)
         return js_lines_refuse(lines, joblog->torn_line, 1, err,

@@ -218,7 +218,8 @@ static int pmc_make_command(struct pmc *pmc, size_t first)
     const char *quoted = rc == 0 ? js_buf_string(&program) : NULL;
     command->len = 0;
     rc = quoted ? 0 : -1;
-    /* PMC takes an executable here rather than one in PATH. */
+    /* PMC takes an executable here rather than one in PATH. `exec` keeps the
+     * shell from taking a builtin of that name instead. */
     if (rc == 0 && is_searched)
         rc = js_buf_printf(command,
                            "pmc_exe=%s; [ -f ./%s ] && [ -x ./%s ] && "
@@ -395,6 +396,7 @@ static int pmc_take_edge(struct pmc *pmc, const char *line, size_t at,
     if (!edges)
         return js_lines_fail(lines, err);
     pmc->edges = edges;
+    /* The task with the error will not be there. */
     if (!parent->is_refused && !child->is_refused)
         edges[pmc->edge_count++] =
             (struct pmc_edge){parent->number, child->number, lines->line};
@@ -425,6 +427,7 @@ static int pmc_take_line(struct pmc *pmc, const char *line, size_t len,
     }
     if (line[at] == '#')
         return 0;
+    /* Anything else stops PMC as well. */
     size_t end = pmc_skip(line, len, at, false);
     return js_lines_refuse(&pmc->lines, pmc->lines.line, at + 1, err,
                            "\"%.*s\" is neither TASK nor EDGE",
@@ -465,6 +468,8 @@ static int pmc_take_done(struct pmc *pmc, const struct js_lines *lines,
         errno = errno == EINVAL ? EBADMSG : errno;
         return -1;
     }
+    /* An id that is not in the DAG was finished and removed: PMC refuses to
+     * start then. */
     pmc->name.len = 0;
     if (js_buf_append(&pmc->name, line + id, len - id) < 0 ||
         !js_buf_string(&pmc->name))
@@ -619,6 +624,7 @@ static int pmc_set_attributes(struct pmc *pmc, const struct pmc_task *task)
 {
     struct js_attributes *attributes = &pmc->attributes;
     attributes->name = task->name;
+    /* A job without a core cannot be placed. */
     attributes->cores = task->cpus > 0 ? task->cpus : 1;
     attributes->mem_bytes = (uint64_t)task->memory_mb << 20;
     attributes->retries = task->retries;
@@ -647,6 +653,8 @@ static int pmc_give(struct pmc *pmc, struct js_entry *ret, struct js_err *err)
         return 0;
     if (!js_heap_take(&pmc->ready, sizeof(at), &at, pmc_is_earlier, NULL))
         return pmc_refuse_cycle(pmc, err);
+    /* The parents of the next task in the heap have all been given, and among
+     * such tasks it is the first in the file. */
     struct pmc_task *task = pmc->tasks[at];
     if (pmc_set_attributes(pmc, task) < 0)
         return js_lines_fail(lines, err);

@@ -48,6 +48,8 @@ static int pylauncher_take(struct pylauncher *pylauncher, const char *line,
     struct js_lines *lines = &pylauncher->lines;
     uint64_t cores;
     size_t behind = at;
+    /* Only cores="file" of pylauncher reads such a number, and this list does
+     * not say whether that was given. But no command begins like that. */
     pylauncher->attributes.cores = 1;
     bool has_cores = js_lines_number(line, len, &behind, UINT64_MAX, &cores) &&
                      behind < len && line[behind] == ',';

@@ -269,6 +269,7 @@ static int slurm_put_file(const struct from_slurm *slurm, struct js_buf *to,
                                option, file->text);
     if (rc < 0)
         return js_lines_fail(lines, err);
+    /* sbatch lets them overwrite each other. */
     if (!is_own && *sign != '<')
         return js_lines_refuse(lines, place->line, place->column, err,
                                "--%s=%s: %u jobs would write to one file; put "
@@ -348,7 +349,8 @@ static int slurm_set_request(struct from_slurm *slurm, struct js_err *err)
     uint64_t nodes = options->nodes ? options->nodes : 1;
     uint64_t tasks = options->ntasks ? options->ntasks : nodes;
     uint64_t cpus = options->cpus_per_task ? options->cpus_per_task : 1;
-    /* Tasks on each node. */
+    /* Tasks on each node. A job has its cores in one place, whatever tasks it
+     * starts there. */
     tasks = options->ntasks_per_node && !options->ntasks
                 ? options->ntasks_per_node
                 : (tasks + nodes - 1) / nodes;
@@ -426,6 +428,8 @@ static int slurm_set_index(struct from_slurm *slurm, uint32_t index)
 /* The script has ended: finds out what its elements are. */
 static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
 {
+    /* Whoever edits the script wants its jobs to run again; sbatch would have
+     * kept a copy of it. */
     const uint32_t end = SLURM_INDEX_MAX + 1;
     XXH128_hash_t hash = XXH3_128bits(slurm->text.data, slurm->text.len);
     snprintf(slurm->hash, sizeof(slurm->hash), "%016" PRIx64 "%016" PRIx64,
@@ -489,6 +493,8 @@ static int slurm_make_command(struct from_slurm *slurm, uint32_t index,
     const char *dir = options->chdir.text;
     const char *sign = options->is_append ? ">>" : ">";
     const char *error_sign = options->is_append ? "2>>" : "2>";
+    /* Redirections stand in the command and not in attributes, because a name
+     * may contain what is known only when the job runs. */
     to->len = 0;
     if (js_buf_printf(to, "export SLURM_SUBMIT_DIR=\"$PWD\"%s; ",
                       slurm->is_array
@@ -527,7 +533,7 @@ static int slurm_give(struct from_slurm *slurm, struct js_entry *ret,
         (slurm->is_array && js_buf_printf(&slurm->name, "_%u", index) < 0) ||
         !js_buf_string(&slurm->name) || slurm_set_index(slurm, index) < 0)
         return js_lines_fail(lines, err);
-    /* One message says it for all elements. */
+    /* All elements have the same error, so one message is enough. */
     if (slurm_make_command(slurm, index, err) < 0) {
         slurm->next = end;
         return -1;
@@ -602,6 +608,7 @@ struct js_reader *js_from_slurm_new(const char *name,
     }
     if (!slurm->config.path)
         slurm->config.path = slurm->lines.name;
+    /* Scripts may carry an archive behind `exit`. */
     slurm->lines.allows_nul = true;
     return &slurm->lines.reader;
 }
