@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/units.h"
-#include "launch/launch.h"
+#include "launch/places.h"
 #include "list/formats.h"
 #include "record/journal.h"
 
@@ -399,7 +399,7 @@ static const struct js_options_row rows[] = {
      "run N jobs at once on each slave (default 1);\n"
      "all: one for each core in its part of the node",
      FIELD(set_slots, config.slots, uint32_t), .least = 1,
-     .most = JS_LAUNCH_SLOTS_MOST,
+     .most = JS_PLACES_SLOTS_MOST,
      .problem = "must be \"all\" or a number from 1 to 4096"},
     {"bind", "core|none", 0, JS_OF_RUN,
      "whether to bind jobs to cores (default core)", .set = set_bind,

@@ -11,6 +11,7 @@
 #include "launch/folder.h"
 #include "launch/hosts.h"
 #include "launch/mpirun.h"
+#include "launch/places.h"
 #include "launch/relay.h"
 #include "launch/slurm.h"
 #include "launch/subprocess.h"
@@ -44,8 +45,7 @@ struct launch {
     const struct js_launch_config *config;
     struct js_rank_command command;
     struct js_mpirun mpirun;
-    struct js_hosts hosts; /* none: this machine, or everything that Slurm
-                              has granted */
+    struct js_places places;
     struct js_folder folder;
     char status_path[PATH_MAX];   /* path in the folder */
     char hostfile_path[PATH_MAX]; /* path in the folder: the remaining hosts */
@@ -59,8 +59,6 @@ struct launch {
     const char *names[3];   /* environment variables for rank 0 */
     bool is_out_of_time;
     struct js_requeue requeue;
-    bool is_merged; /* the slaves of each node are merged: see launch.h */
-    struct js_buf tasks_per_node; /* ... in Slurm; else empty */
 
     struct js_mca mca; /* settings for mpirun that depend on the folder */
     struct js_watch watch;
@@ -92,63 +90,7 @@ static bool launch_rewind_list(const struct launch *launch)
                                          lseek(launch->list, 0, SEEK_SET) == 0);
 }
 
-/* ---------------------------------------------------------------- where to */
-
-/* Determines the hosts, if they are named, and how many slaves they can run. */
-static int launch_count_slaves(struct launch *launch, uint64_t *ret,
-                               struct js_err *err)
-{
-    const struct js_launch_config *config = launch->config;
-    *ret = config->slaves;
-    if (config->hostfile) {
-        if (js_hosts_read(config->hostfile, &launch->hosts, err) < 0)
-            return -1;
-        if (*ret == 0)
-            *ret = js_hosts_slots(&launch->hosts);
-        if (*ret == 0)
-            return js_err_set(err,
-                              "%s does not give the slots of every host: "
-                              "write lines such as \"%s slots=4\", or give "
-                              "the number of slaves with -n",
-                              config->hostfile, launch->hosts.items[0].name);
-        return 0;
-    }
-    if (*ret == 0 && js_slurm_is_here())
-        return js_slurm_tasks(ret, err);
-    if (*ret == 0)
-        *ret = jobsched_cores();
-    return 0;
-}
-
-/* Merges the slaves of each node if there are many nodes (see launch.h). */
-static void launch_merge_slaves(struct launch *launch, uint64_t *slaves)
-{
-    const struct js_launch_config *config = launch->config;
-    uint32_t *slots = &launch->command.slots;
-    uint32_t merged = 1;
-    if (!config->has_slots && !config->hostfile)
-        *slots = js_slurm_task_cpus();
-    if (config->slaves > 0 || config->has_slots)
-        return;
-    uint32_t each = *slots > 0 ? *slots : 1;
-    uint32_t most =
-        each < JS_LAUNCH_MERGED_MOST ? JS_LAUNCH_MERGED_MOST / each : 1;
-    if (!config->hostfile)
-        merged = js_slurm_divide_tasks(JS_LAUNCH_MANY_NODES, most,
-                                       &launch->tasks_per_node);
-    else if (launch->hosts.count >= JS_LAUNCH_MANY_NODES)
-        merged = js_hosts_divide(&launch->hosts, most);
-    launch->is_merged = merged > 1;
-    if (!launch->is_merged)
-        return;
-    *slaves /= merged;
-    *slots = merged * each;
-    fprintf(stderr,
-            "jobsched: there are many nodes, so %" PRIu64 " slaves of %" PRIu32
-            " slots take the place of %" PRIu64
-            " slaves (to choose otherwise, give -n or --slots)\n",
-            *slaves, *slots, *slaves * merged);
-}
+/* ---------------------------------------------------------------- the start */
 
 static int launch_make_command(struct launch *launch, struct js_err *err)
 {
@@ -157,29 +99,24 @@ static int launch_make_command(struct launch *launch, struct js_err *err)
     return rc < 0 ? js_err_errno(err, "cannot prepare the command line") : 0;
 }
 
-/* If rank 0 is on another host, only the jobs' folder is the same as here. */
-static bool launch_is_rank_0_elsewhere(const struct launch *launch)
-{
-    return launch->hosts.count > 0 ? !js_hosts_is_here(&launch->hosts, 0)
-                                   : js_slurm_is_first_node_elsewhere();
-}
-
 static int launch_prepare(struct launch *launch, struct js_err *err)
 {
     const struct js_launch_config *config = launch->config;
     char path[PATH_MAX];
     const char *pwd = getenv("PWD");
     const char *program = getenv("JOBSCHED_MPIRUN");
-    uint64_t slaves = 0;
     /* mpirun and the ranks would fail there, each in its own way. */
     if (!getcwd(path, sizeof(path)) && errno != ERANGE)
         return js_err_errno(err,
                             "cannot find the current folder%s%s (was it "
                             "removed?); change to another folder",
                             pwd ? " " : "", pwd ? pwd : "");
-    if (launch_count_slaves(launch, &slaves, err) < 0)
+    const struct js_places_request request = {.hostfile = config->hostfile,
+                                              .slaves = config->slaves,
+                                              .has_slots = config->has_slots};
+    if (js_places_find(&launch->places, &request, err) < 0)
         return -1;
-    launch_merge_slaves(launch, &slaves);
+    launch->command.slots = launch->places.slots;
     /* An mpirun starts its ranks in one component only. */
     uint64_t unused = js_slurm_unused_components();
     if (unused > 0 && !config->hostfile)
@@ -190,14 +127,15 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
                 unused + 1);
     launch->mpirun.mpi = js_mpi_of(jobsched_mpi());
     launch->mpirun.program = program && program[0] ? program : JS_MPIRUN;
-    launch->mpirun.ranks = slaves + 1;
+    launch->mpirun.ranks = launch->places.slaves + 1;
     /* The numbers of slots in this hostfile do not apply: launch_make_folder()
      * writes those that do. */
-    launch->mpirun.hostfile = launch->is_merged ? NULL : config->hostfile;
-    launch->mpirun.hosts = &launch->hosts;
+    launch->mpirun.hostfile =
+        launch->places.is_merged ? NULL : config->hostfile;
+    launch->mpirun.hosts = &launch->places.hosts;
     if (launch_make_command(launch, err) < 0)
         return -1;
-    if (launch->joblog >= 0 && launch_is_rank_0_elsewhere(launch))
+    if (launch->joblog >= 0 && js_places_is_first_elsewhere(&launch->places))
         return js_err_set(err,
                           "the joblog %s is an open file of this process, but "
                           "the master is on another host: name a file",
@@ -207,20 +145,9 @@ static int launch_prepare(struct launch *launch, struct js_err *err)
 
 /* ---------------------------------------------------------------- folder */
 
-/* True if no rank is on another host. */
-static bool launch_is_all_here(const struct launch *launch)
-{
-    for (size_t i = 0; i < launch->hosts.count; i++) {
-        if (!js_hosts_is_here(&launch->hosts, i))
-            return false;
-    }
-    return launch->hosts.count > 0 || !js_slurm_is_here() ||
-           js_slurm_is_all_here();
-}
-
 static uint64_t launch_room_bytes(const struct launch *launch)
 {
-    return room_bytes + (launch_is_all_here(launch)
+    return room_bytes + (js_places_are_here(&launch->places)
                              ? launch->mpirun.ranks * rank_room_bytes
                              : 0);
 }
@@ -231,7 +158,7 @@ static void launch_export_folder(struct launch *launch)
     const struct js_folder *folder = &launch->folder;
     js_mca_take_back(&launch->mca);
     js_mca_set_home(&launch->mca, launch->mpirun.mpi);
-    if (launch_is_all_here(launch))
+    if (js_places_are_here(&launch->places))
         js_mca_set_for_host(&launch->mca, launch->mpirun.mpi, folder->path,
                             js_folder_room(folder) >=
                                 launch_room_bytes(launch));
@@ -242,7 +169,7 @@ static void launch_export_folder(struct launch *launch)
 static int launch_write_hosts(struct launch *launch, struct js_err *err)
 {
     launch->mpirun.hostfile = launch->hostfile_path;
-    return js_hosts_write(launch->hostfile_path, &launch->hosts) < 0
+    return js_hosts_write(launch->hostfile_path, &launch->places.hosts) < 0
                ? js_err_errno(err, "cannot write %s", launch->hostfile_path)
                : 0;
 }
@@ -254,7 +181,7 @@ static int launch_make_folder(struct launch *launch, struct js_err *err)
     const char *places[] = {"/dev/shm", getenv("TMPDIR"), "/tmp",
                             getenv("XDG_RUNTIME_DIR")};
     size_t count = sizeof(places) / sizeof(places[0]);
-    launch->is_relayed = launch_is_rank_0_elsewhere(launch);
+    launch->is_relayed = js_places_is_first_elsewhere(&launch->places);
     if (launch->is_relayed) {
         if (!getcwd(here, sizeof(here)))
             return js_err_errno(err, "cannot find the current folder");
@@ -268,7 +195,7 @@ static int launch_make_folder(struct launch *launch, struct js_err *err)
              launch->folder.path);
     snprintf(launch->hostfile_path, sizeof(launch->hostfile_path), "%s/hosts",
              launch->folder.path);
-    return launch->is_merged && launch->hosts.count > 0
+    return launch->places.is_merged && launch->places.hosts.count > 0
                ? launch_write_hosts(launch, err)
                : 0;
 }
@@ -360,9 +287,9 @@ static void launch_set_environment(struct launch *launch)
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
-    if (launch->tasks_per_node.len > 0)
-        setenv("SLURM_TASKS_PER_NODE", js_buf_string(&launch->tasks_per_node),
-               1);
+    if (launch->places.tasks_per_node.len > 0)
+        setenv("SLURM_TASKS_PER_NODE",
+               js_buf_string(&launch->places.tasks_per_node), 1);
     if (!js_slurm_is_in_step() || !counts || !nodes)
         return;
     setenv("SLURM_OVERLAP", "1", 1);
@@ -376,19 +303,19 @@ static void launch_set_environment(struct launch *launch)
  * *err. */
 static int launch_drop_silent_hosts(struct launch *launch, struct js_err *err)
 {
-    size_t count = launch->hosts.count;
+    size_t count = launch->places.hosts.count;
     bool *are_well = calloc(count + 1, sizeof(*are_well));
     if (!are_well)
         return js_err_errno(err, "cannot check the hosts");
-    js_hosts_probe(&launch->hosts, &launch->mpirun, js_watch_is_to_stop,
+    js_hosts_probe(&launch->places.hosts, &launch->mpirun, js_watch_is_to_stop,
                    &launch->watch, are_well);
     js_descendants_kill(launch->folder.path); /* ends an ssh that hangs */
     for (size_t i = count; i-- > 0 && !launch->watch.is_stopped;) {
         if (are_well[i])
             continue;
         fprintf(stderr, "jobsched: %s cannot reach host %s\n",
-                launch->mpirun.program, launch->hosts.items[i].name);
-        js_hosts_drop(&launch->hosts, i);
+                launch->mpirun.program, launch->places.hosts.items[i].name);
+        js_hosts_drop(&launch->places.hosts, i);
     }
     free(are_well);
     return 0;
@@ -442,7 +369,7 @@ static bool launch_is_worth_restart(const struct launch *launch)
 /* Uses the remaining hosts, and as many slaves as they can run. */
 static int launch_take_hosts_left(struct launch *launch, struct js_err *err)
 {
-    struct js_hosts *hosts = &launch->hosts;
+    struct js_hosts *hosts = &launch->places.hosts;
     if (hosts->count == 0 && js_slurm_is_here() &&
         js_slurm_hosts(hosts, err) < 0)
         return -1;
@@ -507,11 +434,11 @@ static int launch_judge_no_start(struct launch *launch)
                 "was started\n",
                 (watch->termed_ns - watch->begun_ns) / JS_NS_PER_S,
                 watch->arrived, launch->mpirun.ranks,
-                launch->hosts.count > 0
+                launch->places.hosts.count > 0
                     ? ", and the other hosts are checked now"
                     : "",
                 program);
-    if (launch->hosts.count > 0)
+    if (launch->places.hosts.count > 0)
         launch_drop_silent_hosts(launch, &err);
     if (watch->is_start_late)
         return JOBSCHED_BROKEN;
@@ -669,9 +596,9 @@ static int launch_show_command(struct launch *launch)
     struct js_buf line = JS_BUF_INIT, setting = JS_BUF_INIT;
     int rc = 0;
     /* A run gets this value through the environment. */
-    if (launch->tasks_per_node.len > 0) {
+    if (launch->places.tasks_per_node.len > 0) {
         rc = js_buf_printf(&setting, "SLURM_TASKS_PER_NODE=%s",
-                           js_buf_string(&launch->tasks_per_node));
+                           js_buf_string(&launch->places.tasks_per_node));
         launch->mpirun.setting = js_buf_string(&setting);
     }
     if (rc == 0)
@@ -773,7 +700,7 @@ int js_launch(const struct js_launch_config *config)
          * how many ranks it will have. */
         status =
             js_limits_raise(launch.mpirun.mpi, launch.mpirun.ranks, &err) < 0 &&
-                    launch_is_all_here(&launch)
+                    js_places_are_here(&launch.places)
                 ? launch_fail(&err, JOBSCHED_BAD_INPUT)
                 : launch_run(&launch);
     }
@@ -798,7 +725,6 @@ int js_launch(const struct js_launch_config *config)
     js_fd_close(&launch.joblog);
     js_watch_close(&launch.watch);
     js_rank_command_release(&launch.command);
-    js_buf_release(&launch.tasks_per_node);
-    js_hosts_release(&launch.hosts);
+    js_places_release(&launch.places);
     return status;
 }

@@ -22,30 +22,14 @@ struct js_launch_config {
     const struct jobsched_config *run;
     const struct js_argv *argv, *argv_resumed;
     bool has_slots;       /* argv gives the number of slots of each slave */
-    uint64_t slaves;      /* 0: one for each core, slot or task; see below */
+    uint64_t slaves;      /* 0: one for each core, slot or task, or fewer
+                             (launch/places.h) */
     const char *hostfile; /* NULL: this machine, or what Slurm has granted */
     uint32_t restarts;    /* how often to continue after the run broke off */
     bool is_mpirun_shown; /* show the command line and do not start it */
     bool is_template;     /* the list is a template on the command line, which
                              the same command repeats */
     bool is_requeued;     /* the batch script asks for it: launch/slurm.h */
-};
-
-/*
- * On JS_LAUNCH_MANY_NODES nodes or more, unless `slaves` or the slots of each
- * slave are given, the slaves of a node are merged: there are as few slaves as
- * possible, and each has the slots of those that it replaces. All slaves have
- * the same number of slots, JS_LAUNCH_MERGED_MOST at most, so nodes of 128, 128
- * and 64 tasks get eight, eight and four slaves of 16 slots. The time that a
- * run takes to start, the heartbeats, and the memory of the master all grow
- * with the number of slaves. But a slave starts its jobs one after another: one
- * slave of two slots took 1.2 times as long for /bin/true as two slaves of one
- * slot (measured on two cores).
- */
-enum {
-    JS_LAUNCH_MANY_NODES = 64,
-    JS_LAUNCH_MERGED_MOST = 16,
-    JS_LAUNCH_SLOTS_MOST = 4096, /* of a slave, if they are given */
 };
 
 /* True if this process is alone: started without a launcher, or in a world of
