@@ -1,6 +1,7 @@
 /* from_greasy: task files of GREASY, with the quirks that lists lean on. */
 #include "from_scene.h"
 
+#include "base/text.h"
 #include "list/from/greasy.h"
 
 static struct js_reader *greasy(void)
@@ -57,6 +58,74 @@ static void test_dependencies(void)
     check("[ 1 ]\n[ 1 #]\necho [# 1 #]\n",
           "1: name=1 | [ 1 ]\n2: name=2 | [ 1 #]\n"
           "3: name=3 | echo [# 1 #]\n");
+}
+
+/* Reads `count` tasks, and one after the range; returns what that waits for. */
+static void read_range(struct js_buf *got, unsigned count, const char *range)
+{
+    struct js_buf text = JS_BUF_INIT;
+    for (unsigned i = 0; i < count; i++)
+        js_buf_puts(&text, "a\n");
+    js_buf_printf(&text, "[# %s #] b\n[# 1 #] c\n", range);
+    from_scene_read(got, greasy, text.data, text.len, text.len);
+    js_buf_release(&text);
+    const char *last = strrchr(not_null((void *)js_buf_string(got)), ':');
+    CU_ASSERT_STRING_EQUAL(strstr(last, " after"), " after=1 | c\n");
+}
+
+/* k tasks after the same m must not take k times m edges. */
+static void test_long_ranges_are_globs(void)
+{
+    struct js_buf got = JS_BUF_INIT;
+    read_range(&got, 41, "1-40, 3, 41");
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        got.data,
+        "42: name=42 after=? after=1? after=2? after=3? after=40 after=3 "
+        "after=41 | b\n"));
+    read_range(&got, 1300, "1234-95");
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(got.data,
+               " after=95 after=96 after=97 after=98 after=99 after=??? "
+               "after=10?? after=11?? after=120? after=121? after=122? "
+               "after=1230 after=1231 after=1232 after=1233 after=1234 | b\n"));
+    /* Every range is made of exactly its lines. */
+    for (unsigned first = 1; first < 130; first += 3) {
+        for (unsigned last = first; last <= 130; last += 7) {
+            char range[32], name[32];
+            snprintf(range, sizeof(range), "%u-%u", first, last);
+            read_range(&got, 130, range);
+            struct js_strings globs = {0};
+            char *line = strstr(got.data, "131: "), *save;
+            *strchr(line, '\n') = '\0';
+            for (char *word = strtok_r(line, " ", &save); word;
+                 word = strtok_r(NULL, " ", &save)) {
+                if (strncmp(word, "after=", 6) == 0)
+                    js_strings_add(&globs, word + 6, strlen(word + 6));
+            }
+            for (unsigned task = 1; task <= 131; task++) {
+                const char *glob = NULL;
+                int matches = 0;
+                snprintf(name, sizeof(name), "%u", task);
+                while ((glob = js_strings_next(&globs, glob)))
+                    matches += js_text_matches(glob, name);
+                CU_ASSERT_EQUAL(matches, task >= first && task <= last);
+            }
+            js_buf_release(&globs.bytes);
+        }
+    }
+    js_buf_release(&got);
+    /* A comment in it is an error all the same, and so is a line below. */
+    struct js_buf text = JS_BUF_INIT;
+    for (int i = 0; i < 40; i++)
+        js_buf_puts(&text, i == 20 ? "# x\n" : "a\n");
+    js_buf_puts(&text, "[#1-40#] b\n[#1-60#] c\n");
+    from_scene_read(&got, greasy, text.data, text.len, text.len);
+    js_buf_string(&got);
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        got.data, "f:41:3: line 21 is a comment, not a task (blank lines"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "f:42:3: line 21 is a comment"));
+    js_buf_release(&text);
+    js_buf_release(&got);
 }
 
 static void test_bad_dependencies(void)
@@ -175,6 +244,7 @@ static const struct unit_test tests[] = {
     {"the_example", test_the_example},
     {"every_line_has_a_number", test_every_line_has_a_number},
     {"dependencies", test_dependencies},
+    {"long_ranges_are_globs", test_long_ranges_are_globs},
     {"bad_dependencies", test_bad_dependencies},
     {"folders", test_folders},
     {"what_is_no_text", test_what_is_no_text},

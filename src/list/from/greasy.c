@@ -16,6 +16,10 @@ enum greasy_line {
     GREASY_REFUSED, /* a task with an error; no further errors follow from it */
 };
 
+/* A range of at least this many tasks becomes globs, so that k tasks after the
+ * same m take k + m edges instead of k times m. */
+enum { GREASY_LONG_RANGE = 32 };
+
 struct greasy {
     struct js_lines lines; /* first */
     struct js_buf kinds;   /* a byte for each line read so far, from 1 on */
@@ -113,6 +117,46 @@ static int greasy_refuse_item(const struct greasy *greasy, size_t at,
         js_lines_shown(end - at), item);
 }
 
+/* True for many lines above that are all tasks. (A glob that only lines with
+ * errors match would be an error of its own.) */
+static bool greasy_is_long_range(const struct greasy *greasy, uint64_t first,
+                                 uint64_t last)
+{
+    if (last >= greasy->lines.line || last - first + 1 < GREASY_LONG_RANGE)
+        return false;
+    const char *kinds = greasy->kinds.data + first - 1;
+    return kinds[0] == GREASY_TASK &&
+           memcmp(kinds, kinds + 1, last - first) == 0;
+}
+
+/* Adds the range to `after` as few globs: names are numbers, so "4??" stands
+ * for 400 to 499, and "???" for all of three digits. */
+static int greasy_add_globs(struct greasy *greasy, uint64_t first,
+                            uint64_t last)
+{
+    greasy->attributes.has_globs = true;
+    while (first <= last) {
+        char name[sizeof(greasy->name)];
+        uint64_t count = 1;
+        size_t size = (size_t)snprintf(name, sizeof(name), "%" PRIu64, first);
+        size_t open = 0; /* digits that may be any */
+        while (first % (count * 10) == 0 && count * 10 <= last - first + 1) {
+            count *= 10;
+            open++;
+        }
+        if (name[0] == '1' && strspn(name + 1, "0") == size - 1 &&
+            first * 9 <= last - first + 1) {
+            count = first * 9;
+            open = size;
+        }
+        memset(name + size - open, '?', open);
+        if (js_strings_add(&greasy->attributes.after, name, size) < 0)
+            return -1;
+        first += count;
+    }
+    return 0;
+}
+
 /* Adds the tasks `first` to `last`, which the item at `at` of the rest names.
  */
 static int greasy_add_parents(struct greasy *greasy, size_t at, uint64_t first,
@@ -122,6 +166,10 @@ static int greasy_add_parents(struct greasy *greasy, size_t at, uint64_t first,
         [GREASY_BLANK] = "blank", [GREASY_COMMENT] = "a comment"};
     const struct js_lines *lines = &greasy->lines;
     size_t column = greasy_column(greasy, at);
+    if (greasy_is_long_range(greasy, first, last))
+        return greasy_add_globs(greasy, first, last) < 0
+                   ? js_lines_fail(lines, err)
+                   : 0;
     for (uint64_t line = first; line <= last; line++) {
         if (line >= lines->line)
             return js_lines_refuse(
@@ -219,6 +267,7 @@ static int greasy_take_parents(struct greasy *greasy, size_t *ret_at,
     size_t at = js_text_skip_blanks(text, len, 0);
     struct js_strings *after = &greasy->attributes.after;
     greasy->parent_count = 0;
+    greasy->attributes.has_globs = false;
     js_lines_clear(after);
     *ret_at = at;
     if (!js_lines_begins(text + at, len - at, "[#"))
