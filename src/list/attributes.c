@@ -592,8 +592,8 @@ static int look_for_wanted(void *arg, const struct js_attributes_pair *pair)
             wanted->found_at =
                 pair->at +
                 (pair->has_quotes ? 0 : (size_t)(part - pair->value));
-        part = pair->is_name ? strchr(part, ',') : NULL;
-        part += part != NULL;
+        const char *comma = pair->is_name ? strchr(part, ',') : NULL;
+        part = comma ? comma + 1 : NULL;
     }
     return 0;
 }
