@@ -116,7 +116,6 @@ void js_product_end(struct js_product *product, uint64_t count)
             source->group_count = count;
     }
     product->is_open = false;
-    product->is_empty |= count == 0;
 }
 
 bool js_product_get(const struct js_product *product, uint64_t number,
