@@ -49,7 +49,6 @@ struct row {
     bool is_name;        /* of the characters of a name, or several such */
     bool repeatable;
     bool job_only; /* makes no sense as a default for all jobs */
-    bool is_doing; /* part of a job's identity */
 };
 
 /* A row's `take` knows the type of its field; the table knows only the
@@ -248,15 +247,11 @@ static const struct row rows[] = {
     {"retries", take_retries, AT(retries), .most = 1000000},
     {"priority", attributes_take_number, AT(priority), .least = -1000000,
      .most = 1000000},
-    {"dir", take_string, AT(dir), .must_be = "must be a path",
-     .is_doing = true},
-    {"env", take_env, AT(env), .repeatable = true, .is_doing = true},
-    {"stdin", take_string, AT(stdin_path), .must_be = "must be a path",
-     .is_doing = true},
-    {"stdout", take_string, AT(stdout_path), .must_be = "must be a path",
-     .is_doing = true},
-    {"stderr", take_string, AT(stderr_path), .must_be = "must be a path",
-     .is_doing = true},
+    {"dir", take_string, AT(dir), .must_be = "must be a path"},
+    {"env", take_env, AT(env), .repeatable = true},
+    {"stdin", take_string, AT(stdin_path), .must_be = "must be a path"},
+    {"stdout", take_string, AT(stdout_path), .must_be = "must be a path"},
+    {"stderr", take_string, AT(stderr_path), .must_be = "must be a path"},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -395,6 +390,20 @@ static int read_value(struct reader *reader)
     return 0;
 }
 
+/* True if the value reaches the process, other than as the name of the job. */
+static bool attributes_is_doing(const struct row *row)
+{
+#define ATTRIBUTES_OFFSET(letter, field) offsetof(struct js_attributes, field),
+    static const size_t offsets[] = {JS_ATTRIBUTES_OF_PROCESS(ATTRIBUTES_OFFSET)
+                                         offsetof(struct js_attributes, env)};
+#undef ATTRIBUTES_OFFSET
+    for (size_t i = 1; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        if (row->offset == offsets[i])
+            return true;
+    }
+    return false;
+}
+
 static int attributes_visit(struct reader *reader, const struct row *row)
 {
     const struct js_attributes_pair pair = {
@@ -406,7 +415,7 @@ static int attributes_visit(struct reader *reader, const struct row *row)
         .is_loop = row->take == attributes_take_loop,
         .is_name = row->is_name,
         .is_list = row->repeatable,
-        .is_doing = row->is_doing,
+        .is_doing = attributes_is_doing(row),
     };
     return reader->visit(reader->visit_arg, &pair);
 }

@@ -25,7 +25,9 @@ struct value {
     size_t column;    /* the number of the name in the loop */
     bool is_used;     /* in what counts in the identity */
     char scratch[JS_VALUES_NUMBER_SIZE];
-    struct js_buf name_buf; /* private to as_name */
+    struct js_buf arg;      /* as in struct js_attributes */
+    size_t arg_prefix;      /* its length without the value */
+    struct js_buf name_buf; /* private to value_as_name() */
 };
 
 /* A value of an attribute, as it is written. */
@@ -61,6 +63,7 @@ struct js_for_loop {
     const char **names;    /* of the values */
     const char **plain;    /* the values */
     const char **as_names; /* the values, of the characters of a name */
+    bool needs_names;      /* some part uses as_names */
 
     struct js_sh_template *command;
     size_t command_at;
@@ -109,8 +112,10 @@ void js_for_loop_free(struct js_for_loop *loop)
     }
     for (size_t i = 0; loop->owns_loops && i < loop->loop_count; i++)
         js_values_free((struct js_values *)loop->loops[i]);
-    for (size_t i = 0; i < loop->value_count; i++)
+    for (size_t i = 0; i < loop->value_count; i++) {
+        js_buf_release(&loop->values[i].arg);
         js_buf_release(&loop->values[i].name_buf);
+    }
     js_product_free(loop->product);
     js_sh_template_free(loop->command);
     js_attributes_release(&loop->attributes);
@@ -302,8 +307,16 @@ static int for_loop_compile(struct compiler *compiler, const char *line,
         line + loop->command_at, len - loop->command_at, &compiler->sources,
         &compiler->checks, &at, compiler->err);
     *compiler->ret_at = loop->command_at + at;
-    for (size_t i = 0; loop->command && i < loop->value_count; i++)
-        loop->values[i].is_used |= js_sh_template_uses(loop->command, i);
+    for (size_t i = 0; loop->command && i < loop->value_count; i++) {
+        struct value *value = &loop->values[i];
+        value->is_used |= js_sh_template_uses(loop->command, i);
+        if (js_buf_printf(&value->arg, "%c%s=",
+                          value->is_used ? JS_ATTRIBUTES_ARG_USED
+                                         : JS_ATTRIBUTES_ARG_UNUSED,
+                          value->name) < 0)
+            return for_loop_fail_memory(compiler);
+        value->arg_prefix = value->arg.len;
+    }
     return loop->command ? 0 : -1;
 }
 
@@ -344,6 +357,7 @@ static int for_loop_read_common(struct compiler *compiler)
             part.common_len = list->bytes.len;
             part.common_count = list->count;
         }
+        loop->needs_names |= part.is_name;
         memmove(loop->parts + loop->made_count + 1,
                 loop->parts + loop->made_count,
                 (i - loop->made_count) * sizeof(part));
@@ -426,8 +440,12 @@ static int for_loop_set_values(struct js_for_loop *loop, uint64_t number)
             continue;
         loop->plain[i] = js_values_get(loop->loops[source], next[source],
                                        value->column, value->scratch);
-        loop->as_names[i] = value_as_name(value, loop->plain[i]);
-        if (!loop->as_names[i]) {
+        value->arg.len = value->arg_prefix;
+        if (loop->needs_names)
+            loop->as_names[i] = value_as_name(value, loop->plain[i]);
+        if ((loop->needs_names && !loop->as_names[i]) ||
+            js_buf_append(&value->arg, loop->plain[i],
+                          strlen(loop->plain[i]) + 1) < 0) {
             loop->has_values = false;
             return -1;
         }
@@ -456,15 +474,10 @@ static int for_loop_make_args(struct js_for_loop *loop)
 {
     struct js_strings *args = &loop->attributes.args;
     args->bytes.len = 0;
-    args->count = 0;
+    args->count = loop->value_count;
     for (size_t i = 0; i < loop->value_count; i++) {
-        const struct value *value = &loop->values[i];
-        const char letter =
-            value->is_used ? JS_ATTRIBUTES_ARG_USED : JS_ATTRIBUTES_ARG_UNUSED;
-        if (js_buf_append(&args->bytes, &letter, 1) < 0 ||
-            js_buf_puts(&args->bytes, value->name) < 0 ||
-            js_buf_puts(&args->bytes, "=") < 0 ||
-            js_strings_add(args, loop->plain[i], strlen(loop->plain[i])) < 0)
+        const struct js_buf *arg = &loop->values[i].arg;
+        if (js_buf_append(&args->bytes, arg->data, arg->len) < 0)
             return -1;
     }
     return 0;

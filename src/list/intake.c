@@ -280,10 +280,12 @@ static int admit(struct js_intake *intake, struct js_job *job,
     bool is_checked = intake->is_checked && attributes;
     job->line = entry->line;
     intake->edge_count = 0;
-    if (attributes && (gather_edges(intake, &attributes->after, false,
-                                    attributes->has_globs) < 0 ||
-                       gather_edges(intake, &attributes->after_any, true,
-                                    attributes->has_globs) < 0))
+    if (attributes &&
+        attributes->after.count + attributes->after_any.count > 0 &&
+        (gather_edges(intake, &attributes->after, false,
+                      attributes->has_globs) < 0 ||
+         gather_edges(intake, &attributes->after_any, true,
+                      attributes->has_globs) < 0))
         return intake_fail_errno(intake, entry);
     /* This comes before the decision, which drops the edges of a job that has
      * ended: two jobs that write one file must be in order in every run, not

@@ -24,31 +24,63 @@ struct js_job *js_job_new_simulated(struct js_pool *pool, uint64_t seq,
     return job;
 }
 
+/* Writes the entry to to[at]; to NULL: only counts it. Returns the position
+ * behind it. */
+static inline size_t job_spec_put(char *to, size_t at, char letter,
+                                  const char *value)
+{
+    /* An empty value is the same as no value, and has no entry. */
+    if (!value || !value[0])
+        return at;
+    size_t size = strlen(value) + 1;
+    if (to) {
+        to[at] = letter;
+        memcpy(to + at + 1, value, size);
+    }
+    return at + 1 + size;
+}
+
+/* Writes the details to `to`; NULL: only counts their bytes. Returns how many
+ * there are. */
+static size_t job_spec_write(const struct js_attributes *attributes, char *to)
+{
+    const struct js_buf *args = &attributes->args.bytes;
+    const char *env = NULL;
+    size_t at = job_spec_put(to, 0, NAME_LETTER, attributes->name);
+    if (to && args->len > 0)
+        memcpy(to + at, args->data, args->len);
+    at += args->len;
+    /* The name is there already, because it comes first. */
+#define JOB_SPEC_PUT(letter, field)                                            \
+    if ((letter) != NAME_LETTER)                                               \
+        at = job_spec_put(to, at, letter, attributes->field);
+    JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_PUT)
+#undef JOB_SPEC_PUT
+    while ((env = js_strings_next(&attributes->env, env)))
+        at = job_spec_put(to, at, ENV_LETTER, env);
+    return at;
+}
+
 struct js_job *js_job_new_in(struct js_pool *pool, uint64_t seq,
                              const struct js_attributes *attributes,
                              const char *command, size_t len)
 {
-    struct js_buf details = JS_BUF_INIT;
-    struct js_job *job = NULL;
-    if (!attributes || js_job_spec_pack(&details, attributes) == 0)
-        job = js_pool_get(pool, sizeof(*job) + details.len + len + 1);
-    if (!job) {
-        js_buf_release(&details);
+    size_t details_len = attributes ? job_spec_write(attributes, NULL) : 0;
+    struct js_job *job =
+        js_pool_get(pool, sizeof(*job) + details_len + len + 1);
+    if (!job)
         return NULL;
-    }
     *job = (struct js_job){.id = seq,
                            .seq = seq,
                            .kind = JS_JOB_COMMAND,
                            .request = {.cores = 1},
                            .attempt = 1,
                            .expected_ns = -1,
-                           .command = job->text + details.len,
+                           .command = job->text + details_len,
                            .command_len = len,
-                           .details_len = details.len};
-    if (details.len > 0)
-        memcpy(job->text, details.data, details.len);
-    if (attributes)
-        js_buf_release(&details);
+                           .details_len = details_len};
+    if (details_len > 0)
+        job_spec_write(attributes, job->text);
     memcpy(job->text + job->details_len, command, len);
     job->text[job->details_len + len] = '\0';
     if (!attributes)
@@ -148,37 +180,14 @@ static bool job_spec_is_arg(const char *entry)
            *entry == JS_ATTRIBUTES_ARG_UNUSED;
 }
 
-static int job_spec_put(struct js_buf *buf, char letter, const char *value)
-{
-    /* An empty value is the same as no value, and has no entry. */
-    if (!value || !value[0])
-        return 0;
-    if (js_buf_append(buf, &letter, 1) < 0)
-        return -1;
-    return js_buf_append(buf, value, strlen(value) + 1);
-}
-
 int js_job_spec_pack(struct js_buf *buf, const struct js_attributes *attributes)
 {
-#define JOB_SPEC_STRING(letter, field) {letter, attributes->field},
-    const struct {
-        char letter;
-        const char *value;
-    } strings[] = {JS_ATTRIBUTES_OF_PROCESS(JOB_SPEC_STRING)};
-#undef JOB_SPEC_STRING
-    const struct js_buf *args = &attributes->args.bytes;
-    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
-        if (job_spec_put(buf, strings[i].letter, strings[i].value) < 0)
-            return -1;
-        /* The name comes first. */
-        if (i == 0 && js_buf_append(buf, args->data, args->len) < 0)
-            return -1;
-    }
-    const char *env = NULL;
-    while ((env = js_strings_next(&attributes->env, env))) {
-        if (job_spec_put(buf, ENV_LETTER, env) < 0)
-            return -1;
-    }
+    size_t len = job_spec_write(attributes, NULL);
+    if (js_buf_reserve(buf, len) < 0)
+        return -1;
+    if (len > 0)
+        job_spec_write(attributes, buf->data + buf->len);
+    buf->len += len;
     return 0;
 }
 

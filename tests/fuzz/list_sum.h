@@ -85,11 +85,27 @@ static inline struct list_sum list_sum_of(const char *format, const char *data,
     return sum;
 }
 
+/* True if a loop of a template may read files elsewhere: some of them have no
+ * end. */
+static inline int list_sum_leaves(const char *data, size_t size)
+{
+    const char *at = data, *end = data + size;
+    while (at < end && (at = memmem(at, (size_t)(end - at), "for=", 4))) {
+        while (at < end && *at != ' ' && *at != ']') {
+            if (*at++ == '/')
+                return 1;
+        }
+    }
+    return 0;
+}
+
 /* Aborts if it makes a difference how the input is cut. */
 static inline void list_sum_check(const char *format, const char *data,
                                   size_t size)
 {
-    struct list_sum whole = list_sum_of(format, data, size, size ? size : 1);
+    if (size == 0 || list_sum_leaves(data, size))
+        return;
+    struct list_sum whole = list_sum_of(format, data, size, size);
     struct list_sum cut = list_sum_of(format, data, size, 7);
     if (memcmp(&whole, &cut, sizeof(whole)) != 0)
         abort();

@@ -163,6 +163,33 @@ WRAPPED
     status_is 0
 }
 
+# Instructions of a check that a job adds: two lists that differ by 2,500 jobs.
+reading_a_job() { # SMALL LARGE
+    local list
+    for list in "$@"; do
+        valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+            "$JOBSCHED" --check "$list" 2>&1 | awk '/Collected/ { print $NF }'
+    done | awk 'NR == 1 { small = $1 } END { printf "%d\n", ($1 - small) / 2500 }'
+}
+
+@test "cost: a job of a template is at most 1.3 times that of a line" {
+    need_programs valgrind
+    local n kind
+    local -A template=([plain]='[for=n:1..@] ./sim --n {n} --out res_{n}.txt'
+        [named]='[for=n:1..@ name=s-{n} stdout=out/{n} mem={n}M] ./sim {n}')
+    local -A line=([plain]='./sim --n & --out res_&.txt'
+        [named]='[name=s-& stdout=out/& mem=&M] ./sim &')
+    for kind in plain named; do
+        for n in 500 3000; do
+            echo "${template[$kind]/@/$n}" >"template.$n"
+            seq "$n" | sed "s|.*|${line[$kind]}|" >"written.$n"
+        done
+        written=$(reading_a_job written.500 written.3000)
+        between "$written" 500 20000
+        between "$(reading_a_job template.500 template.3000)" 500 $((written * 13 / 10))
+    done
+}
+
 # ---------------------------------------------------------------- memory
 
 @test "cost: a list of a million lines is read in 99 MiB" {

@@ -101,6 +101,20 @@ readme_commands() { # BEGIN
     contains err '5 jobs: 5 done'
 }
 
+@test "readme: the example of a template" {
+    sed -n '/^    \[for=/,/^$/s/^    //p' "$README" >jobs.txt
+    equal "$(grep -c '' jobs.txt)" 2
+    mkdir data
+    touch data/a.fq data/b.fq
+    printf '#!/bin/sh\necho "$*"\n' >sim
+    printf '#!/bin/sh\necho collected\n' >collect.sh
+    chmod +x sim collect.sh
+    farm 2 jobs.txt
+    status_is 0
+    equal "$(sort -n -k 2 out | sed -n '2p;$p')" $'--n 1 data/a.fq\n--n 10 data/b.fq'
+    contains err '21 jobs: 21 done'
+}
+
 # ------------------------------------------------- the map of the source
 
 @test "map: the folders, files and names in src/README.md are there" {
