@@ -306,6 +306,7 @@ static int command_line_check(const struct js_options *options,
     bool has_file = config->job_file;
     bool is_named = has_file && strcmp(config->job_file, "-") != 0;
     bool is_plan = options->action == JS_ACTION_PLAN;
+    bool is_expanded = options->action == JS_ACTION_EXPAND;
     bool reads_journal = options->action == JS_ACTION_STATUS ||
                          options->action == JS_ACTION_REPORT;
     bool needs_journal =
@@ -325,6 +326,11 @@ static int command_line_check(const struct js_options *options,
         {!has_file && !config->journal, reads_journal,
          "--status and --report need a job file, or --journal FILE for the "
          "journal of a stream"},
+        {!has_file, is_expanded,
+         "--expand needs a job file, or values on the command line"},
+        {is_expanded, config->action != JOBSCHED_RUN,
+         "--expand cannot be combined with --check or --dry-run: pipe what it "
+         "writes to `jobsched --check -`"},
         {!is_named, is_plan,
          "--plan needs a job file; it cannot read standard input"},
         {has_file, options->is_demo_changed,
@@ -333,7 +339,7 @@ static int command_line_check(const struct js_options *options,
          "a job file"},
         {options->words, options->is_demo,
          "--demo runs a demonstration, which has no command"},
-        {options->words, options->action != JS_ACTION_RUN,
+        {options->words, options->action != JS_ACTION_RUN && !is_expanded,
          "--status, --report and --plan need no command: name the journal with "
          "--journal"},
         {options->words, options->is_mpirun_shown,
@@ -356,7 +362,7 @@ static int command_line_check(const struct js_options *options,
          "--no-journal: name a joblog with --joblog instead"},
         {config->only[0], options->action != JS_ACTION_RUN,
          "--only selects the jobs of a run, and cannot be combined with "
-         "--status, --report or --plan"},
+         "--status, --report, --plan or --expand"},
         {config->only[0], !is_named,
          "--only needs a job file; it cannot select from standard input, nor "
          "from the values of a command line"},

@@ -4,6 +4,7 @@
 #include "base/launchenv.h"
 #include "base/lifeline.h"
 #include "cli/command_line.h"
+#include "cli/expand.h"
 #include "cli/options.h"
 #include "cli/plan.h"
 #include "cli/report.h"
@@ -352,6 +353,8 @@ int main(int argc, char **argv)
         return js_report(&options);
     case JS_ACTION_PLAN:
         return js_plan(&options);
+    case JS_ACTION_EXPAND:
+        return js_expand(&options);
     case JS_ACTION_RUN:
         break;
     }

@@ -330,8 +330,8 @@ static int set_inspection(const struct js_options_row *row,
 {
     if (options->action != JS_ACTION_RUN && options->action != row->least)
         return js_err_set(
-            err, "cannot be combined with another of --status, --report and "
-                 "--plan");
+            err, "cannot be combined with another of --status, --report, "
+                 "--plan and --expand");
     return set_choice(row, options, value, err);
 }
 
@@ -555,6 +555,10 @@ static const struct js_options_row rows[] = {
     {"check", NULL, 0, JS_OF_RUN,
      "check the job file, report what is in it, and exit",
      CHOICE(config.action, JOBSCHED_CHECK)},
+    {"expand", NULL, 0, JS_OF_RUN,
+     "write the list as a plain job file, with a line for\n"
+     "each job, and exit",
+     FIELD(set_inspection, action, unsigned), .least = JS_ACTION_EXPAND},
     {"dry-run", NULL, 0, JS_OF_RUN, "show what would run where, and exit",
      CHOICE(config.action, JOBSCHED_DRY_RUN)},
     {"plan", NULL, 0, JS_OF_RUN,

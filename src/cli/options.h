@@ -19,6 +19,7 @@ enum js_action {
     JS_ACTION_STATUS,  /* --status */
     JS_ACTION_REPORT,  /* --report */
     JS_ACTION_PLAN,    /* --plan */
+    JS_ACTION_EXPAND,  /* --expand */
 };
 
 /* Invariants, after js_command_line_read():

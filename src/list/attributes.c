@@ -16,6 +16,11 @@ enum { SHOWN_MAX = 60 };
 static const char bad_job_name[] =
     "a name may contain only letters, digits and _ - . : /";
 
+/* Of the names of a template's values. */
+static const char arg_name[] = "abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789_";
+
 /* The state while a list or a line of defaults is read. */
 struct reader {
     const char *text;
@@ -227,6 +232,35 @@ static int attributes_take_loop(struct reader *reader, const struct row *row)
     return refuse_value(reader, row, "is for several jobs");
 }
 
+/* A value of a template that has been written out (list/entry_write.h). */
+static int take_arg(struct reader *reader, const struct row *row, char letter)
+{
+    struct js_strings *args = attributes_field_of(reader, row);
+    const char *value = reader->value;
+    size_t len = strlen(value), name = strspn(value, arg_name);
+    if (name == 0 || value[name] != '=')
+        return refuse_value(reader, row,
+                            "must be NAME=VALUE, with a name of letters, "
+                            "digits and _");
+    /* The letter stands before the rest, in one string. */
+    if (js_buf_append(&args->bytes, &letter, 1) < 0)
+        return fail_memory(reader, reader->value_at);
+    if (js_strings_add(args, value, len) == 0)
+        return 0;
+    args->bytes.len--;
+    return fail_memory(reader, reader->value_at);
+}
+
+static int take_arg_unused(struct reader *reader, const struct row *row)
+{
+    return take_arg(reader, row, JS_ATTRIBUTES_ARG_UNUSED);
+}
+
+static int take_arg_used(struct reader *reader, const struct row *row)
+{
+    return take_arg(reader, row, JS_ATTRIBUTES_ARG_USED);
+}
+
 /* ------------------------------------------------- the attributes */
 
 #define AT(field) .offset = offsetof(struct js_attributes, field)
@@ -243,6 +277,8 @@ static const struct row rows[] = {
     {"cores", attributes_take_number, AT(cores), .least = 1, .most = 1000000},
     {"mem", take_size, AT(mem_bytes)},
     {"gpus", attributes_take_number, AT(gpus), .most = 1000},
+    {"arg", take_arg_unused, AT(args), .repeatable = true, .job_only = true},
+    {"arg-used", take_arg_used, AT(args), .repeatable = true, .job_only = true},
     {"timeout", take_duration, AT(timeout_ns)},
     {"retries", take_retries, AT(retries), .most = 1000000},
     {"priority", attributes_take_number, AT(priority), .least = -1000000,
@@ -413,6 +449,7 @@ static int attributes_visit(struct reader *reader, const struct row *row)
         .at = reader->value_at,
         .has_quotes = reader->at - reader->value_at != strlen(reader->value),
         .is_loop = row->take == attributes_take_loop,
+        .is_arg = row->offset == offsetof(struct js_attributes, args),
         .is_name = row->is_name,
         .is_list = row->repeatable,
         .is_doing = attributes_is_doing(row),

@@ -31,8 +31,12 @@
  *                        value of a name wins
  *     stdin= stdout= stderr=PATH      not empty
  *     for=NAME:VALUES    makes a template of the line (list/for_loop.h)
+ *     arg= arg-used=NAME=VALUE        a value of a template that has been
+ *                        written out; may be repeated. The job's identity
+ *                        contains the values of arg, not those of arg-used
  *
- * All but env, after, after-any and for may be given only once in a list.
+ * All but env, after, after-any, for, arg and arg-used may be given only once
+ * in a list.
  */
 #ifndef JS_LIST_ATTRIBUTES_H
 #define JS_LIST_ATTRIBUTES_H
@@ -154,6 +158,7 @@ struct js_attributes_pair {
     size_t at;         /* where the value begins in the line */
     bool has_quotes;   /* the value has other bytes in the line */
     bool is_loop;      /* for= */
+    bool is_arg;       /* arg= or arg-used= */
     bool is_name;      /* the value is a name, or several */
     bool is_list;      /* it may be given more than once; all values are kept */
     bool is_doing;     /* the value is part of a job's identity */

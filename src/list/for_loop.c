@@ -140,6 +140,14 @@ static int for_loop_add_part(void *arg, const struct js_attributes_pair *pair)
 {
     struct compiler *compiler = arg;
     struct js_for_loop *loop = compiler->loop;
+    if (pair->is_arg) {
+        *compiler->ret_at = pair->at;
+        js_err_set(
+            compiler->err,
+            "%s= is for one job, and cannot stand beside for=", pair->name);
+        errno = EINVAL;
+        return -1;
+    }
     struct part *parts = js_buf_grow(loop->parts, &loop->part_capacity,
                                      loop->part_count + 1, sizeof(*parts));
     if (parts)

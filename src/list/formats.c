@@ -170,6 +170,12 @@ static bool guard_lines(const char *line, size_t len, bool is_first,
     return false;
 }
 
+bool js_formats_is_foreign(const char *line, size_t len)
+{
+    struct js_err what;
+    return guard_lines(line, len, true, &what);
+}
+
 static const struct format *format_of(const char *name)
 {
     for (size_t i = 0; name && i < FORMATS; i++) {

@@ -42,6 +42,10 @@ const char *js_formats_name(size_t i);
  * mean ...?); the formats are: ...". */
 const char *js_formats_find(const char *format, struct js_err *err);
 
+/* True for a line (no line end) at which the reader of a list of which nobody
+ * has said the format refuses it, if it is the first command. */
+bool js_formats_is_foreign(const char *line, size_t len);
+
 /* What is added to the path of a list in this format to get that of a file with
  * the tool's own records; NULL: it has none. */
 const char *js_formats_records(const char *format);

@@ -62,16 +62,35 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
     return rc;
 }
 
-int js_list_open(const char *path, struct stat *ret, struct js_err *err)
+/* Opens with these flags too. */
+static int list_open(const char *path, int flags, struct stat *ret,
+                     struct js_err *err)
 {
-    /* O_NONBLOCK has no effect on a regular file. */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
     if (fd < 0) {
         char *name = js_list_show_path(path);
         js_err_errno(err, "cannot read the job list %s", name ? name : "");
         free(name);
         return -1;
     }
+    if (js_list_check_kind(path, fd, ret, err) < 0)
+        js_fd_close(&fd);
+    return fd;
+}
+
+int js_list_open(const char *path, struct stat *ret, struct js_err *err)
+{
+    /* O_NONBLOCK has no effect on a regular file. */
+    return list_open(path, O_NONBLOCK, ret, err);
+}
+
+int js_list_open_whole(const char *path, struct stat *ret, struct js_err *err)
+{
+    if (strcmp(path, "-") != 0)
+        return list_open(path, 0, ret, err);
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return js_err_errno(err, "cannot read standard input");
     if (js_list_check_kind(path, fd, ret, err) < 0)
         js_fd_close(&fd);
     return fd;
@@ -275,22 +294,23 @@ struct js_reader *js_list_new_reader(const struct js_list *list)
     return reader;
 }
 
-/* Reads the file with the tool's own records, if the format has one and it is
- * there. */
-static int read_records(struct js_list *list, const char *path,
-                        struct js_err *err)
+int js_list_read_records(const char *path, const char *format,
+                         struct js_buf *ret, struct js_err *err)
 {
-    const char *suffix = js_formats_records(list->format);
+    const char *suffix = js_formats_records(format);
     struct js_buf beside = JS_BUF_INIT;
-    if (!suffix)
+    if (!suffix || strcmp(path, "-") == 0)
         return 0;
     int rc = js_buf_printf(&beside, "%s%s", path, suffix);
     if (rc == 0) {
-        rc = js_file_read_path(beside.data, &list->records);
+        rc = js_file_read_path(beside.data, ret);
         rc = rc < 0 && errno == ENOENT ? 0 : rc;
     }
-    if (rc < 0)
-        js_err_errno(err, "cannot read %s%s", list->name, suffix);
+    if (rc < 0) {
+        char *name = js_list_show_path(path);
+        js_err_errno(err, "cannot read %s%s", name ? name : "", suffix);
+        free(name);
+    }
     js_buf_release(&beside);
     return rc;
 }
@@ -322,7 +342,9 @@ struct js_list *js_list_read_fd(int fd, off_t size_bytes,
     if (list && (js_buf_reserve(&list->text, (size_t)size_bytes + 1) < 0 ||
                  js_file_read(fd, &list->text) < 0))
         list_fail_errno(list, err);
-    else if (list && read_records(list, config->path, err) == 0 &&
+    else if (list &&
+             js_list_read_records(config->path, list->format, &list->records,
+                                  err) == 0 &&
              (!config->only ||
               js_selection_find(list, config->only, config->resume,
                                 &list->selected, err) == 0))

@@ -83,6 +83,7 @@ struct js_list_config {
                                           there are several; may be NULL */
     const char *const *only; /* selects the jobs that run (list/selection.h);
                                 ends with NULL, and needs `resume`; NULL: all */
+    bool is_read_whole; /* a stream is read to its end first, as a file is */
 };
 
 /* Works like js_list_read(), for a regular file that is already open and is
@@ -102,6 +103,10 @@ void js_list_free(struct js_list *list); /* NULL is allowed; keeps errno */
  * directory. Returns the descriptor, or -1 with *err set. */
 int js_list_open(const char *path, struct stat *ret, struct js_err *err);
 
+/* Opens `path` ("-": standard input) to be read to its end, whatever it is.
+ * This waits for the writer of a FIFO. Otherwise works like js_list_open(). */
+int js_list_open_whole(const char *path, struct stat *ret, struct js_err *err);
+
 /* Applies fstat(2) to an open descriptor, and refuses what js_list_open()
  * refuses. */
 int js_list_check_kind(const char *path, int fd, struct stat *ret,
@@ -112,6 +117,12 @@ int js_list_check_kind(const char *path, int fd, struct stat *ret,
  * be read. */
 int js_list_find_format(const char *path, const char *format, const char **ret,
                         struct js_err *err);
+
+/* Reads the file with the records of the tool whose format it is, if the format
+ * has one (js_formats_records()) and it is beside the list. Returns 0, or -1
+ * with *err. */
+int js_list_read_records(const char *path, const char *format,
+                         struct js_buf *ret, struct js_err *err);
 
 /* Returns a path as messages show it, with control characters escaped; "-" is
  * "standard input". The caller frees it. NULL with errno ENOMEM on failure. */

@@ -364,12 +364,14 @@ struct js_source *js_source_new_file(const struct js_list_config *config,
     struct js_input_config input = {.fd = STDIN_FILENO};
     struct js_source *source;
     /* Standard input is a stream even if it is a file. */
-    if (strcmp(config->path, "-") == 0)
+    if (strcmp(config->path, "-") == 0 && !config->is_read_whole)
         return js_source_new_stream(config, &input, err);
-    input.fd = js_list_open(config->path, &info, err);
+    input.fd = config->is_read_whole
+                   ? js_list_open_whole(config->path, &info, err)
+                   : js_list_open(config->path, &info, err);
     if (input.fd < 0)
         return NULL;
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(info.st_mode) && !config->is_read_whole) {
         source = js_source_new_stream(config, &input, err);
         if (source)
             source->owns_fd = true;

@@ -301,11 +301,14 @@ static void run_open_list(struct js_run *run, struct js_err *err)
         {NULL, NULL}};
     const struct js_warnings_sink sink = {
         .report = run_report_line, .arg = run, .own = own};
-    const struct js_list_config list = {.path = path,
-                                        .format = run_list_format(run),
-                                        .resume = resume,
-                                        .sink = &sink,
-                                        .only = only};
+    const struct js_list_config list = {
+        .path = path,
+        .format = run_list_format(run),
+        .resume = resume,
+        .sink = &sink,
+        .only = only,
+        .is_read_whole = config->action != JOBSCHED_RUN &&
+                         !js_formats_is_args(config->job_format)};
     bool is_stdin = config->is_job_stream || strcmp(path, "-") == 0 ||
                     js_file_fd_of(path) == STDIN_FILENO;
     if (run->rank && is_stdin) {
@@ -469,8 +472,9 @@ int js_run_files_open(struct js_run *run, struct js_err *err)
         return -1;
     if (config->action != JOBSCHED_RUN && js_source_is_stream(run->source) &&
         !js_source_is_args(run->source))
-        return js_err_set(err, "--check and --dry-run need a regular file, not "
-                               "a pipe or terminal");
+        return js_err_set(err,
+                          "--check and --dry-run need a regular file under "
+                          "mpirun, not a pipe or terminal");
     if (config->action != JOBSCHED_RUN)
         return 0;
     if (run_check_joblog_name(run, err) < 0 ||

@@ -67,6 +67,7 @@
     _(runner)                                                                  \
     _(job_io)                                                                  \
     _(ending)                                                                  \
+    _(entry_write)                                                             \
     _(scheduler)                                                               \
     _(scheduler_requests)                                                      \
     _(scheduler_failures)                                                      \

@@ -290,6 +290,12 @@ static void test_bad_strings(void)
         {"[stderr=^] x", "stderr=: must be a path"},
         {"[env=^A] x", "env=A: must be NAME=VALUE"},
         {"[env=^] x", "env=: must be NAME=VALUE"},
+        {"[arg=^a] x",
+         "arg=a: must be NAME=VALUE, with a name of letters, digits and _"},
+        {"[arg-used=^a.b=1] x", "arg-used=a.b=1: must be NAME=VALUE, with a "
+                                "name of letters, digits and _"},
+        {"[arg=^=1] x",
+         "arg==1: must be NAME=VALUE, with a name of letters, digits and _"},
         {"[env=A=1 env=^=1] x", "env==1: needs a name before the \"=\""},
         {NULL, NULL},
     };
