@@ -337,9 +337,10 @@ static int places_find(struct compiler *compiler)
         js_err_set(&text,
                    "%.*s%s is in a text that %s evaluates again, where quotes "
                    "do not protect the value: pass it as an argument (sh -c "
-                   "'... \"$1\"' _ {}) or use %s",
+                   "'... \"$1\"' _ %.*s%s) or use %s",
                    SHOWN(compiler, evaluated->at, evaluated->len),
-                   evaluated->program, instead);
+                   evaluated->program,
+                   SHOWN(compiler, evaluated->at, evaluated->len), instead);
         checks->warn(checks->arg, JS_SH_DOUBT_PROGRAM, evaluated->at,
                      text.text);
     }

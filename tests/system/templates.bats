@@ -157,6 +157,17 @@ JOBS
     contains out '^{samples} 3$'
 }
 
+@test "templates: a value in a text that another shell evaluates is a warning" {
+    echo "[for=word:a,b] sh -c 'echo {word}'" >jobs.txt
+    run -0 "$JOBSCHED" --check jobs.txt
+    [[ $output == *"jobs.txt:1:28: warning: {word} is in a text that sh evaluates again"* ]]
+    [[ $output == *"(sh -c '... \"\$1\"' _ {word}) or use \$JOBSCHED_ARG_word"* ]]
+    # As it says.
+    echo "[for=word:a,b] sh -c 'echo \"\$1\"' _ {word}" >jobs.txt
+    run -0 "$JOBSCHED" --check jobs.txt
+    [[ $output != *warning* ]]
+}
+
 # ---------------------------------------------------------------- looking
 
 @test "templates: messages, --status, --explain and the joblog show the values" {
