@@ -303,8 +303,18 @@ int js_list_read_records(const char *path, const char *format,
         return 0;
     int rc = js_buf_printf(&beside, "%s%s", path, suffix);
     if (rc == 0) {
-        rc = js_file_read_path(beside.data, ret);
-        rc = rc < 0 && errno == ENOENT ? 0 : rc;
+        /* A FIFO of that name would never be opened otherwise. */
+        int fd = open(beside.data, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        struct stat info;
+        rc = fd < 0 ? -1 : fstat(fd, &info);
+        if (rc == 0 && !S_ISREG(info.st_mode)) {
+            errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+            rc = -1;
+        }
+        if (rc == 0)
+            rc = js_file_read(fd, ret);
+        rc = fd < 0 && errno == ENOENT ? 0 : rc;
+        js_fd_close(&fd);
     }
     if (rc < 0) {
         char *name = js_list_show_path(path);

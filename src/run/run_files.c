@@ -153,7 +153,8 @@ void js_run_files_report_resume(struct js_run *run)
                "run again");
     else if (js_resume_describe(counts, &text) == 0)
         js_log(log, "%s%s", js_buf_string(&text),
-               counts->runs == 0 && counts->aside == 0 && counts->left_out == 0
+               has_jobs && counts->runs == 0 && counts->aside == 0 &&
+                       counts->left_out == 0
                    ? " (--fresh starts over)"
                    : "");
     js_buf_release(&text);

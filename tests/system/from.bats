@@ -226,6 +226,11 @@ LIST
     status_is 2
     contains err 'dag.rescue:6:1: a rescue file must consist of lines with DONE'
     rm dag.rescue
+    mkfifo dag.rescue
+    farm 1 dag --from pmc
+    status_is 2
+    contains err 'cannot read dag.rescue: Invalid argument'
+    rm dag.rescue
     echo 'EDGE join sim1' >>dag
     farm 1 dag --from pmc
     status_is 2
@@ -259,6 +264,11 @@ LIST
     farm 2 sweep.sh --from slurm
     status_is 2
     contains err 'sweep.sh:2:41: --array=0-20:10%4: jobsched cannot limit'
+    # Its jobs would all fail.
+    sed -i 's/$/\r/' sweep.sh
+    farm 2 sweep.sh --from slurm
+    status_is 2
+    contains err 'sweep.sh:1:1: the lines of this script end in CR LF'
 }
 
 @test "from parallel-joblog: what the log has as done does not run" {
@@ -276,6 +286,11 @@ LIST
     claim grep -q '4 jobs: 3 done, 1 failed' <<<"$output"
     farm 1 log --from parallel-joblog --no-journal
     equal "$(cat out)" $'2 2\n3\n4'
+    # It would not start over.
+    head -n 1 log >good
+    sed -n 3p log >>good
+    farm 1 good --from parallel-joblog --fresh
+    contains err '1 done: 0 to run$'
     run -1 "$JOBSCHED" -n 1 --from parallel-joblog <log
     claim test "$(grep -cx '[134]\|2 2' <<<"$output")" -eq 3
     # From now on the journal counts, and knows the format.

@@ -342,6 +342,14 @@ static void test_files(void)
     check_bad_options("-a 1-3 -o x%A",
                       "19: --output=x%A: 3 jobs would write to one file; put "
                       "%a into its name");
+    /* It is no file that they would overwrite. */
+    check("#!/bin/sh\n#SBATCH -a 1-2 -o /dev/null\n",
+          "1: name=job.sh_1 env=SLURM_JOB_NAME=job.sh" CPUS("1")
+              ARRAY("1", "2", "1", "2", "1") EXPORT
+          "exec /bin/sh ./job.sh >/dev/null 2>&1\n"
+          "1: name=job.sh_2 env=SLURM_JOB_NAME=job.sh" CPUS("1")
+              ARRAY("2", "2", "1", "2", "1") EXPORT
+          "exec /bin/sh ./job.sh >/dev/null 2>&1\n");
     check_bad_options("-a 1-3 --error x%b",
                       "24: --error=x%b: 3 jobs would write to one file; put %a "
                       "into its name");

@@ -270,7 +270,7 @@ static int slurm_put_file(const struct from_slurm *slurm, struct js_buf *to,
     if (rc < 0)
         return js_lines_fail(lines, err);
     /* sbatch lets them overwrite each other. */
-    if (!is_own && *sign != '<')
+    if (!is_own && *sign != '<' && strcmp(file->text, "/dev/null") != 0)
         return js_lines_refuse(lines, place->line, place->column, err,
                                "--%s=%s: %u jobs would write to one file; put "
                                "%%a into its name",
@@ -284,6 +284,8 @@ static int slurm_read_interpreter(struct from_slurm *slurm, const char *line,
                                   size_t len, struct js_err *err)
 {
     const struct js_lines *lines = &slurm->lines;
+    /* A line end follows, unless the line is torn. */
+    bool is_dos = !lines->is_torn && line[len] == '\r';
     size_t at = js_lines_begins(line, len, "#!")
                     ? js_text_skip_blanks(line, len, 2)
                     : len;
@@ -292,10 +294,14 @@ static int slurm_read_interpreter(struct from_slurm *slurm, const char *line,
         len--;
     while (end < len && !js_text_is_blank(line[end]))
         end++;
-    if (end == at) {
+    if (end == at || is_dos) {
         js_lines_refuse(lines, 1, 1, err,
-                        "this is not a batch script: its first line must begin "
-                        "with #! and name the program that runs it");
+                        end == at
+                            ? "this is not a batch script: its first line must "
+                              "begin with #! and name the program that runs it"
+                            : "the lines of this script end in CR LF, which "
+                              "neither sbatch nor a shell accepts: convert it "
+                              "with dos2unix");
         errno = errno == EINVAL ? EBADMSG : errno;
         return -1;
     }
