@@ -52,6 +52,26 @@ static void test_cursors(void)
     js_list_free(list);
 }
 
+/* The values of a template are those of the check, whatever becomes of the file
+ * that they are from. */
+static void test_cursors_of_a_template(void)
+{
+    char values[64], text[100];
+    dag_write(values, "1\n2\n");
+    snprintf(text, sizeof(text), "[for=x:@%s] a {x}\n", values);
+    struct js_list *list = dag_list(text);
+    CU_ASSERT_EQUAL(js_list_survey(list)->left, 2);
+    unlink(values);
+    for (int i = 0; i < 2; i++) {
+        struct js_source *source = not_null(js_source_new_list(list, NULL));
+        CU_ASSERT_TRUE(gives(source, "a 1"));
+        CU_ASSERT_TRUE(gives(source, "a 2"));
+        CU_ASSERT_TRUE(ends(source));
+        js_source_free(source);
+    }
+    js_list_free(list);
+}
+
 static void count_need(void *arg, uint64_t id, uint64_t line,
                        const struct js_request *request)
 {
@@ -138,6 +158,7 @@ static void test_refusals(void)
 
 static const struct unit_test tests[] = {
     {"cursors", test_cursors},
+    {"cursors of a template", test_cursors_of_a_template},
     {"survey", test_survey},
     {"ids", test_ids},
     {"refusals", test_refusals},
