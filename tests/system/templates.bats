@@ -120,7 +120,7 @@ check_moved_range() { # FORM
     equal "$(sort out | xargs)" '1a 1b 2a 2b 3a 3b last'
     # Jobs are made as they are needed.
     echo '[for=n:1..4000000000] echo {n}; test {n} -lt 50' >jobs.txt
-    farm 2 - --fail-fast <jobs.txt
+    farm 1 - --fail-fast <jobs.txt
     status_is 1
     contains out '^50$'
 }
