@@ -468,7 +468,7 @@ build/fuzz/%.o: %.c | $(filter deps%,$(MAKECMDGOALS))
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS) \
 		| $(filter deps%,$(MAKECMDGOALS))
 	$(call say,LINK,$@)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $^ \
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -Itests -fsanitize=fuzzer,$(FUZZ_SANITIZE) $^ \
 		-lz -o $@
 -include $(FUZZ_OBJECTS:.o=.d)
 fuzz-%: build/fuzz/fuzz_%

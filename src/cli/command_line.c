@@ -298,45 +298,36 @@ static int command_line_take_file(char **args, struct js_options *options,
     return 0;
 }
 
-/* Refuses options that contradict each other. */
-static int command_line_check(const struct js_options *options,
+/* A rule is broken if both of its sides hold. */
+struct rule {
+    bool one, other;
+    const char *problem;
+};
+
+/* Only the first broken rule is reported, so a rule that suggests a solution
+ * comes before a more general one. */
+static int command_line_apply(const struct rule *rules, size_t count,
                               struct js_err *err)
 {
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].one && rules[i].other)
+            return js_err_set(err, "%s", rules[i].problem);
+    }
+    return 0;
+}
+
+/* Refuses options that contradict values on the command line, or --expand. */
+static int command_line_check_words(const struct js_options *options,
+                                    struct js_err *err)
+{
     const struct jobsched_config *config = &options->config;
-    bool has_file = config->job_file;
-    bool is_named = has_file && strcmp(config->job_file, "-") != 0;
-    bool is_plan = options->action == JS_ACTION_PLAN;
     bool is_expanded = options->action == JS_ACTION_EXPAND;
-    bool reads_journal = options->action == JS_ACTION_STATUS ||
-                         options->action == JS_ACTION_REPORT;
-    bool needs_journal =
-        config->journal || config->fresh || config->retry != JOBSCHED_RETRY_ALL;
-    bool is_ordered_by_journal =
-        config->longest_first &&
-        strcmp(config->longest_first, JS_PAST_RUNS_AUTO) == 0;
-    /* A rule is broken if both of its sides hold. Only the first broken rule is
-     * reported, so a rule that suggests a solution comes before a more general
-     * one. */
-    const struct {
-        bool one, other;
-        const char *problem;
-    } rules[] = {
-        {!has_file, config->action != JOBSCHED_RUN,
-         "--check and --dry-run need a job file"},
-        {!has_file && !config->journal, reads_journal,
-         "--status and --report need a job file, or --journal FILE for the "
-         "journal of a stream"},
-        {!has_file, is_expanded,
+    const struct rule rules[] = {
+        {!config->job_file, is_expanded,
          "--expand needs a job file, or values on the command line"},
         {is_expanded, config->action != JOBSCHED_RUN,
          "--expand cannot be combined with --check or --dry-run: pipe what it "
          "writes to `jobsched --check -`"},
-        {!is_named, is_plan,
-         "--plan needs a job file; it cannot read standard input"},
-        {has_file, options->is_demo_changed,
-         "--jobs, --duration and --forever apply only to the demonstration, "
-         "which has no job file: use -n N to start N slaves, or --demo without "
-         "a job file"},
         {options->words, options->is_demo,
          "--demo runs a demonstration, which has no command"},
         {options->words, options->action != JS_ACTION_RUN && !is_expanded,
@@ -350,6 +341,37 @@ static int command_line_check(const struct js_options *options,
          "line, after ::: or ::::"},
         {options->args.is_csv, options->args.separator,
          "--csv and --colsep cannot be combined"},
+    };
+    return command_line_apply(rules, sizeof(rules) / sizeof(rules[0]), err);
+}
+
+/* Refuses options that contradict each other. */
+static int command_line_check(const struct js_options *options,
+                              struct js_err *err)
+{
+    const struct jobsched_config *config = &options->config;
+    bool has_file = config->job_file;
+    bool is_named = has_file && strcmp(config->job_file, "-") != 0;
+    bool is_plan = options->action == JS_ACTION_PLAN;
+    bool reads_journal = options->action == JS_ACTION_STATUS ||
+                         options->action == JS_ACTION_REPORT;
+    bool needs_journal =
+        config->journal || config->fresh || config->retry != JOBSCHED_RETRY_ALL;
+    bool is_ordered_by_journal =
+        config->longest_first &&
+        strcmp(config->longest_first, JS_PAST_RUNS_AUTO) == 0;
+    const struct rule rules[] = {
+        {!has_file, config->action != JOBSCHED_RUN,
+         "--check and --dry-run need a job file"},
+        {!has_file && !config->journal, reads_journal,
+         "--status and --report need a job file, or --journal FILE for the "
+         "journal of a stream"},
+        {!is_named, is_plan,
+         "--plan needs a job file; it cannot read standard input"},
+        {has_file, options->is_demo_changed,
+         "--jobs, --duration and --forever apply only to the demonstration, "
+         "which has no job file: use -n N to start N slaves, or --demo without "
+         "a job file"},
         {options->is_watched || options->explained,
          options->action != JS_ACTION_STATUS,
          "--watch and --explain belong to --status, and cannot be combined "
@@ -382,11 +404,7 @@ static int command_line_check(const struct js_options *options,
          "--fresh cannot be combined with --retry-failed, because it forgets "
          "which jobs have failed"},
     };
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (rules[i].one && rules[i].other)
-            return js_err_set(err, "%s", rules[i].problem);
-    }
-    return 0;
+    return command_line_apply(rules, sizeof(rules) / sizeof(rules[0]), err);
 }
 
 /* Handles the option that getopt has found. */
@@ -449,7 +467,9 @@ int js_command_line_read(int argc, char **argv, struct js_options *ret,
         ret->words = argv + optind;
     if (command_line_take_file(argv + optind, ret, err) < 0)
         return -1;
-    return command_line_check(ret, err);
+    return command_line_check_words(ret, err) < 0
+               ? -1
+               : command_line_check(ret, err);
 }
 
 /* Every option is passed on in its long form with its value attached, so the

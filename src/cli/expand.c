@@ -245,7 +245,7 @@ static int expand_write(struct expand *expand, const struct js_entry *entry)
 }
 
 /* Returns 0, or -1 with errno. */
-static int expand_take(struct expand *expand, struct js_entry *entry)
+static int expand_take(struct expand *expand, const struct js_entry *entry)
 {
     struct js_attributes kept;
     if (entry->is_done)
@@ -265,9 +265,10 @@ static int expand_take(struct expand *expand, struct js_entry *entry)
     if (rc == 0)
         rc = expand_copy_names(expand, &entry->attributes->after_any,
                                &kept.after_any);
-    entry->attributes = &kept;
+    struct js_entry rest = *entry;
+    rest.attributes = &kept;
     if (rc == 0)
-        rc = expand_write(expand, entry);
+        rc = expand_write(expand, &rest);
     js_buf_release(&kept.after.bytes);
     js_buf_release(&kept.after_any.bytes);
     return rc;

@@ -4,6 +4,7 @@
  */
 #include "list/args.h"
 #include "list/args_reader.h"
+#include "unit/entry_back.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ static void take(struct sum *sum, struct js_reader *reader)
             add(sum, err.text, strlen(err.text));
             continue;
         }
+        entry_back_check(&entry);
         add(sum, entry.command, entry.command_len);
         add(sum, entry.attributes->args.bytes.data,
             entry.attributes->args.bytes.len);

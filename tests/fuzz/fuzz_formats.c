@@ -1,7 +1,7 @@
 /*
  * Any bytes as a list of another tool, whose name is the first line: no crash,
  * no leak, and the same jobs, errors and warnings however the input is cut into
- * pieces.
+ * pieces. Written as a job file, each entry is read again as the same.
  */
 #include "list_sum.h"
 

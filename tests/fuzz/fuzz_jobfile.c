@@ -1,6 +1,7 @@
 /*
  * Any bytes as a job list: no crash, no leak, and the same jobs, errors and
- * warnings however the input is cut into pieces.
+ * warnings however the input is cut into pieces. Written out, each entry is
+ * read again as the same.
  */
 #include "list_sum.h"
 

@@ -7,6 +7,7 @@
 
 #include "list/formats.h"
 #include "list/intake.h"
+#include "unit/entry_back.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -99,7 +100,31 @@ static inline int list_sum_leaves(const char *data, size_t size)
     return 0;
 }
 
-/* Aborts if it makes a difference how the input is cut. */
+/* Aborts if an entry, written as a line of a job file, is read as another. */
+static inline void list_sum_write_back(const char *format, const char *data,
+                                       size_t size)
+{
+    enum { ENTRIES_MAX = 100 };
+    struct js_reader *reader =
+        js_formats_new_reader(format, &(struct js_formats_input){.name = "f"});
+    int rc = 1;
+    if (!reader || js_reader_feed(reader, data, size) < 0 ||
+        js_reader_feed(reader, NULL, 0) < 0)
+        abort();
+    for (int i = 0; i < ENTRIES_MAX && rc != 0; i++) {
+        struct js_entry entry = {.kind = JS_ENTRY_JOB};
+        struct js_err err;
+        rc = js_reader_next(reader, &entry, &err);
+        if (rc > 0)
+            entry_back_check(&entry);
+        else if (rc < 0 && errno != EINVAL)
+            break;
+    }
+    js_reader_free(reader);
+}
+
+/* Aborts if it makes a difference how the input is cut, or if what comes of it
+ * cannot be written out. */
 static inline void list_sum_check(const char *format, const char *data,
                                   size_t size)
 {
@@ -109,6 +134,7 @@ static inline void list_sum_check(const char *format, const char *data,
     struct list_sum cut = list_sum_of(format, data, size, 7);
     if (memcmp(&whole, &cut, sizeof(whole)) != 0)
         abort();
+    list_sum_write_back(format, data, size);
 }
 
 #endif

@@ -1,5 +1,4 @@
 /* entry_write: what is written is read again as the same. */
-#include "entries.h"
 #include "entry_back.h"
 #include "rng.h"
 #include "unit.h"
