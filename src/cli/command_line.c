@@ -107,21 +107,26 @@ static const struct foreign_option foreign_options[] = {
      "by job id",
      false},
     /* Of templates. */
-    {"--plus", "give the command the value, and let it change it: x={}; ...",
-     false},
-    {"--rpl", "give the command the value, and let it change it: x={}; ...",
+    {"--plus",
+     "let the shell change the value, as in 'x={}; echo \"${x%.gz}\"'", false},
+    {"--rpl", "let the shell change the value, as in 'x={}; echo \"${x%.gz}\"'",
      false},
     {"-I", "write {} where the value goes", false},
     {"-N", "put the values of a job on one line, and use --colsep or --csv",
      false},
     {"-L", "put the values of a job on one line, and use --colsep or --csv",
      false},
-    {"-X", "a job gets one value of each source; xargs makes long lines",
+    {"-X",
+     "a job gets one value of each source; use xargs to put many values on a "
+     "line",
      false},
-    {"-m", "a job gets one value of each source; xargs makes long lines",
+    {"-m",
+     "a job gets one value of each source; use xargs to put many values on a "
+     "line",
      false},
-    {"-0", "a value ends with its line", false},
-    {"-a", "write :::: FILE behind the command", false},
+    {"-0", "each line is a value; use find -print in place of find -print0",
+     false},
+    {"-a", "write :::: FILE after the command", false},
 };
 
 /* Finds out which option of another tool this argument is, with or without a

@@ -262,6 +262,23 @@ static int launch_piped_list(struct js_options *options, int argc, char **argv)
     return status;
 }
 
+static int launch_directly(struct js_options *options, int argc, char **argv)
+{
+    struct js_err err;
+    if (is_list_piped_in(options))
+        return launch_piped_list(options, argc, argv);
+    if (is_demonstration(options) && !options->is_demo &&
+        options->config.retry == JOBSCHED_RETRY_ONLY_FAILED) {
+        js_err_set(&err, "--retry-failed needs the list as well: run the same "
+                         "command again, with --retry-failed");
+        return usage_error(&err);
+    }
+    announce_demonstration(options);
+    int status = launch_with(options, argc, argv);
+    explain_demonstration(options, status);
+    return status;
+}
+
 static int main_start(struct js_options *options, int argc, char **argv)
 {
     struct js_err err;
@@ -280,14 +297,8 @@ static int main_start(struct js_options *options, int argc, char **argv)
     if (options->words && js_launchenv_rank() <= 0 &&
         js_words_put_on_stdin(options, &err) < 0)
         return usage_error(&err);
-    if (is_alone && is_list_piped_in(options))
-        return launch_piped_list(options, argc, argv);
-    if (is_alone && is_run) {
-        announce_demonstration(options);
-        int status = launch_with(options, argc, argv);
-        explain_demonstration(options, status);
-        return status;
-    }
+    if (is_alone && is_run)
+        return launch_directly(options, argc, argv);
     options->config.status_file =
         is_alone ? NULL : getenv(JS_LAUNCHENV_STATUS_NAME);
     options->config.launcher = is_alone ? NULL : getenv(JS_LIFELINE_NAME);

@@ -380,7 +380,7 @@ static const struct js_options_row rows[] = {
     {.help = "Values after ::: on the command line, or after :::: in files:"},
     {"link", NULL, 0, JS_OF_ARGS,
      "take one value of each source for each job; a\n"
-     "shorter source begins anew",
+     "shorter source starts over",
      FLAG(args.are_all_linked)},
     {"colsep", "REGEX", 0, JS_OF_ARGS,
      "REGEX separates the columns of a value: {1}, {2} ...",

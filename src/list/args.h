@@ -17,12 +17,14 @@
  *
  * THE FORMAT is a sequence of strings, each with its NUL; numbers are decimal:
  *
- *     "jobsched args 1", the number of bytes after this string, 1 if all
- * sources are linked, 1 if there is a command, the command, the format of
- * columns (list/columns.h), their separator, 1 if the first row of each source
- * has the names, the number of sources; and for each source: 1 if it is linked,
- *     1 if it is a stream, the number of columns, the number of rows, and each
- *     value, row by row. A newline ends the text.
+ * - "jobsched args 1"; the number of bytes after this string; 1 if all sources
+ *   are linked; 1 if there is a command; the command; the format of columns
+ *   (list/columns.h); their separator; 1 if the first row of each source has
+ *   the names; the number of sources;
+ * - for each source: 1 if it is linked; 1 if it is a stream; the number of
+ *   columns; the number of rows; each value, row by row.
+ *
+ * A newline ends the text.
  *
  * If a source is a stream, it has no rows here: all bytes after the text are
  * the stream's.

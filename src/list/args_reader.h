@@ -1,7 +1,7 @@
 /*
  * args_reader - makes jobs of a template on the command line.
  *
- * Reads the text that list/args.h has made, and behind it the bytes of the
+ * Reads the text that list/args.h has made, and after it the bytes of the
  * source that is a stream, if there is one. The jobs are the combinations of
  * the sources' values; each is made when it is asked for, so memory does not
  * grow with their number.

@@ -5,7 +5,7 @@
  * combination for each way to choose the values, and the value of the last
  * source changes fastest. A source may be linked with the one before: both then
  * change together, and the combinations end with the shorter one. If all are
- * linked by --link, a shorter source begins anew until the longest has ended.
+ * linked by --link, a shorter source starts over until the longest has ended.
  *
  *     1 2 x a b           1a 1b 2a 2b
  *     1 2 linked a b c    1a 2b

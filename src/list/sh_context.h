@@ -23,7 +23,7 @@ enum js_sh_context {
     JS_SH_SINGLE, /* within '...' */
     JS_SH_DOUBLE, /* within "..." */
     /* At all others, and at what is nested in them, nothing can be quoted. */
-    JS_SH_BACKSLASH,  /* bare, directly behind a backslash */
+    JS_SH_BACKSLASH,  /* bare, directly after a backslash */
     JS_SH_BACKQUOTES, /* `...` */
     JS_SH_PARAMETER,  /* ${...} */
     JS_SH_ARITHMETIC, /* $((...)) and ((...)) */
@@ -31,7 +31,7 @@ enum js_sh_context {
     JS_SH_HERE,       /* a here-document, and the word that ends it */
     JS_SH_COMMENT,    /* # ... */
     JS_SH_UNCLEAR,    /* shells differ in how they read the text before it */
-    JS_SH_PLACE_COUNT,
+    JS_SH_CONTEXT_COUNT,
 };
 
 struct js_sh_spot {

@@ -112,7 +112,7 @@ static ptrdiff_t position_read(struct compiler *compiler, size_t at,
         return 0;
     if (position > count)
         return js_err_set(template_error(compiler, at),
-                          "%.*s%s: the last source is {%zu}",
+                          "%.*s%s: the last value is {%zu}",
                           SHOWN(compiler, at, end + rest), count);
     ret->value = from == 1 ? position - 1 : count - position;
     return (ptrdiff_t)(end + rest);
@@ -135,12 +135,13 @@ static ptrdiff_t other_read(struct compiler *compiler, size_t at,
     }
     if (len > 2 && memcmp(text, "{%}", 3) == 0)
         return js_err_set(template_error(compiler, at),
-                          "{%%} is not replaced: use $JOBSCHED_SLOT");
+                          "{%%} is not replaced: use $JOBSCHED_SLAVE "
+                          "and $JOBSCHED_SLOT");
     if (len > 1 && text[1] == '=' && !compiler->has_no_perl) {
         if (memmem(text + 2, len - 2, "=}", 2))
             return js_err_set(template_error(compiler, at),
-                              "{= =} is not evaluated: write the values to a "
-                              "job file with for=");
+                              "{= =} is not evaluated: let the shell change "
+                              "the value, as in 'x={}; echo \"${x%%.gz}\"'");
         compiler->has_no_perl = true;
     }
     return position_read(compiler, at, ret);
@@ -290,15 +291,15 @@ static void variable_name(const struct compiler *compiler,
 
 static int refuse_place(struct compiler *compiler, size_t index)
 {
-    static const char *const places[JS_SH_PLACE_COUNT] = {
-        [JS_SH_BACKSLASH] = "behind a backslash",
+    static const char *const places[JS_SH_CONTEXT_COUNT] = {
+        [JS_SH_BACKSLASH] = "after a backslash",
         [JS_SH_BACKQUOTES] = "within `...`",
         [JS_SH_PARAMETER] = "within ${...}",
         [JS_SH_ARITHMETIC] = "within $((...)) or ((...))",
         [JS_SH_ANSI] = "within $'...'",
         [JS_SH_HERE] = "in a here-document",
         [JS_SH_COMMENT] = "in a comment",
-        [JS_SH_UNCLEAR] = "behind text that shells read in different ways",
+        [JS_SH_UNCLEAR] = "after text that shells read in different ways",
     };
     const struct js_sh_spot *spot = &compiler->template->spots[index];
     const struct piece *piece = &compiler->template->pieces[index];

@@ -25,7 +25,7 @@
  *     {//}         the folder, as dirname(1) names it; "." if there is none
  *     {/.}         {/} without its last extension
  *
- * A brace directly behind a '$' never begins a replacement string. All other
+ * A brace directly after a '$' never begins a replacement string. All other
  * text stays as it is.
  *
  * In a command, a value of letters, digits and _@%+=:,./- is inserted without
@@ -74,8 +74,8 @@ struct js_sh_template_checks {
  * where it cannot be quoted, or cannot mean anything. *ret_at is then its
  * offset, and *err says why, and what to use instead:
  *
- *     {3}: the last source is {2}
- *     {%} is not replaced: use $JOBSCHED_SLOT
+ *     {3}: the last value is {2}
+ *     {%} is not replaced: use $JOBSCHED_SLAVE and $JOBSCHED_SLOT
  *     {n} cannot be quoted within ${...}: use $JOBSCHED_ARG_n there
  */
 struct js_sh_template *

@@ -221,7 +221,7 @@ static int values_add_range(struct values_reader *reader, const char *piece,
         return values_refuse_range(
             reader, piece, len,
             " is not of the form 1..10 or 0..1..0.25; a word that looks like a "
-            "range must be in a file (NAME:@FILE)");
+            "range must be in a file (for=NAME:@FILE)");
     if (count == 2)
         *step = (struct values_number){.scaled = 1, .digits = 1};
     int decimals = values_scale(numbers);
@@ -319,7 +319,7 @@ static int values_add_piece(struct values_reader *reader, const char *piece,
     if (len == 0)
         return js_err_set(values_error_at(reader, piece),
                           "this value is empty; an empty value must be in a "
-                          "file (NAME:@FILE)");
+                          "file (for=NAME:@FILE)");
     if (*piece == '@')
         return js_err_set(values_error_at(reader, piece),
                           "@FILE must be the only value");
@@ -499,7 +499,7 @@ static int values_read(struct values_reader *reader)
     const char *begin = reader->text, *colon = strchr(begin, ':');
     if (!colon)
         return js_err_set(values_error_at(reader, begin),
-                          "must be NAME:VALUES, such as n:1..10");
+                          "for= must be NAME:VALUES, such as for=n:1..10");
     const char *text = colon + 1;
     bool is_file = *text == '@';
     for (const char *name = begin; name <= colon && colon > begin;) {
@@ -514,7 +514,7 @@ static int values_read(struct values_reader *reader)
                               ? "there is no name; only a file may have the "
                                 "names in its first line (for=:@FILE)"
                               : "several names need a file with a column for "
-                                "each (@FILE)");
+                                "each, such as for=x,y:@FILE");
     return is_file ? values_add_file(reader, text + 1)
                    : values_add_pieces(reader, text);
 }

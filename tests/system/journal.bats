@@ -116,6 +116,10 @@ JOBS
     farm 1 - --retry-failed
     status_is 2
     contains err '^jobsched: --retry-failed needs a journal, .*--journal$'
+    # The journal alone does not bring the commands, and the demonstration is
+    # not what was meant.
+    run -2 "$JOBSCHED" --journal jobs.txt.journal --retry-failed </dev/null
+    claim grep -q '^jobsched: --retry-failed needs the list as well: run the same' <<<"$output"
 }
 
 # bats test_tags=sanitize

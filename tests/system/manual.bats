@@ -221,7 +221,8 @@ write_program() { # NAME LINE
 }
 
 @test "guide: for those who come from Slurm arrays" {
-    echo 'echo "$SLURM_ARRAY_TASK_ID of ${BASH_VERSION:+bash}"' >array.sh
+    printf '%s\n' '#!/bin/bash' '#SBATCH --array=1-3' \
+        'echo "$SLURM_ARRAY_TASK_ID of ${BASH_VERSION:+bash}"' >array.sh
     run_guide 'Slurm arrays'
     equal "$(sort out)" $'1 of bash\n2 of bash\n3 of bash'
 }

@@ -205,7 +205,7 @@ gives() { # COMMAND EXPECTED
         contains err "^jobsched: $expected"
         claim test ! -s out
     done <<'END'
-$JS 'touch ran {3}' ::: 1 ::: 2@command line:1:11: [{]3[}]: the last source is [{]2[}]
+$JS 'touch ran {3}' ::: 1 ::: 2@command line:1:11: [{]3[}]: the last value is [{]2[}]
 $JS 'touch ran {n}' ::: 1 '{%}' :::: none@cannot read "none": No such file
 $JS 'touch ran {%}' ::: 1@command line:1:11: [{]%[}] .*JOBSCHED_SLOT
 $JS 'touch ran `{}`' ::: 1@command line:1:12: .*JOBSCHED_ARG_1

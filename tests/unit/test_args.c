@@ -180,7 +180,7 @@ static void test_header(void)
 static void test_bad_templates(void)
 {
     CU_ASSERT(gives("./sim {3} ::: 1 ::: 2", &plain, NULL,
-                    "!f:1:7: {3}: the last source is {2};"));
+                    "!f:1:7: {3}: the last value is {2};"));
     CU_ASSERT(gives("a {1} ::: 1", &by_comma, NULL, "1@0=a 1;"));
 }
 

@@ -124,15 +124,16 @@ static void test_names(void)
 static void test_errors_of_a_line(void)
 {
     static const struct entries_case cases[] = {
-        {"[for=n] x\ny", "!f:1:6: must be NAME:VALUES, such as n:1..10;2@2=y;"},
+        {"[for=n] x\ny",
+         "!f:1:6: for= must be NAME:VALUES, such as for=n:1..10;2@2=y;"},
         {"[for=n:] x", "!f:1:8: this value is empty; an empty value must be in "
-                       "a file (NAME:@FILE);"},
+                       "a file (for=NAME:@FILE);"},
         {"[name=x for=n:1,4..] x",
          "!f:1:17: the range \"4..\" is not of the form 1..10 or 0..1..0.25; a "
-         "word that looks like a range must be in a file (NAME:@FILE);"},
+         "word that looks like a range must be in a file (for=NAME:@FILE);"},
         {"[for='n:1,4..'] x",
          "!f:1:6: the range \"4..\" is not of the form 1..10 or 0..1..0.25; a "
-         "word that looks like a range must be in a file (NAME:@FILE);"},
+         "word that looks like a range must be in a file (for=NAME:@FILE);"},
         {"[for=host:1] x", "!f:1:6: \"host\": id, name, attempt and host are "
                            "jobsched's own names;"},
         {"[for=n:1 for=m:1 for=n:2] x",

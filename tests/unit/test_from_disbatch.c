@@ -72,10 +72,10 @@ static void test_prefix_and_suffix(void)
           ONE("3", "0", "'(a)'") ONE("5", "1", "'(b'") ONE("7", "2", "c"));
     check("#DISBATCH PREFIX\n#DISBATCH  SUFFIX x\n",
           "runs/f:1:11: unknown directive \"PREFIX\": there are PREFIX, "
-          "SUFFIX, REPEAT, BARRIER and PERENGINE, with one blank before and "
+          "SUFFIX, REPEAT and BARRIER, with one blank before and "
           "after each\n"
           "runs/f:2:11: unknown directive \" SUFFIX x\": there are PREFIX, "
-          "SUFFIX, REPEAT, BARRIER and PERENGINE, with one blank before and "
+          "SUFFIX, REPEAT and BARRIER, with one blank before and "
           "after each\n");
 }
 
@@ -100,11 +100,11 @@ static void test_repeat(void)
               ONE("5", "2", "ac"));
     check("#DISBATCH REPEAT\n#DISBATCH REPEAT x a\n#DISBATCH REPEAT 5x\n"
           "#DISBATCH REPEAT -1 a\n#DISBATCH REPEAT 99999999999 a\n",
-          "runs/f:1:17: REPEAT needs the number of tasks behind it\n"
-          "runs/f:2:17: REPEAT needs the number of tasks behind it\n"
-          "runs/f:3:17: REPEAT needs the number of tasks behind it\n"
-          "runs/f:4:17: REPEAT needs the number of tasks behind it\n"
-          "runs/f:5:17: REPEAT needs the number of tasks behind it\n");
+          "runs/f:1:17: REPEAT must be followed by the number of tasks\n"
+          "runs/f:2:17: REPEAT must be followed by the number of tasks\n"
+          "runs/f:3:17: REPEAT must be followed by the number of tasks\n"
+          "runs/f:4:17: REPEAT must be followed by the number of tasks\n"
+          "runs/f:5:17: REPEAT must be followed by the number of tasks\n");
 }
 
 static void test_barriers(void)
@@ -116,15 +116,15 @@ static void test_barriers(void)
           "#DISBATCH barrier\n",
           "wait ok\n" ONE("2", "1", "a") "wait ok\n" ONE("4", "3", "b") //
           "runs/f:5:11: unknown directive \"barrier\": there are PREFIX, "
-          "SUFFIX, REPEAT, BARRIER and PERENGINE, with one blank before and "
+          "SUFFIX, REPEAT and BARRIER, with one blank before and "
           "after each\n");
 }
 
 static void test_what_is_not_supported(void)
 {
     check("#DISBATCH PERENGINE START cp model.bin \"$TMPDIR\"\n",
-          "runs/f:1:11: jobsched has no commands for each engine: put what a "
-          "task needs in front of it (#DISBATCH PREFIX)\n");
+          "runs/f:1:11: PERENGINE is not supported: put the command in front "
+          "of each task (#DISBATCH PREFIX)\n");
     check("a\nb $DISBATCH_ENGINE_RANK\n#DISBATCH SUFFIX  "
           "${DISBATCH_CYLINDER_RANK}\nc\n#DISBATCH REPEAT 2 $DISBATCH_JOBID\n"
           "#DISBATCH SUFFIX \nd\n",

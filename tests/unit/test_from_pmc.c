@@ -105,9 +105,9 @@ static void test_lines(void)
           "and the child's\n");
     check("#@ 1 trans dax\nTASK a /b\n#@ 1 trans\n#@x\n# @\n",
           "f:3:1: a record of Pegasus needs an id, a transformation and a DAX "
-          "id behind #@\n"
+          "id after #@\n"
           "f:4:1: a record of Pegasus needs an id, a transformation and a DAX "
-          "id behind #@\n"
+          "id after #@\n"
           "2: name=a" ENV("a", "0", "1") RUN("/b"));
     check("TASK a /b\nTASK a /c\n",
           "f:2:6: there is a task \"a\" already, on line 1\n"

@@ -113,8 +113,9 @@ static void test_arrays(void)
     check_array("1-3:0", "f:2:17: --array=1-3:0: a step must be a whole number "
                          "from 1 to 4000000");
     check_array("1-9%4",
-                "f:2:20: --array=1-9%4: jobsched cannot limit how many of them "
-                "run at a time. Without %N all do that find room");
+                "f:2:20: --array=1-9%4: jobsched cannot limit how many "
+                "elements run at a time: leave out %N to run as many as there "
+                "is room for");
     check_array("1;2", "f:2:18: --array=1;2: must be indices (3), ranges (1-5) "
                        "or ranges with a step (0-90:10), separated by commas");
     check_array("1,", "f:2:18: --array=1,: must be indices (3), ranges (1-5) "

@@ -340,15 +340,15 @@ static void test_words_of_other_tools(void)
     bad("--tag f", "--tag is not supported", NULL);
     bad("-k f", "-k is not supported", NULL);
     bad("-vk f", "-k is not supported", NULL);
-    bad("--plus echo ::: a", "--plus is not supported", "let it change it");
+    bad("--plus echo ::: a", "--plus is not supported", "let the shell");
     bad("-N2 echo ::: a", "-N is not supported", "--colsep");
     bad("-L 1 echo ::: a", "-L is not supported", "--colsep");
     bad("-X echo ::: a", "-X is not supported", "xargs");
     bad("-m echo ::: a", "-m is not supported", "xargs");
     bad("-I @ echo @ ::: a", "-I is not supported", "write {}");
-    bad("-0 echo :::: f", "-0 is not supported", "ends with its line");
+    bad("-0 echo :::: f", "-0 is not supported", "each line is a value");
     bad("-a f echo", "-a is not supported", ":::: FILE");
-    bad("--rpl x echo ::: a", "--rpl is not supported", "let it change it");
+    bad("--rpl x echo ::: a", "--rpl is not supported", "let the shell");
     bad("--jobs 4 f", "-n N", "--demo");
     /* As values they are nobody's words. */
     struct line line;

@@ -113,7 +113,7 @@ static void test_decimals(void)
                     "2: the range \"000000000000000001..2..0."
                     "00000000000000001x\" is not of the form 1..10 or "
                     "0..1..0.25; a word that looks like a range must be in a "
-                    "file (NAME:@FILE)"));
+                    "file (for=NAME:@FILE)"));
 }
 
 static uint64_t count_of(const char *text, uint64_t index, char *ret)
@@ -175,7 +175,7 @@ static void test_bad_ranges(void)
 {
     static const char form[] = " is not of the form 1..10 or 0..1..0.25; a "
                                "word that looks like a range must be in a file "
-                               "(NAME:@FILE)";
+                               "(for=NAME:@FILE)";
     static const char *const bad[] = {
         "1..",       "1..x",     "1..2..", "1..2..x", "1..2..3..4",
         "1...3",     "1..3x",    "+1..3",  ".5..2",   "1e3..5",
@@ -208,8 +208,9 @@ static void test_bad_texts(void)
     static const char form[] =
         "a name must be a letter or _, then letters, digits or _";
     char sentence[100];
-    CU_ASSERT(is_refused("^", "must be NAME:VALUES, such as n:1..10"));
-    CU_ASSERT(is_refused("^1..10", "must be NAME:VALUES, such as n:1..10"));
+    CU_ASSERT(is_refused("^", "for= must be NAME:VALUES, such as for=n:1..10"));
+    CU_ASSERT(
+        is_refused("^1..10", "for= must be NAME:VALUES, such as for=n:1..10"));
     snprintf(sentence, sizeof(sentence), "\"1n\": %s", form);
     CU_ASSERT(is_refused("^1n:a", sentence));
     CU_ASSERT(is_refused("x,^1n:@f", sentence));
@@ -220,7 +221,7 @@ static void test_bad_texts(void)
     CU_ASSERT(is_refused("^host:a", "\"host\": id, name, attempt and host are "
                                     "jobsched's own names"));
     CU_ASSERT(is_refused("x,y:^1..3", "several names need a file with a column "
-                                      "for each (@FILE)"));
+                                      "for each, such as for=x,y:@FILE"));
     CU_ASSERT(is_refused(":^1..3", "there is no name; only a file may have the "
                                    "names in its first line (for=:@FILE)"));
     CU_ASSERT(is_refused("n:a,^@f", "@FILE must be the only value"));
@@ -233,7 +234,7 @@ static void test_bad_texts(void)
     for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
         CU_ASSERT(is_refused(empty[i],
                              "this value is empty; an empty value must be in a "
-                             "file (NAME:@FILE)"));
+                             "file (for=NAME:@FILE)"));
 }
 
 /* ---------------------------------------------------------------- files */

@@ -126,9 +126,9 @@ static int disbatch_take_repeat(struct disbatch *disbatch, const char *line,
 {
     uint64_t count;
     if (!disbatch_take_number(line, len, &at, "", &count))
-        return js_lines_refuse(&disbatch->lines, disbatch->lines.line, at + 1,
-                               err,
-                               "REPEAT needs the number of tasks behind it");
+        return js_lines_refuse(
+            &disbatch->lines, disbatch->lines.line, at + 1, err,
+            "REPEAT must be followed by the number of tasks");
     disbatch->repeat_index = 0;
     disbatch->repeat_step = 1;
     disbatch_take_number(line, len, &at, "start", &disbatch->repeat_index);
@@ -177,12 +177,12 @@ static int disbatch_take_directive(struct disbatch *disbatch, const char *line,
     if (disbatch_has_word(line, len, at, "PERENGINE"))
         return js_lines_refuse(
             lines, lines->line, at + 1, err,
-            "jobsched has no commands for each engine: put what a task needs "
-            "in front of it (#DISBATCH PREFIX)");
+            "PERENGINE is not supported: put the command in front of each task "
+            "(#DISBATCH PREFIX)");
     return js_lines_refuse(
         lines, lines->line, at + 1, err,
-        "unknown directive \"%.*s\": there are PREFIX, SUFFIX, REPEAT, "
-        "BARRIER and PERENGINE, with one blank before and after each",
+        "unknown directive \"%.*s\": there are PREFIX, SUFFIX, REPEAT "
+        "and BARRIER, with one blank before and after each",
         js_lines_shown(len - at), line + at);
 }
 

@@ -8,7 +8,7 @@
  *     #DISBATCH REPEAT 3 start 100 step 50 ${DISBATCH_REPEAT_INDEX}
  *
  * Bash runs each task. A directive begins at column 1, in capitals; the words
- * behind it may be in any case, except for BARRIER. PREFIX and SUFFIX are put
+ * after it may be in any case, except for BARRIER. PREFIX and SUFFIX are put
  * around the tasks without a blank. Blank lines and other lines that begin with
  * '#' are no tasks. BARRIER is a `wait`, BARRIER CHECK a `wait ok`; both take a
  * task id.

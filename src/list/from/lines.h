@@ -6,7 +6,8 @@
  * and js_lines_describe() in its table (list/reader.h). LF ends a line, and so
  * does CR LF; the last line may have no line end. A byte order mark (UTF-8) at
  * the beginning is ignored. A NUL byte is an error, and so is a line of more
- * than 16 MiB.
+ * than 16 MiB. (Our own format, --from lines, does not use this: it is
+ * list/jobfile.h.)
  *
  * The jobs of these tools read variables that the tool sets. Those that are
  * known when the list is read become env= of the entry; a command that names
@@ -104,7 +105,7 @@ static inline bool js_lines_begins(const char *bytes, size_t len,
 }
 
 /*
- * Reads a decimal number at bytes[*at], and moves *at behind its digits.
+ * Reads a decimal number at bytes[*at], and moves *at past its digits.
  * Returns false if there is no digit, or the number is greater than `most`.
  */
 bool js_lines_number(const char *bytes, size_t len, size_t *at, uint64_t most,

@@ -423,7 +423,7 @@ static int pmc_take_line(struct pmc *pmc, const char *line, size_t len,
                    ? 0
                    : js_lines_refuse(&pmc->lines, pmc->lines.line, at + 1, err,
                                      "a record of Pegasus needs an id, a "
-                                     "transformation and a DAX id behind #@");
+                                     "transformation and a DAX id after #@");
     }
     if (line[at] == '#')
         return 0;

@@ -82,14 +82,14 @@ static const char *slurm_take_range(struct from_slurm *slurm, const char *text,
     return NULL;
 }
 
-/* Moves *at behind the comma after a range. Returns what is wrong, or NULL. */
+/* Moves *at past the comma after a range. Returns what is wrong, or NULL. */
 static const char *slurm_take_comma(const char *text, size_t len, size_t *at)
 {
     if (*at == len)
         return NULL;
     if (text[*at] == '%')
-        return "jobsched cannot limit how many of them run at a time. Without "
-               "%N all do that find room";
+        return "jobsched cannot limit how many elements run at a time: leave "
+               "out %N to run as many as there is room for";
     if (text[*at] != ',' || *at + 1 == len)
         return "must be indices (3), ranges (1-5) or ranges with a step "
                "(0-90:10), separated by commas";
