@@ -84,11 +84,11 @@ const char *js_formats_find(const char *format, struct js_err *err)
  * like one of these, and as comments they would be lost in silence. */
 struct sign {
     const char *format, *tool;
-    const char *start; /* of the line */
-    const char *word;  /* another word of the line; NULL: it needs none */
-    bool is_first;     /* it counts only up to the first command */
-    bool is_word;      /* a blank or the end of the line follows `start` */
-    bool may_be_inset; /* blanks may come before it */
+    const char *start;  /* of the line */
+    const char *option; /* an option in the line; NULL: it needs none */
+    bool is_first;      /* it counts only up to the first command */
+    bool is_word;       /* a blank or the end of the line follows `start` */
+    bool may_be_inset;  /* blanks may come before it */
 };
 
 static const struct sign signs[] = {
@@ -106,18 +106,31 @@ static const struct sign signs[] = {
      false},
 };
 
-/* True if the word stands somewhere in the text, alone or before a "=". */
-static bool has_word(const char *text, size_t len, const char *word)
+/* Returns where the word at `at` ends: at a blank outside of quotes. */
+static size_t end_of_word(const char *text, size_t len, size_t at)
 {
-    size_t size = strlen(word);
-    for (size_t at = 0; at < len;) {
-        size_t end = at;
-        while (end < len && !js_text_is_blank(text[end]) && text[end] != '=')
-            end++;
-        if (end - at == size && memcmp(text + at, word, size) == 0)
+    char quote = '\0';
+    for (; at < len && (quote || !js_text_is_blank(text[at])); at++) {
+        if (text[at] == quote)
+            quote = '\0';
+        else if (!quote && (text[at] == '"' || text[at] == '\''))
+            quote = text[at];
+    }
+    return at;
+}
+
+/* True if the option stands in the text, alone or before its value: "-a 1",
+ * "-a1", "--array=1". A comment may follow the options. */
+static bool has_option(const char *text, size_t len, const char *option)
+{
+    size_t size = strlen(option);
+    for (size_t at = 0; at < len && text[at] != '#';) {
+        size_t end = end_of_word(text, len, at);
+        bool is_it = end - at >= size && memcmp(text + at, option, size) == 0;
+        char next = end - at > size ? text[at + size] : '=';
+        if (is_it &&
+            (next == '=' || (size == 2 && strchr("0123456789[", next))))
             return true;
-        while (end < len && !js_text_is_blank(text[end]))
-            end++;
         at = js_text_skip_blanks(text, len, end);
     }
     return false;
@@ -139,7 +152,7 @@ static bool is_sign(const struct sign *sign, const char *line, size_t len,
     if (sign->is_word && at < len && !js_text_is_blank(line[at]))
         return false;
     at = js_text_skip_blanks(line, len, at);
-    return !sign->word || has_word(line + at, len - at, sign->word);
+    return !sign->option || has_option(line + at, len - at, sign->option);
 }
 
 /* A js_jobfile_guard_fn. */

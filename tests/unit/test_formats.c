@@ -97,6 +97,7 @@ static void test_lists_of_other_tools(void)
         {"#!/bin/sh\n#SBATCH --time=3 --array=1-9\n./a\n", "f:2:1: ", "Slurm"},
         {"#!/bin/sh\n#SBATCH --array 1-9\n./a\n", "f:2:1: ", "Slurm"},
         {"#!/bin/sh\n#SBATCH -a 1-9", "f:2:1: ", "Slurm"},
+        {"#!/bin/sh\n#SBATCH -J 'a b' -a1-9", "f:2:1: ", "Slurm"},
         {"Seq\tHost\tStarttime\tJobRuntime\n1\t:\t0\t0", "f:1:1: ", "joblog"},
         {NULL, NULL, NULL},
     };
@@ -119,6 +120,9 @@ static void test_what_is_no_sign(void)
         {"x [# 1 #]\nx \\\n[# 1 #]", "1@1=x [# 1 #];2@2=x [# 1 #];"},
         {" #DISBATCH BARRIER\n#disbatch\n#DISBATCHES\n#DIS\n#D\n# DISBATCH",
          ""},
+        {"#SBATCH --comment=\"not -a 1\" -J ' -a1 '\n"
+         "#SBATCH --time=1 # --array=1\n#SBATCH -ab\nx",
+         "1@4=x;"},
         {"# about #SBATCH --array=1\n#SBATCH --time=1 -A x\n"
          "#SBATCH --arrays=1\n#SBATCHES --array=1",
          ""},

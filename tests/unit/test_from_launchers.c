@@ -86,6 +86,9 @@ static void test_launcher_variables(void)
         "5: env=LAUNCHER_JID=5 | bash -c 'e ${LAUNCHER_TSK_ID:-0}$'\n"
         "6: env=LAUNCHER_JID=6 | bash -c 'f $LAUNCHER_TSK_IDS'\n"
         "7: env=LAUNCHER_JID=7 | bash -c '$'\n");
+    /* A comment may explain them. */
+    from_scene_check(launcher, " # $LAUNCHER_TSK_ID\n",
+                     "1: env=LAUNCHER_JID=1 | bash -c ' # $LAUNCHER_TSK_ID'\n");
     from_scene_check(launcher, "h $LAUNCHER_NHOSTS\nh $LAUNCHER_HOST_ID",
                      "f:1:3: LAUNCHER_NHOSTS is not set here: write the number "
                      "of hosts instead\n"

@@ -1,6 +1,7 @@
 #include "list/from/lines.h"
 
 #include "base/argv.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -224,6 +225,9 @@ js_lines_find_unset(const struct js_lines_unset *table, const char *command,
                     size_t len, size_t *ret_at)
 {
     const char *end = command + len;
+    size_t first = js_text_skip_blanks(command, len, 0);
+    if (first < len && command[first] == '#')
+        return NULL;
     for (const char *at = command; at < end; at++) {
         at = memchr(at, '$', (size_t)(end - at));
         if (!at)

@@ -121,8 +121,8 @@ struct js_lines_unset {
 
 /* Finds the first $NAME or ${NAME} of these in a command; the last one in the
  * table has no name. ${NAME:-VALUE} is not one, because it expects that the
- * variable may be unset. Returns NULL if there is none, otherwise the variable,
- * and sets *ret_at to the place of its '$'. */
+ * variable may be unset, and a comment names none. Returns NULL if there is
+ * none, otherwise the variable, and sets *ret_at to the place of its '$'. */
 const struct js_lines_unset *
 js_lines_find_unset(const struct js_lines_unset *table, const char *command,
                     size_t len, size_t *ret_at);
