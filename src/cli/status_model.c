@@ -387,6 +387,11 @@ static int explain(struct gathering *gathering, struct js_err *err)
     if (status->is_explained)
         return 0;
     errno = ENOENT;
+    if (strchr(wanted, '=') && !status->list_state)
+        return js_err_set(err,
+                          "cannot look for the value \"%s\": values are in the "
+                          "list, not in %s; give the job's id or name",
+                          wanted, status->config.journal);
     return js_err_set(err, "no job in %s%s has the %s \"%s\"",
                       status->config.journal,
                       status->list_state ? " or in its list" : "",

@@ -145,6 +145,9 @@ gives() { # COMMAND EXPECTED
     contains err '1 job: 0 done, 1 failed'
     run -0 "$JOBSCHED" --status --journal J
     claim grep -q '4 jobs: 3 done, 1 failed' <<<"$output"
+    # The journal does not have the values.
+    run -2 "$JOBSCHED" --explain 1=2 --journal J
+    claim grep -q 'values are in the list, not in J; give the job' <<<"$output"
     # The format of the command line is not one for a list.
     launched '$JS -n 1 --journal J - <<<"echo listed"'
     status_is 0
