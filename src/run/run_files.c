@@ -346,6 +346,33 @@ static int run_check_joblog_name(const struct js_run *run, struct js_err *err)
     return 0;
 }
 
+/* What the shell redirects into a file of the run would damage it. */
+static int run_check_streams(const struct js_run *run, struct js_err *err)
+{
+    static const char *const streams[] = {[STDOUT_FILENO] = "standard output",
+                                          [STDERR_FILENO] = "standard error"};
+    const struct js_target_own own[] = {
+        {run->config->job_file, "the job list"},
+        {run->journal ? js_journal_look(run->journal).path : NULL,
+         "the journal"},
+        {run->config->joblog, "the joblog"}};
+    struct stat stream, file;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &stream) < 0 || !S_ISREG(stream.st_mode))
+            continue;
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+            const char *path = own[i].path;
+            if (path && js_file_fd_of(path) < 0 && stat(path, &file) == 0 &&
+                file.st_dev == stream.st_dev && file.st_ino == stream.st_ino)
+                return js_err_set(err,
+                                  "%s goes to %s, which is %s and would be "
+                                  "damaged: send it to another file",
+                                  streams[fd], path, own[i].what);
+        }
+    }
+    return 0;
+}
+
 static int run_open_output_folder(struct js_run *run, struct js_err *err)
 {
     const struct jobsched_config *config = run->config;
@@ -479,7 +506,7 @@ int js_run_files_open(struct js_run *run, struct js_err *err)
     if (config->action != JOBSCHED_RUN)
         return 0;
     if (run_check_joblog_name(run, err) < 0 ||
-        run_open_output_folder(run, err) < 0)
+        run_check_streams(run, err) < 0 || run_open_output_folder(run, err) < 0)
         return -1;
     return run_open_joblog(run, err);
 }

@@ -385,6 +385,24 @@ launched() { # '>FILE ...' ARGUMENT...
 
 # ---------------------------------------------------------------- whose folder
 
+@test "output: it must not go to the list, the journal or the joblog" {
+    printf 'echo a\necho b\n' >jobs
+    cp jobs before
+    run -2 --separate-stderr bash -c '"$JOBSCHED" -n 1 jobs >>jobs'
+    equal "$stderr" 'jobsched: standard output goes to jobs, which is the job list and would be damaged: send it to another file'
+    cmp jobs before
+    run -0 "$JOBSCHED" -n 1 jobs
+    cp jobs.journal before
+    run -2 --separate-stderr bash -c '"$JOBSCHED" -n 1 jobs >>./jobs.journal'
+    claim grep -q 'standard output goes to jobs.journal, which is the journal' <<<"$stderr"
+    cmp jobs.journal before
+    run -2 --separate-stderr bash -c '"$JOBSCHED" -n 1 jobs --fresh --joblog log >log'
+    claim grep -q 'standard output goes to log, which is the joblog' <<<"$stderr"
+    run -2 bash -c '"$JOBSCHED" -n 1 jobs --fresh --joblog log 2>log'
+    claim grep -q 'standard error goes to log, which is the joblog' log
+    run -0 bash -c '"$JOBSCHED" -n 1 jobs --fresh --joblog log >other 2>&1'
+}
+
 @test "output: a folder that another list's run has filled is refused" {
     echo 'echo a' >a.txt
     echo 'touch ran; echo b' >b.txt
