@@ -294,6 +294,23 @@ struct js_reader *js_list_new_reader(const struct js_list *list)
     return reader;
 }
 
+/* Appends a whole file. A FIFO, for which there may never be a writer, is
+ * refused. */
+static int list_read_regular(const char *path, struct js_buf *ret)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fstat(fd, &info);
+    if (rc == 0 && !S_ISREG(info.st_mode)) {
+        errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+        rc = -1;
+    }
+    if (rc == 0)
+        rc = js_file_read(fd, ret);
+    js_fd_close(&fd);
+    return rc;
+}
+
 int js_list_read_records(const char *path, const char *format,
                          struct js_buf *ret, struct js_err *err)
 {
@@ -303,18 +320,8 @@ int js_list_read_records(const char *path, const char *format,
         return 0;
     int rc = js_buf_printf(&beside, "%s%s", path, suffix);
     if (rc == 0) {
-        /* A FIFO of that name would never be opened otherwise. */
-        int fd = open(beside.data, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        struct stat info;
-        rc = fd < 0 ? -1 : fstat(fd, &info);
-        if (rc == 0 && !S_ISREG(info.st_mode)) {
-            errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
-            rc = -1;
-        }
-        if (rc == 0)
-            rc = js_file_read(fd, ret);
-        rc = fd < 0 && errno == ENOENT ? 0 : rc;
-        js_fd_close(&fd);
+        rc = list_read_regular(beside.data, ret);
+        rc = rc < 0 && errno == ENOENT ? 0 : rc;
     }
     if (rc < 0) {
         char *name = js_list_show_path(path);

@@ -281,11 +281,9 @@ static int slurm_put_file(const struct from_slurm *slurm, struct js_buf *to,
 /* ---------------------------------------------------------------- script */
 
 static int slurm_read_interpreter(struct from_slurm *slurm, const char *line,
-                                  size_t len, struct js_err *err)
+                                  size_t len, bool is_dos, struct js_err *err)
 {
     const struct js_lines *lines = &slurm->lines;
-    /* A line end follows, unless the line is torn. */
-    bool is_dos = !lines->is_torn && line[len] == '\r';
     size_t at = js_lines_begins(line, len, "#!")
                     ? js_text_skip_blanks(line, len, 2)
                     : len;
@@ -294,14 +292,15 @@ static int slurm_read_interpreter(struct from_slurm *slurm, const char *line,
         len--;
     while (end < len && !js_text_is_blank(line[end]))
         end++;
-    if (end == at || is_dos) {
-        js_lines_refuse(lines, 1, 1, err,
-                        end == at
-                            ? "this is not a batch script: its first line must "
-                              "begin with #! and name the program that runs it"
-                            : "the lines of this script end in CR LF, which "
-                              "neither sbatch nor a shell accepts: convert it "
-                              "with dos2unix");
+    const char *problem = NULL;
+    if (end == at)
+        problem = "this is not a batch script: its first line must begin with "
+                  "#! and name the program that runs it";
+    else if (is_dos)
+        problem = "the lines of this script end in CR LF, which neither sbatch "
+                  "nor a shell accepts: convert it with dos2unix";
+    if (problem) {
+        js_lines_refuse(lines, 1, 1, err, "%s", problem);
         errno = errno == EINVAL ? EBADMSG : errno;
         return -1;
     }
@@ -329,8 +328,10 @@ static int slurm_take_line(struct from_slurm *slurm, const char *line,
     if (js_buf_append(&slurm->text, line, len) < 0 ||
         js_buf_append(&slurm->text, "\n", 1) < 0)
         return js_lines_fail(&slurm->lines, err);
+    /* A line end follows, unless the line is torn. */
     if (slurm->lines.line == 1)
-        return slurm_read_interpreter(slurm, line, len, err);
+        return slurm_read_interpreter(
+            slurm, line, len, !slurm->lines.is_torn && line[len] == '\r', err);
     slurm->is_body = slurm->is_body || (at < len && line[at] != '#');
     return 0;
 }
@@ -447,7 +448,7 @@ static int slurm_complete(struct from_slurm *slurm, struct js_err *err)
                                "a batch script must be a file, because its "
                                "jobs run it");
     if (slurm->interpreter.len == 0)
-        return slurm_read_interpreter(slurm, "", 0, err);
+        return slurm_read_interpreter(slurm, "", 0, false, err);
     if (slurm_read_array(slurm, err) < 0 || slurm_set_request(slurm, err) < 0)
         return -1;
     if (slurm_set_name(slurm) < 0)
