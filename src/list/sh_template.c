@@ -316,6 +316,24 @@ static int refuse_place(struct compiler *compiler, size_t index)
                       places[spot->context], instead);
 }
 
+static void doubt_program(struct compiler *compiler,
+                          const struct js_sh_spot *spot)
+{
+    const struct js_sh_template *template = compiler->template;
+    const struct js_sh_template_checks *checks = compiler->checks;
+    struct js_err text;
+    char instead[NAME_MAX_LEN + sizeof("$JOBSCHED_ARG_")];
+    variable_name(compiler, &template->pieces[spot - template->spots], instead,
+                  sizeof(instead));
+    js_err_set(&text,
+               "%.*s%s is in a text that %s evaluates again, where quotes do "
+               "not protect the value: pass it as an argument (sh -c '... "
+               "\"$1\"' _ %.*s%s) or use %s",
+               SHOWN(compiler, spot->at, spot->len), spot->program,
+               SHOWN(compiler, spot->at, spot->len), instead);
+    checks->warn(checks->arg, JS_SH_DOUBT_PROGRAM, spot->at, text.text);
+}
+
 static int places_find(struct compiler *compiler)
 {
     struct js_sh_template *template = compiler->template;
@@ -330,21 +348,8 @@ static int places_find(struct compiler *compiler)
         if (!evaluated && template->spots[i].program)
             evaluated = &template->spots[i];
     }
-    if (evaluated && checks && checks->warn) {
-        struct js_err text;
-        char instead[NAME_MAX_LEN + sizeof("$JOBSCHED_ARG_")];
-        variable_name(compiler, &template->pieces[evaluated - template->spots],
-                      instead, sizeof(instead));
-        js_err_set(&text,
-                   "%.*s%s is in a text that %s evaluates again, where quotes "
-                   "do not protect the value: pass it as an argument (sh -c "
-                   "'... \"$1\"' _ %.*s%s) or use %s",
-                   SHOWN(compiler, evaluated->at, evaluated->len),
-                   evaluated->program,
-                   SHOWN(compiler, evaluated->at, evaluated->len), instead);
-        checks->warn(checks->arg, JS_SH_DOUBT_PROGRAM, evaluated->at,
-                     text.text);
-    }
+    if (evaluated && checks && checks->warn)
+        doubt_program(compiler, evaluated);
     return 0;
 }
 

@@ -66,7 +66,7 @@ wait
 [arg-used=\"1=it's\" arg-used=2=] echo 'it'\\''s' ''
 [arg-used=\"1=it's\" arg-used='2=x]'] echo 'it'\\''s' 'x]'"
     same_shape 'echo {1} {2}' ::: a "it's" ::: 1 '' 'x]'
-    run -0 "$JOBSCHED" --expand --header : x {n} :::: - <<<$'n\n1\n2'
+    run -0 "$JOBSCHED" --expand --header : x '{n}' :::: - <<<$'n\n1\n2'
     equal "$output" '[arg-used=1=1 arg-used=n=1] x 1
 [arg-used=1=2 arg-used=n=2] x 2'
     run -2 "$JOBSCHED" --expand 'echo {3}' ::: a
