@@ -539,7 +539,7 @@ lint-includes:
 	$(Q)tests/lint/includes.sh
 lint-headers:
 	$(call say,LINT,headers)
-	$(Q)CC='$(CC)' MPICC='$(MPICC)' CFLAGS='$(LANGUAGE) $(WARNINGS)' \
+	$(Q)CC='$(CC)' MPICC='$(MPICC)' CFLAGS='$(LANGUAGE) -Itests $(WARNINGS)' \
 		tests/lint/headers.sh
 lint-symbols: $(LIBRARY)
 	$(call say,LINT,symbols)

@@ -389,6 +389,7 @@ launched() { # '>FILE ...' ARGUMENT...
     printf 'echo a\necho b\n' >jobs
     cp jobs before
     run -2 --separate-stderr bash -c '"$JOBSCHED" -n 1 jobs >>jobs'
+    # shellcheck disable=SC2154 # of run
     equal "$stderr" 'jobsched: standard output goes to jobs, which is the job list and would be damaged: send it to another file'
     cmp jobs before
     run -0 "$JOBSCHED" -n 1 jobs
