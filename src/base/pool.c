@@ -17,9 +17,8 @@
 #endif
 
 enum {
-    STEP = 32,        /* the sizes of the kinds differ by so many bytes */
-    KINDS = 32,       /* anything larger is left to malloc() */
-    KEPT_MAX = 16384, /* unused objects of each kind */
+    STEP = 32,  /* the sizes of the kinds differ by so many bytes */
+    KINDS = 32, /* anything larger is left to malloc() */
 };
 
 /* What precedes each object. */
@@ -36,7 +35,6 @@ struct spare {
 struct kind {
     struct js_pool *pool;
     struct spare *spares;
-    unsigned spare_count;
 };
 
 struct js_pool {
@@ -79,7 +77,6 @@ void *js_pool_get(struct js_pool *pool, size_t size)
     if (kind && kind->spares) {
         struct spare *spare = kind->spares;
         kind->spares = spare->next;
-        kind->spare_count--;
         head = &spare->head;
     } else {
         if (kind)
@@ -114,11 +111,10 @@ void js_pool_put(void *memory)
     if (kind)
         kind->pool->used--;
 #ifndef JS_POOL_KEEPS_NOTHING
-    if (kind && kind->spare_count < KEPT_MAX && !kind->pool->is_closed) {
+    if (kind && !kind->pool->is_closed) {
         struct spare *spare = (struct spare *)head;
         spare->next = kind->spares;
         kind->spares = spare;
-        kind->spare_count++;
         return;
     }
 #endif

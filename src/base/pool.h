@@ -1,10 +1,10 @@
 /*
  * pool - memory for many objects that come and go.
  *
- * Memory that is given back is kept for the next objects of about that size,
- * which costs far less than malloc() and free(). One thread uses a pool and all
- * that comes from it. Builds that look for errors in the use of memory
- * (JS_DEBUG, AddressSanitizer) keep nothing.
+ * Memory that is given back is kept for the next objects of about that size
+ * until the pool is closed, which costs far less than malloc() and free(). One
+ * thread uses a pool and all that comes from it. Builds that look for errors in
+ * the use of memory (JS_DEBUG, AddressSanitizer) keep nothing.
  */
 #ifndef JS_BASE_POOL_H
 #define JS_BASE_POOL_H

@@ -587,15 +587,20 @@ static void graph_settle(struct js_graph *graph, struct js_graph_node *parent)
     struct js_graph_link *link = parent->children.first, *next;
     parent->children = (struct js_graph_links){NULL, NULL};
     for (; link; link = next) {
-        bool any = link->any, stays = any && !has_ended;
+        struct js_graph_node *child = link->child;
         next = link->next; /* this one may be freed with its child */
         graph->steps++;
-        if (stays)
+        if (child->is_group) {
+            graph_settle_group(graph, child, parent);
+            if (!has_ended && link->any)
+                js_graph_link_up(parent, link);
+        } else if (!link->any) {
+            graph_settle_job(graph, child, culprit);
+        } else if (has_ended) {
+            graph_settle_job(graph, child, 0);
+        } else {
             js_graph_link_up(parent, link);
-        if (link->child->is_group)
-            graph_settle_group(graph, link->child, parent);
-        else if (!stays)
-            graph_settle_job(graph, link->child, any ? 0 : culprit);
+        }
     }
     if (parent->is_group && has_ended) {
         free(js_graph_group_of(parent)->links);

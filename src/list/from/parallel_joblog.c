@@ -92,9 +92,10 @@ static int joblog_take_line(struct parallel_joblog *joblog, const char *text,
     if (!jobs ||
         js_buf_append(&joblog->commands, text + command, len - command) < 0)
         return js_lines_fail(lines, err);
-    for (char *c = joblog->commands.data + kept;
-         c < joblog->commands.data + joblog->commands.len; c++)
-        *c = *c ? *c : '\n';
+    for (size_t i = kept; i < joblog->commands.len; i++) {
+        if (!joblog->commands.data[i])
+            joblog->commands.data[i] = '\n';
+    }
     jobs[joblog->count++] = (struct joblog_line){
         .seq = seq,
         .line = lines->line,
