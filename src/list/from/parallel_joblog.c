@@ -89,7 +89,8 @@ static int joblog_take_line(struct parallel_joblog *joblog, const char *text,
                                            joblog->count + 1, sizeof(*jobs));
     if (jobs)
         joblog->jobs = jobs;
-    if (!jobs ||
+    /* An empty command must have a place as well. */
+    if (!jobs || js_buf_reserve(&joblog->commands, len - command + 1) < 0 ||
         js_buf_append(&joblog->commands, text + command, len - command) < 0)
         return js_lines_fail(lines, err);
     for (size_t i = kept; i < joblog->commands.len; i++) {
