@@ -102,7 +102,7 @@ build_installed() {
     JOBSCHED=$PWD/example
     farm 1 jobs.txt
     status_is 0
-    contains out 'example: status 0, 2 done'
+    contains report 'example: status 0, 2 done'
     # The batch script takes the program from PATH.
     PATH=$PWD/usr/bin:$PATH run -2 usr/share/jobsched/jobsched.sbatch jobs.txt
     [[ $output == *'not in a Slurm job'* ]]
