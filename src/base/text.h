@@ -14,6 +14,9 @@
  * surrogate pairs and characters beyond U+10FFFF do not count. */
 size_t js_text_character(const char *bytes, size_t len);
 
+/* The byte order mark that some editors write before UTF-8 text. */
+#define JS_TEXT_BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* A UTF-8 character has at most this many bytes after its first. */
 enum { JS_TEXT_CONTINUATIONS_MAX = 3 };
 

@@ -378,7 +378,7 @@ static bool columns_find_end(struct js_columns *columns)
  * known whether there is one. */
 static bool columns_skip_mark(struct js_columns *columns)
 {
-    static const char mark[] = "\xef\xbb\xbf";
+    static const char mark[] = JS_TEXT_BYTE_ORDER_MARK;
     size_t size = sizeof(mark) - 1, have = columns->input.len;
     bool may_be = have == 0 || memcmp(columns->input.data, mark,
                                       have < size ? have : size) == 0;

@@ -199,7 +199,7 @@ static int line_put_attributes(const struct line *line,
  * one of this list. `inset` is where it begins after blanks. */
 static bool is_misleading(const char *command, size_t len, size_t inset)
 {
-    static const char mark[] = "\xef\xbb\xbf", wait[] = "wait";
+    static const char mark[] = JS_TEXT_BYTE_ORDER_MARK, wait[] = "wait";
     size_t rest = len - inset, word = strlen(wait);
     if (command[inset] == '#' || js_attributes_present(command, len))
         return true;

@@ -523,7 +523,7 @@ static int read_some(struct jobfile *file, struct js_entry *ret)
  * known whether there is one. */
 static bool skip_mark(struct jobfile *file)
 {
-    static const char mark[] = "\xef\xbb\xbf";
+    static const char mark[] = JS_TEXT_BYTE_ORDER_MARK;
     size_t size = sizeof(mark) - 1;
     size_t len = unread(file) < size ? unread(file) : size;
     bool may_be = len == 0 || memcmp(file->input.data, mark, len) == 0;

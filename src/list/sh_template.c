@@ -559,8 +559,9 @@ static int expand_value(const struct js_sh_spot *spot, enum part part,
 }
 
 /* Appends all values, with blanks between them. */
-static int expand_all(const struct js_sh_template *template, size_t index,
-                      const char *const *values, struct js_buf *buf)
+static int expand_every_value(const struct js_sh_template *template,
+                              size_t index, const char *const *values,
+                              struct js_buf *buf)
 {
     struct js_sh_spot spot = template->spots[index];
     for (size_t i = 0; i < template->source_count; i++) {
@@ -581,7 +582,7 @@ static int expand_string(const struct js_sh_template *template, size_t index,
     const struct piece *piece = &template->pieces[index];
     char digits[24];
     if (piece->value == value_all)
-        return expand_all(template, index, values, buf);
+        return expand_every_value(template, index, values, buf);
     if (piece->value == value_number)
         snprintf(digits, sizeof(digits), "%" PRIu64, number);
     return expand_value(

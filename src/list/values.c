@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "list/columns.h"
+#include "list/product.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -88,7 +89,7 @@ static int values_add_run(struct values_reader *reader, const char *at,
                           struct values_run run, uint64_t count)
 {
     struct js_values *values = reader->values;
-    if (count > JS_VALUES_MAX - values->count)
+    if (count > JS_PRODUCT_MAX - values->count)
         return js_err_set(values_error_at(reader, at),
                           "there are more than 2^63 values");
     struct values_run *runs =

@@ -36,9 +36,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The largest number of values of a loop; as JS_PRODUCT_MAX. */
-#define JS_VALUES_MAX (UINT64_C(1) << 63)
-
 /* A number of a range has at most this many bytes, with its NUL. */
 enum { JS_VALUES_NUMBER_SIZE = 48 };
 

@@ -223,6 +223,18 @@ farm_end() {
     no_complaint
 }
 
+# jobsched alone, by a shell; its process is $FARM.
+launched_start() { # COMMAND, in which $JS is jobsched
+    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 $PATIENCE $JOBSCHED" \
+        bash -c "$1" >out 2>err 3>&- 7>&- &
+    FARM=$!
+}
+
+launched() { # COMMAND
+    launched_start "$1" </dev/null
+    farm_end
+}
+
 mpirun_pid() {
     pgrep -P "$FARM" -x "$LAUNCHER_NAME"
 }

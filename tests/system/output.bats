@@ -279,7 +279,7 @@ all_say() { # STATUS
 }
 
 # jobsched without an mpirun of ours, by a shell that redirects what it writes.
-launched() { # '>FILE ...' ARGUMENT...
+launched_to() { # '>FILE ...' ARGUMENT...
     status=0
     env "JS_MARK=$MARK" timeout --kill-after=10 "$(limit)" \
         sh -c "exec \"\$0\" \"\$@\" $1" "$JOBSCHED" "${@:2}" \
@@ -313,25 +313,25 @@ launched() { # '>FILE ...' ARGUMENT...
     write_loud_jobs 60
     mkfifo pipe
     head -n 1 pipe >first &
-    launched '>pipe' -n 2 jobs.txt
+    launched_to '>pipe' -n 2 jobs.txt
     wait $!
     contains first '^job[0-9]+ 1$'
     all_say 3
     contains err 'stopped because the reader of standard output has gone'
     sed -i 's/;/ >\&2;/' jobs.txt
     head -n 1 pipe >first &
-    launched '2>pipe' -n 2 jobs.txt --fresh
+    launched_to '2>pipe' -n 2 jobs.txt --fresh
     wait $!
     all_say 3
 }
 
 @test "output: a disk that is full under stdout or stderr is exit 4, and nothing on record is lost" {
     seq 30 | sed 's/.*/echo job&; echo err& >\&2/' >jobs.txt
-    launched '>/dev/full' -n 2 jobs.txt
+    launched_to '>/dev/full' -n 2 jobs.txt
     all_say 4
     contains err '^jobsched: standard output: No space left on device: .*could not be written.*\(--output DIR'
     equal "$(grep -c ' ok ' jobs.txt.journal)" 0
-    launched '>out 2>/dev/full' -n 2 jobs.txt
+    launched_to '>out 2>/dev/full' -n 2 jobs.txt
     all_say 4
     equal "$(grep -c ' ok ' jobs.txt.journal)" 0
     farm_command_redirected '>/dev/full' 2 jobs.txt
@@ -344,12 +344,12 @@ launched() { # '>FILE ...' ARGUMENT...
     truncate -s 57344 small/ballast
     rm jobs.txt.journal
     seq 30 | sed "s|.*|$JS_HELPERS/print_lines job& 60|" >jobs.txt
-    launched '>>small/out' -n 2 jobs.txt
+    launched_to '>>small/out' -n 2 jobs.txt
     all_say 4
     between "$(grep -c ' ok ' jobs.txt.journal)" 1 29
     none_is_lost small/out
     # And the rest, where there is room.
-    launched '>rest' -n 2 jobs.txt
+    launched_to '>rest' -n 2 jobs.txt
     all_say 0
     cat small/out rest >both
     none_is_lost both

@@ -120,18 +120,6 @@ load common
 
 # ---------------------------------------------------------------- by name
 
-# jobsched alone, by a shell; its process is $FARM.
-launched_start() { # COMMAND, in which $JS is jobsched
-    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 $PATIENCE $JOBSCHED" \
-        bash -c "$1" >out 2>err 3>&- 7>&- &
-    FARM=$!
-}
-
-launched() {
-    launched_start "$1" </dev/null
-    farm_end
-}
-
 # bats test_tags=mpis
 @test "stream: a pipe by its name, and an open file by that of its descriptor" {
     printf 'echo %s\n' a b c >list

@@ -7,18 +7,6 @@
 
 load common
 
-# jobsched alone, by a shell; its process is $FARM.
-launched_start() { # COMMAND, in which $JS is jobsched
-    env "JS_MARK=$MARK" "JS=timeout --kill-after=10 $PATIENCE $JOBSCHED" \
-        bash -c "$1" >out 2>err 3>&- 7>&- &
-    FARM=$!
-}
-
-launched() {
-    launched_start "$1" </dev/null
-    farm_end
-}
-
 # What the jobs of a command line write, sorted.
 gives() { # COMMAND EXPECTED
     launched "$1"

@@ -3,6 +3,7 @@
 #include "rng.h"
 #include "unit.h"
 
+#include "list/product.h"
 #include "list/values.h"
 
 #include <errno.h>
@@ -154,8 +155,8 @@ static void test_huge_ranges(void)
                              "1..999999999999999999,1..999999999999999999,"
                              "1..999999999999999999,1..999999999999999999,"
                              "1..999999999999999999,1..223372036854775817",
-                             JS_VALUES_MAX - 1, value),
-                    JS_VALUES_MAX);
+                             JS_PRODUCT_MAX - 1, value),
+                    JS_PRODUCT_MAX);
     CU_ASSERT_STRING_EQUAL(value, "223372036854775817");
     CU_ASSERT(is_refused("n:1..999999999999999999,1..999999999999999999,"
                          "1..999999999999999999,1..999999999999999999,"

@@ -97,7 +97,7 @@ static int lines_fail_at(const struct js_lines *lines, size_t column,
  * known whether there is one. */
 static bool lines_begin(struct js_lines *lines)
 {
-    static const char mark[] = "\xef\xbb\xbf";
+    static const char mark[] = JS_TEXT_BYTE_ORDER_MARK;
     size_t size = sizeof(mark) - 1;
     size_t len = lines->input.len < size ? lines->input.len : size;
     bool may_be = len == 0 || memcmp(lines->input.data, mark, len) == 0;
